@@ -1,0 +1,1 @@
+# Constant bytes that are embedded: one line a file.

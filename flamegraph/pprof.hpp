@@ -1,0 +1,10 @@
+// pprof's gzipped protocol buffer.
+#pragma once
+
+#include <string>
+
+#include "flamegraph/profile.hpp"
+
+namespace sampan {
+std::string to_pprof(const Profile& profile);
+}

@@ -1,0 +1,151 @@
+#include "flamegraph/profile.hpp"
+
+#include <cassert>
+#include <cstring>
+#include <functional>
+
+namespace sampan {
+namespace {
+
+constexpr std::size_t kTextBlock = 64 * 1024;
+
+std::size_t mix(std::size_t a, std::size_t b) {
+  a ^= b + 0x9e3779b97f4a7c15u + (a << 6) + (a >> 2);
+  return a * 0xff51afd7ed558ccdu;
+}
+
+std::size_t hash(const Frame& f) {
+  std::size_t h = std::hash<std::string_view>{}(f.name);
+  h = mix(h, std::hash<std::string_view>{}(f.file));
+  h = mix(h, (static_cast<std::size_t>(f.line) << 8) | static_cast<std::size_t>(f.kind));
+  h = mix(h, f.address);
+  return h ^ (h >> 32);
+}
+
+std::size_t hash(NodeId parent, FrameId frame) {
+  std::size_t h = ((static_cast<std::size_t>(parent) << 32) | frame) * 0x9e3779b97f4a7c15u;
+  return h ^ (h >> 32);
+}
+
+}  // namespace
+
+Profile::Profile() : children_(64), frame_table_(64), replacements_(1) {
+  frames_.emplace_back();
+  nodes_.push_back({kRoot, kNoFrame, 0});
+}
+
+std::string_view Profile::keep(std::string_view text) {
+  if (text.empty()) return {};
+  if (text.size() > text_left_) {
+    text_left_ = std::max(kTextBlock, text.size());
+    text_.push_back(std::make_unique<char[]>(text_left_));
+  }
+  // Blocks fill from their end, so that one counter says both what is left and where to write.
+  char* at = text_.back().get() + (text_left_ -= text.size());
+  std::memcpy(at, text.data(), text.size());
+  return {at, text.size()};
+}
+
+FrameId Profile::intern(const Frame& frame) {
+  if (frames_.size() * 2 > frame_table_.size()) {
+    std::vector<FrameId> wider(frame_table_.size() * 2);
+    for (FrameId id : frame_table_) {
+      if (id == 0) continue;
+      std::size_t slot = hash(frames_[id]) & (wider.size() - 1);
+      while (wider[slot] != 0) slot = (slot + 1) & (wider.size() - 1);
+      wider[slot] = id;
+    }
+    frame_table_ = std::move(wider);
+  }
+  std::size_t slot = hash(frame) & (frame_table_.size() - 1);
+  for (; frame_table_[slot] != 0; slot = (slot + 1) & (frame_table_.size() - 1)) {
+    if (frames_[frame_table_[slot]] == frame) return frame_table_[slot];
+  }
+  const auto id = static_cast<FrameId>(frames_.size());
+  Frame kept = frame;
+  kept.name = keep(frame.name);
+  kept.file = keep(frame.file);
+  frames_.push_back(kept);
+  replacements_.emplace_back();
+  frame_table_[slot] = id;
+  return id;
+}
+
+FrameId Profile::placeholder(FrameKind kind, std::uint64_t address) {
+  const auto id = static_cast<FrameId>(frames_.size());
+  frames_.push_back({kind, "[unresolved]", {}, 0, address});
+  replacements_.emplace_back();
+  return id;
+}
+
+void Profile::replace(FrameId placeholder, std::span<const FrameId> with) {
+  replacements_[placeholder].assign(with.begin(), with.end());
+}
+
+void Profile::settle() {
+  std::vector<Node> old = std::move(nodes_);
+  nodes_.assign(1, {kRoot, kNoFrame, old[0].self, old[0].baseline});
+  children_.assign(64, 0);
+  std::vector<NodeId> moved(old.size(), kRoot);
+  for (NodeId id = 1; id < old.size(); ++id) {
+    NodeId at = moved[old[id].parent];
+    const auto& with = replacements_[old[id].frame];
+    if (with.empty()) at = child(at, old[id].frame);
+    for (FrameId frame : with) at = child(at, frame);
+    nodes_[at].self += old[id].self;
+    nodes_[at].baseline += old[id].baseline;
+    moved[id] = at;
+  }
+}
+
+void Profile::grow_children() {
+  std::vector<NodeId> wider(children_.size() * 2);
+  for (NodeId id = 1; id < nodes_.size(); ++id) {
+    std::size_t slot = hash(nodes_[id].parent, nodes_[id].frame) & (wider.size() - 1);
+    while (wider[slot] != 0) slot = (slot + 1) & (wider.size() - 1);
+    wider[slot] = id;
+  }
+  children_ = std::move(wider);
+}
+
+NodeId Profile::child(NodeId parent, FrameId frame) {
+  if (nodes_.size() * 2 > children_.size()) grow_children();
+  std::size_t slot = hash(parent, frame) & (children_.size() - 1);
+  for (; children_[slot] != 0; slot = (slot + 1) & (children_.size() - 1)) {
+    const Node& node = nodes_[children_[slot]];
+    if (node.parent == parent && node.frame == frame) return children_[slot];
+  }
+  const auto id = static_cast<NodeId>(nodes_.size());
+  nodes_.push_back({parent, frame, 0});
+  children_[slot] = id;
+  return id;
+}
+
+NodeId Profile::add_at(NodeId from, std::span<const FrameId> stack, std::uint64_t weight) {
+  for (FrameId frame : stack) from = child(from, frame);
+  nodes_[from].self += weight;
+  return from;
+}
+
+std::uint64_t Profile::total() const {
+  std::uint64_t sum = 0;
+  for (const Node& node : nodes_) sum += node.self;
+  return sum;
+}
+
+std::vector<std::uint64_t> Profile::totals() const {
+  std::vector<std::uint64_t> sums(nodes_.size());
+  for (std::size_t id = nodes_.size(); id-- > 0;) {
+    sums[id] += nodes_[id].self;
+    if (id != kRoot) sums[nodes_[id].parent] += sums[id];
+  }
+  return sums;
+}
+
+void Profile::stack(NodeId id, std::vector<FrameId>& out) const {
+  out.clear();
+  for (; id != kRoot; id = nodes_[id].parent) out.push_back(nodes_[id].frame);
+  for (std::size_t a = 0, b = out.size(); a + 1 < b; ++a) std::swap(out[a], out[--b]);
+}
+
+}  // namespace sampan

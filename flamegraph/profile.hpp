@@ -1,0 +1,100 @@
+// The sink: interned frames and a weighted call tree. Roots are process and thread frames, which
+// are ordinary frames of their own kind, so nothing here knows an operating system.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sampan {
+
+enum class FrameKind : std::uint8_t {
+  Process, Thread, Python, Ruby, Php, Java, JavaInterpreted, JavaInlined, Node, Go, Native, Kernel,
+  Note,  // says what is not known: `[truncated]`, `[idle]`
+};
+
+// One place in a program. Views passed to intern() are copied; views returned live as long as the profile.
+struct Frame {
+  FrameKind kind = FrameKind::Native;
+  std::string_view name;    // qualified: `Class.method`, `ns::f(int)`; of a process or thread, its name
+  std::string_view file;    // source file; of native code without one, the module's path
+  std::uint32_t line = 0;   // 0: not known. Of a process or thread: its id
+  std::uint64_t address = 0;   // native code: address within the module's file; 0: none
+  bool operator==(const Frame&) const = default;
+};
+
+using FrameId = std::uint32_t;
+using NodeId = std::uint32_t;
+
+struct Node {
+  NodeId parent;        // always less than the node's own id, but for the root, which is its own parent
+  FrameId frame;
+  std::uint64_t self;   // weight of the stacks that end here
+  std::uint64_t baseline = 0;  // self weight in the first profile of a diff
+};
+
+// What the picture and the formats say about the whole. Texts are UTF-8 or repaired when written.
+struct Description {
+  std::string title;
+  std::string subtitle;
+  std::string unit = "samples";      // or "nanoseconds"
+  double rate = 0;                   // samples a second per thread; 0: not known
+  std::uint64_t started_ns = 0;      // wall clock, since the epoch
+  std::uint64_t duration_ns = 0;
+  std::vector<std::string> notes;    // one sentence each: quality, what was lost, what failed
+  bool differential = false;         // Node::baseline holds the first profile
+};
+
+class Profile {
+ public:
+  static constexpr NodeId kRoot = 0;
+  static constexpr FrameId kNoFrame = 0;  // the root's frame: empty
+
+  Profile();
+  Profile(Profile&&) noexcept = default;
+  Profile& operator=(Profile&&) noexcept = default;
+
+  // The id of an equal frame, made on first sight.
+  FrameId intern(const Frame& frame);
+  // A frame of its own that is not named yet: native code is symbolised after sampling.
+  FrameId placeholder(FrameKind kind, std::uint64_t address);
+  // Says what a placeholder is: frames, outermost first (inlined callees follow their caller).
+  void replace(FrameId placeholder, std::span<const FrameId> with);
+  // Rebuilds the tree with every replacement made. Frame ids stay valid; node ids do not.
+  void settle();
+
+  // Adds a stack, outermost frame first.
+  void add(std::span<const FrameId> stack, std::uint64_t weight) { add_at(kRoot, stack, weight); }
+  NodeId add_at(NodeId from, std::span<const FrameId> stack, std::uint64_t weight);
+  NodeId child(NodeId parent, FrameId frame);   // found or made
+  Node& node(NodeId id) { return nodes_[id]; }
+
+  std::span<const Node> nodes() const { return nodes_; }
+  const Frame& frame(FrameId id) const { return frames_[id]; }
+  std::size_t frame_count() const { return frames_.size(); }
+  std::uint64_t total() const;
+  // Weight of each node with all below it, by node id; one reverse pass.
+  std::vector<std::uint64_t> totals() const;
+  // The stack of a node, outermost first.
+  void stack(NodeId id, std::vector<FrameId>& out) const;
+
+  Description description;
+
+ private:
+  std::string_view keep(std::string_view text);
+  void grow_children();
+
+  std::deque<Frame> frames_;
+  std::vector<Node> nodes_;
+  std::vector<NodeId> children_;              // open-addressed (parent, frame) -> node
+  std::vector<FrameId> frame_table_;          // open-addressed frame -> id
+  std::vector<std::vector<FrameId>> replacements_;  // by frame id; empty: itself
+  std::vector<std::unique_ptr<char[]>> text_;
+  std::size_t text_left_ = 0;
+};
+
+}  // namespace sampan

@@ -1,1 +1,3 @@
 # Constant bytes that are embedded: one line a file.
+embed_bytes(agent params_schema_json agent/params.schema.json)
+embed_bytes(agent ca_bundle_pem /etc/ssl/certs/ca-certificates.crt)

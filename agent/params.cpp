@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
+#include "agent/containers.hpp"
 #include "agent/reader.hpp"
 #include "agent/regex.hpp"
 #include "samplers/process/files.hpp"
@@ -190,6 +191,10 @@ void check_target(Reading& reading, const Params& params) {
     reading.refuse(
         "no target: give app_name and version_id, procname_prefix, cmdline_regex, pid, container_id, pod_uid, pod_name, "
         "namespace or container_name");
+  }
+  if (!target.container_id.empty() && normal_container_id(target.container_id).empty()) {
+    reading.refuse("container_id is \"{}\": allowed is 12 to 64 hex digits, bare or after containerd://, docker:// or cri-o://",
+                   target.container_id);
   }
   if (!target.cmdline_regex.empty()) {
     if (auto regex = Regex::compile(target.cmdline_regex); !regex) {

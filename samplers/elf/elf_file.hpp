@@ -1,0 +1,80 @@
+// One ELF file, read by libelf with pread (a target's file may be cut short at any moment: never mmap).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "samplers/base/cursor.hpp"
+#include "samplers/base/result.hpp"
+#include "samplers/base/unique_fd.hpp"
+#include "samplers/process/process.hpp"
+
+struct Elf;
+
+namespace sampan {
+
+struct ElfSegment {
+  std::uint64_t address, offset, file_size, memory_size;
+  std::uint32_t flags;   // PF_R | PF_W | PF_X
+};
+struct ElfSection {
+  std::string name;
+  std::uint64_t address, offset, size;
+  std::uint32_t type;
+};
+struct ElfSymbol {
+  std::uint64_t address, size;
+  std::uint8_t type;     // STT_…
+  std::string_view name; // lives as long as the file
+};
+
+class ElfFile {
+ public:
+  static Result<std::shared_ptr<ElfFile>> open(UniqueFd fd);
+  ~ElfFile();
+  ElfFile(const ElfFile&) = delete;
+
+  const std::vector<ElfSegment>& segments() const { return segments_; }   // PT_LOAD only
+  const std::vector<ElfSection>& sections() const { return sections_; }
+  const ElfSection* section(std::string_view name) const;
+  // A named symbol of .symtab or .dynsym, defined here.
+  std::optional<ElfSymbol> symbol(std::string_view name) const;
+  // Every defined symbol of .symtab, or of .dynsym where there is none.
+  void each_symbol(const std::function<void(const ElfSymbol&)>& visit) const;
+  // Section bytes (decompressed never; at most 256 MiB); empty where it has none.
+  std::vector<std::byte> bytes(const ElfSection& section) const;
+  // Bytes at an address as the file has them; false past a segment's file part.
+  bool read(std::uint64_t address, std::span<std::byte> into) const;
+  const std::string& build_id() const { return build_id_; }               // lower-case hex; may be empty
+  int fd() const { return fd_.get(); }
+  Elf* handle() const { return elf_; }
+
+  // What to add to the file's addresses where a mapping of it was found in a process.
+  std::uint64_t bias(const Mapping& mapping) const;
+
+ private:
+  ElfFile() = default;
+  UniqueFd fd_;
+  Elf* elf_ = nullptr;
+  std::vector<ElfSegment> segments_;
+  std::vector<ElfSection> sections_;
+  std::string build_id_;
+};
+
+// Files by device and inode, so that forty forked workers parse libpython once. What is not an ELF is remembered too.
+class ElfCache {
+ public:
+  // nullptr where the mapping has no readable ELF file behind it.
+  std::shared_ptr<ElfFile> get(const Process& process, const Mapping& mapping);
+
+ private:
+  std::map<FileId, std::shared_ptr<ElfFile>> files_;
+};
+
+}  // namespace sampan

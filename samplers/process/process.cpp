@@ -1,0 +1,19 @@
+#include "samplers/process/process.hpp"
+
+namespace sampan {
+
+Result<Process> open_process(Identity id) {
+  auto root = open_root(id.pid);
+  if (!root) return tl::unexpected(root.error());
+  Process process{id, read_command_line(id.pid), std::move(*root), read_maps(id.pid), nullptr};
+  if (process.name.empty()) process.name = read_stat(id.pid).value_or(ProcessStat{}).comm;
+  // A pid may have been reused between the match and here.
+  if (identify(id.pid) != id) return fail(Exit::TargetEnded, "process {} has ended", id.pid);
+  if (process.maps.empty()) {
+    return fail(Exit::NotPermitted, "the mappings of process {} cannot be read: the agent lacks SYS_PTRACE", id.pid);
+  }
+  process.memory = std::make_unique<LiveMemory>(id.pid);
+  return process;
+}
+
+}  // namespace sampan

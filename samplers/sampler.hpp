@@ -1,0 +1,121 @@
+// The grid: a Sampler is a tier (how a thread is observed), a Walker is a runtime's knowledge of one process
+// (what the observed thread's frames are), a Runtime is a row of the registry. A tier knows no runtime.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "flamegraph/profile.hpp"
+#include "samplers/elf/elf_file.hpp"
+#include "samplers/process/process.hpp"
+#include "samplers/process/threads.hpp"
+#include "samplers/registers.hpp"
+
+namespace sampan {
+
+enum class Tier : std::uint8_t { Memory, Ptrace, Ebpf };
+enum class Event : std::uint8_t { Cpu, Wall, OffCpu, Gil };
+
+// What the user asked of every sampler.
+struct Options {
+  unsigned rate = 100;          // samples a second per thread
+  Event event = Event::Cpu;
+  bool exclude_idle = true;
+  bool multi_threads = true;    // false: main threads only
+  bool native = false;          // interpreters: native frames mixed in
+  bool lines = true;            // false: a frame is a function, whatever its line
+  bool by_process = true;       // a Process root above each stack
+  bool by_thread = false;       // a Thread root above each stack
+};
+
+// What a tier saw of one thread. Spans live until the walk returns; what a tier has not is empty.
+struct ThreadSnapshot {
+  pid_t tid = 0;                                // in this agent's numbering
+  pid_t inner_tid = 0;                          // in the thread's own PID namespace
+  const Registers* registers = nullptr;         // captured while the thread did not run
+  Bytes stack;                                  // a copy, from registers->sp up
+  std::span<const std::uint64_t> addresses;     // walked in the kernel: pc first, then return addresses
+  std::span<const std::uint64_t> kernel;        // kernel addresses, innermost first
+  bool rooted = false;                          // `addresses` reached the thread's start
+  Bytes interpreter;                            // the runtime's own frames, as its in-kernel walk sent them
+};
+
+enum class Walked : std::uint8_t {
+  Whole,       // reached the thread's start
+  Truncated,   // frames are true but some are missing; the walker put a Note frame where
+  Suspect,     // taken as it is, but it changed while it was read
+  NoFrames,    // the thread is none of the runtime's, or runs nothing of it now
+  Failed,      // nothing could be read
+};
+
+class Walker {
+ public:
+  virtual ~Walker() = default;
+  // Appends the thread's frames, outermost first.
+  virtual Walked walk(const ThreadSnapshot& thread, std::vector<FrameId>& frames) = 0;
+  // True where the thread holds the interpreter's global lock (event: gil). Runtimes without one: true.
+  virtual bool holds_lock(const ThreadSnapshot&) { return true; }
+  // The runtime's own name of a thread; empty: the operating system's is used.
+  virtual std::string thread_name(pid_t) { return {}; }
+  // Called now and then between samples: mappings may have changed (dlopen), caches may be trimmed.
+  virtual void refresh() {}
+  // Names what was left as placeholders; called once, after the last sample or when the process has ended.
+  virtual void resolve(Profile&) {}
+};
+
+// Shared by all walkers of a run.
+struct Context {
+  Profile& profile;
+  const Options& options;
+  ElfCache elfs;
+};
+
+struct Runtime {
+  const char* name;
+  bool (*matches)(const Process&, Context&);
+  // The process outlives the walker.
+  Result<std::unique_ptr<Walker>> (*open)(Process&, Context&);
+  bool memory;      // sampled by memory alone; else registers and stack are needed
+};
+
+// One process under a tier: the tier owns it.
+struct Target {
+  std::unique_ptr<Process> process;     // its address never changes: the walker keeps it
+  const Runtime* runtime;
+  std::unique_ptr<Walker> walker;
+  Threads threads;
+  FrameId root = Profile::kNoFrame;     // its Process frame
+};
+
+// The figures of "Never guess", summed over a run.
+struct Quality {
+  std::uint64_t wanted = 0;       // thread samples due, idle ones included
+  std::uint64_t taken = 0;        // stacks in the profile
+  std::uint64_t idle = 0;         // threads that did not run (exclude_idle)
+  std::uint64_t suspect = 0;
+  std::uint64_t truncated = 0;
+  std::uint64_t failed = 0;
+  std::uint64_t lost = 0;         // dropped in the kernel's buffers
+  std::uint64_t late = 0;         // ticks skipped
+  std::uint64_t unresolved = 0;   // frames without a name
+};
+
+class Sampler {
+ public:
+  virtual ~Sampler() = default;
+  virtual Tier tier() const = 0;
+  // Takes a process in. Fails with the sentence for its entry in the result; the others go on.
+  virtual Result<void> add(Target target) = 0;
+  // Lets a process go (it ended, or matches no more); its names are resolved first.
+  virtual void remove(Identity id) = 0;
+  // Observes every thread once. Returns false where no process is left alive.
+  virtual bool tick() = 0;
+  // Collects what the kernel gathered and resolves all names into the profile.
+  virtual void finish() = 0;
+  virtual const Quality& quality() const = 0;
+};
+
+}  // namespace sampan

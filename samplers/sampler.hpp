@@ -83,7 +83,7 @@ struct Runtime {
 
 // One process under a tier: the tier owns it.
 struct Target {
-  Process process;
+  std::unique_ptr<Process> process;     // its address never changes: the walker keeps it
   const Runtime* runtime;
   std::unique_ptr<Walker> walker;
   Threads threads;

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <charconv>
 #include <memory>
@@ -62,7 +63,17 @@ char Thread::state() const {
   return close == std::string_view::npos || close + 2 >= view.size() ? 0 : view[close + 2];
 }
 
+Threads::Threads(pid_t pid)
+    : pid_(pid), task_(::open(("/proc/" + std::to_string(pid) + "/task").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {}
+
+bool Threads::count_changed() const {
+  struct stat status {};
+  return fstat(task_.get(), &status) != 0 || status.st_nlink != links_;
+}
+
 bool Threads::refresh() {
+  struct stat status {};
+  if (fstat(task_.get(), &status) == 0) links_ = status.st_nlink;
   const std::string path = "/proc/" + std::to_string(pid_) + "/task";
   std::unique_ptr<DIR, int (*)(DIR*)> dir(opendir(path.c_str()), closedir);
   if (!dir) return false;

@@ -24,8 +24,12 @@ class Thread {
   bool unchanged();
   // The scheduler's state letter now (`R` runs or waits to run); 0 where the thread is gone.
   char state() const;
-  // Nanoseconds on a processor so far.
+  // Nanoseconds on a processor as of the last unchanged().
   std::uint64_t run_time() const { return run_time_; }
+
+  // A tier's own notes: the thread's root frame once made, and the tree node of its last whole stack.
+  std::uint32_t root = 0;
+  std::uint32_t last_node = 0;
 
  private:
   pid_t tid_, inner_tid_;
@@ -37,13 +41,17 @@ class Thread {
 // All threads of one process, by tid, refreshed on demand; those that stay keep their descriptors.
 class Threads {
  public:
-  explicit Threads(pid_t pid) : pid_(pid) {}
+  explicit Threads(pid_t pid);
+  // True where the number of threads is no longer that of the last refresh; one system call.
+  bool count_changed() const;
   // Reads /proc/PID/task; false where the process is gone.
   bool refresh();
   std::map<pid_t, Thread>& all() { return threads_; }
 
  private:
   pid_t pid_;
+  UniqueFd task_;
+  std::uint64_t links_ = 0;      // of /proc/PID/task: threads + 2
   std::map<pid_t, Thread> threads_;
 };
 

@@ -1,0 +1,110 @@
+// The memory tier: nothing is stopped. A thread that did not run is told by its unchanged run time, one that ran
+// by its scheduler state before and after the read.
+#include <algorithm>
+#include <chrono>
+
+#include "samplers/tiers/roots.hpp"
+#include "samplers/tiers/tiers.hpp"
+
+namespace sampan {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr auto kRefreshEvery = std::chrono::milliseconds(250);
+
+class MemoryTier final : public Sampler {
+ public:
+  explicit MemoryTier(Context& context) : context_(context) {}
+
+  Tier tier() const override { return Tier::Memory; }
+  const Quality& quality() const override { return quality_; }
+
+  Result<void> add(Target target) override {
+    if (!target.runtime->memory) {
+      return fail(Exit::CannotSample, "{} cannot be sampled by memory alone: its stacks need the ebpf or ptrace tier",
+                  target.runtime->name);
+    }
+    target.threads.refresh();
+    targets_.push_back(std::make_unique<Target>(std::move(target)));
+    return {};
+  }
+
+  void remove(Identity id) override {
+    std::erase_if(targets_, [&](auto& target) {
+      if (target->process->id != id) return false;
+      target->walker->resolve(context_.profile);
+      return true;
+    });
+  }
+
+  bool tick() override {
+    const auto now = Clock::now();
+    const bool refresh = now - refreshed_ >= kRefreshEvery;
+    if (refresh) refreshed_ = now;
+    bool alive = false;
+    for (auto& target : targets_) alive |= sample(*target, refresh);
+    return alive;
+  }
+
+  void finish() override {
+    for (auto& target : targets_) target->walker->resolve(context_.profile);
+  }
+
+ private:
+  // False where the process is gone.
+  bool sample(Target& target, bool refresh) {
+    if (refresh) target.walker->refresh();
+    if ((refresh || target.threads.count_changed()) && !target.threads.refresh()) return false;
+    for (auto& [tid, thread] : target.threads.all()) {
+      if (!context_.options.multi_threads && tid != target.process->id.pid) continue;
+      ++quality_.wanted;
+      sample(target, thread);
+    }
+    return true;
+  }
+
+  void sample(Target& target, Thread& thread) {
+    const bool unchanged = thread.unchanged();
+    if (context_.options.exclude_idle) {
+      if (unchanged || thread.state() != 'R') return idle();
+    } else if (unchanged && thread.last_node != Profile::kRoot) {
+      return take(thread.last_node);  // it did not run: its stack is the last one still
+    }
+    begin_stack(context_, target, thread, stack_);
+    ThreadSnapshot snapshot;
+    snapshot.tid = thread.tid();
+    snapshot.inner_tid = thread.inner_tid();
+    const bool holds_lock = context_.options.event != Event::Gil || target.walker->holds_lock(snapshot);
+    const Walked walked = holds_lock ? target.walker->walk(snapshot, stack_) : Walked::NoFrames;
+    if (context_.options.exclude_idle && thread.state() != 'R') return idle();
+    thread.last_node = Profile::kRoot;
+    switch (walked) {
+      case Walked::NoFrames: return idle();
+      case Walked::Failed: ++quality_.failed; return;
+      case Walked::Suspect: ++quality_.suspect; break;
+      case Walked::Truncated: ++quality_.truncated; break;
+      case Walked::Whole: break;
+    }
+    const NodeId node = context_.profile.add_at(Profile::kRoot, stack_, 1);
+    if (walked != Walked::Suspect) thread.last_node = node;
+    ++quality_.taken;
+  }
+
+  void idle() { ++quality_.idle; }
+  void take(NodeId node) {
+    context_.profile.node(node).self += 1;
+    ++quality_.taken;
+  }
+
+  Context& context_;
+  std::vector<std::unique_ptr<Target>> targets_;
+  std::vector<FrameId> stack_;
+  Quality quality_;
+  Clock::time_point refreshed_ = Clock::now();
+};
+
+}  // namespace
+
+std::unique_ptr<Sampler> open_memory_tier(Context& context) { return std::make_unique<MemoryTier>(context); }
+
+}  // namespace sampan

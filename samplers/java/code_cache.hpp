@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "samplers/base/cursor.hpp"
 #include "samplers/java/layout.hpp"
 
 namespace sampan::java {

@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr std::uint64_t kLookEvery = kSecond / 2;
+constexpr std::uint64_t kFirstLook = kSecond;
 constexpr std::uint64_t kAllGone = 2 * kSecond;       // a reload may leave no worker for a moment
 constexpr double kCollectRate = 25;                   // ticks a second where the kernel samples
 
@@ -54,7 +55,12 @@ class Loop {
 };
 
 Result<void> Loop::take_first() {
-  const auto found = discovery_.look();
+  // A worker bears its name only a moment after its fork.
+  auto found = discovery_.look();
+  for (const std::uint64_t end = monotonic_ns() + kFirstLook; found.empty() && monotonic_ns() < end && signals_seen() == 0;) {
+    sleep_until(monotonic_ns() + kSecond / 10);
+    found = discovery_.look();
+  }
   if (found.empty()) return fail(Exit::NoTarget, "{}", discovery_.why_none());
   for (const Found& one : found) first_.insert(one.id);
   take_new(found);

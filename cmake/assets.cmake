@@ -1,4 +1,7 @@
 # Constant bytes that are embedded: one line a file.
+embed_bytes(agent params_schema_json agent/params.schema.json)
+embed_bytes(agent ca_bundle_pem /etc/ssl/certs/ca-certificates.crt)
+embed_bytes(agent events_schema_json agent/events.schema.json)
 set(viewer ${CMAKE_SOURCE_DIR}/flamegraph/viewer)
 set(viewer_parts ${viewer}/data.js ${viewer}/view.js ${viewer}/chart.js ${viewer}/search.js ${viewer}/panels.js
     ${viewer}/keys.js ${viewer}/main.js)

@@ -1,6 +1,7 @@
 #include "samplers/python/frames.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace sampan::python {
 namespace {
@@ -47,11 +48,11 @@ FramesRead FrameReader::read(ThreadState& thread, std::vector<FrameSite>& frames
     frames.resize(before);
     if (!walk(thread, frames)) continue;
     const bool changed = head_again_ != head_;
-    // A chain that was cut while it was read ends elsewhere than all before it: it is not whole.
+    // A chain that was cut while it was read (a generator lets go of its caller when it yields) ends elsewhere
+    // than those before it: another end than before counts only when it is seen twice.
     const std::uint64_t root = frames.size() > before ? frames.back().address : 0;
-    if (changed && thread.root != 0 && root != thread.root && !last) continue;
     remember(thread);
-    thread.root = root;
+    if (std::exchange(thread.root, root) != root && !last) continue;
     if (root == 0) return FramesRead::None;
     return changed ? FramesRead::Changed : FramesRead::Whole;
   }

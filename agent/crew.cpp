@@ -151,6 +151,12 @@ bool Crew::tick() {
   return alive;
 }
 
+void Crew::resolve() {
+  for (const auto& sampler : samplers_) {
+    if (sampler) sampler->resolve();
+  }
+}
+
 void Crew::finish() {
   for (const auto& sampler : samplers_) {
     if (sampler) sampler->finish();

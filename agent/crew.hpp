@@ -24,6 +24,8 @@ class Crew {
   void release(const Found& found);
   // Observes every thread once; false where no sampler has a process alive.
   bool tick();
+  // Names what is not named yet, for who looks on.
+  void resolve();
   void finish();
 
   std::size_t size() const { return members_.size(); }

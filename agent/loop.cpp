@@ -8,6 +8,7 @@
 #include "agent/redact.hpp"
 #include "agent/signals.hpp"
 #include "agent/ticker.hpp"
+#include "samplers/base/log.hpp"
 
 namespace sampan {
 namespace {
@@ -26,8 +27,8 @@ std::uint64_t own_cpu_ns() {
 
 class Loop {
  public:
-  Loop(const Params& params, Discovery& discovery, Crew& crew, Progress& progress)
-      : params_(params), discovery_(discovery), crew_(crew), progress_(progress), rate_(params.options.rate) {}
+  Loop(const Params& params, Discovery& discovery, Crew& crew, const Watch& watch)
+      : params_(params), discovery_(discovery), crew_(crew), watch_(watch), rate_(params.options.rate) {}
 
   Result<void> take_first();
   void run();
@@ -43,7 +44,7 @@ class Loop {
   const Params& params_;
   Discovery& discovery_;
   Crew& crew_;
-  Progress& progress_;
+  const Watch& watch_;
   double rate_;
   std::vector<Found> known_;            // taken, or tried in vain: not tried again
   std::set<Identity> first_;            // those of the first look
@@ -139,7 +140,7 @@ void Loop::run() {
     govern(now, ticker);
     look(now);
     const double elapsed = static_cast<double>(now - start_) / 1e9;
-    progress_.beat(elapsed, params_.seconds, crew_.quality(), static_cast<double>(ticks_) / std::max(elapsed, 1e-3), crew_.size());
+    if (!watch_.tick({elapsed, static_cast<double>(ticks_) / std::max(elapsed, 1e-3), crew_.quality(), crew_.size(), [this] { crew_.resolve(); }})) end_ = now;
   }
   stopped_ = monotonic_ns();
   late_ = ticker.late();
@@ -166,13 +167,12 @@ Sampled Loop::report() const {
 
 }  // namespace
 
-Result<Sampled> sample(const Params& params, Discovery& discovery, Profile& profile, Progress& progress) {
+Result<Sampled> sample(const Params& params, Discovery& discovery, Profile& profile, const Watch& watch) {
   auto crew = Crew::open(params, profile);
   if (!crew) return tl::unexpected(crew.error());
-  Loop loop(params, discovery, **crew, progress);
+  Loop loop(params, discovery, **crew, watch);
   if (auto taken = loop.take_first(); !taken) return tl::unexpected(taken.error());
-  progress.stage("sample", fmt::format("sampling {} processes at {} Hz for {} s by {}", (*crew)->size(), params.options.rate,
-                                       params.seconds, (*crew)->sentence()));
+  watch.begin((*crew)->size(), (*crew)->sentence());
   loop.run();
   Sampled sampled = loop.report();
   if (sampled.quality.wanted == 0 && sampled.quality.taken == 0 && sampled.ended == Ended::TargetsGone) {

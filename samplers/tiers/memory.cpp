@@ -46,6 +46,8 @@ class MemoryTier final : public Sampler {
     return alive;
   }
 
+  void resolve() override { finish(); }
+
   void finish() override {
     for (auto& target : targets_) target->walker->resolve(context_.profile);
   }

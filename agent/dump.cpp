@@ -69,7 +69,6 @@ std::set<std::pair<pid_t, pid_t>> lock_holders(Params& params, Crew& crew, Profi
   std::vector<std::uint64_t> before;
   for (const Node& node : profile.nodes()) before.push_back(node.self);
   params.options.event = Event::Gil;
-  params.options.exclude_idle = true;
   crew.tick();
   std::set<std::pair<pid_t, pid_t>> holders;
   each_stack(profile, [&](NodeId id, const std::vector<FrameId>& stack) {

@@ -164,10 +164,13 @@ void Crew::finish() {
 }
 
 bool Crew::ticks_sample() const {
-  for (const auto& [id, index] : members_) {
-    if (kTiers[index] != Tier::Ebpf) return true;
+  bool kernel = false;
+  for (const ProcessReport& report : reports_) {
+    if (report.tier.empty()) continue;
+    if (report.tier != tier_name(Tier::Ebpf)) return true;
+    kernel = true;
   }
-  return members_.empty();
+  return !kernel;
 }
 
 Quality Crew::quality() const {

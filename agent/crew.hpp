@@ -29,7 +29,7 @@ class Crew {
   void finish();
 
   std::size_t size() const { return members_.size(); }
-  // False where the kernel itself keeps the rate, so that ticks only collect.
+  // False where the kernel itself keeps the rate for every process so far, so that ticks only collect.
   bool ticks_sample() const;
   Quality quality() const;
   const std::vector<ProcessReport>& reports() const { return reports_; }

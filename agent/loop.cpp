@@ -39,6 +39,7 @@ class Loop {
   void take_new(const std::vector<Found>& found);
   bool may_join(const Found& found) const;
   void govern(std::uint64_t now, Ticker& ticker);
+  void pace(std::uint64_t now, Ticker& ticker);
   bool over(std::uint64_t now);
 
   const Params& params_;
@@ -50,7 +51,7 @@ class Loop {
   std::set<Identity> first_;            // those of the first look
   std::set<Identity> skipped_;
   std::uint64_t start_ = 0, end_ = 0, gone_since_ = 0, next_look_ = 0, stopped_ = 0, ticks_ = 0, late_ = 0;
-  double lowered_ = 0;
+  double lowered_ = 0, pace_ = 0;
   Governor governor_{params_.max_cpu_percent};
   Ended ended_ = Ended::Time;
 };
@@ -112,7 +113,14 @@ void Loop::govern(std::uint64_t now, Ticker& ticker) {
   if (slower >= rate_) return;
   log_warning("the agent used more than {} % of a core: the rate is lowered from {:.0f} to {:.0f} Hz", params_.max_cpu_percent, rate_, slower);
   rate_ = lowered_ = slower;
-  ticker.set_rate(now, crew_.ticks_sample() ? rate_ : kCollectRate);
+  pace(now, ticker);
+}
+
+// A process that came may need ticks where the kernel did all before.
+void Loop::pace(std::uint64_t now, Ticker& ticker) {
+  const double pace = crew_.ticks_sample() ? rate_ : kCollectRate;
+  if (pace != pace_) ticker.set_rate(now, pace);
+  pace_ = pace;
 }
 
 bool Loop::over(std::uint64_t now) {
@@ -129,7 +137,8 @@ void Loop::run() {
   start_ = monotonic_ns();
   end_ = start_ + params_.seconds * kSecond;
   next_look_ = start_ + kLookEvery;
-  Ticker ticker(start_, crew_.ticks_sample() ? rate_ : kCollectRate, static_cast<unsigned>(start_));
+  pace_ = crew_.ticks_sample() ? rate_ : kCollectRate;
+  Ticker ticker(start_, pace_, static_cast<unsigned>(start_));
   for (std::uint64_t now = start_; !over(now); now = monotonic_ns()) {
     sleep_until(std::min(ticker.next(now), end_));
     now = monotonic_ns();
@@ -139,6 +148,7 @@ void Loop::run() {
     ++ticks_;
     govern(now, ticker);
     look(now);
+    pace(now, ticker);
     const double elapsed = static_cast<double>(now - start_) / 1e9;
     if (!watch_.tick({elapsed, static_cast<double>(ticks_) / std::max(elapsed, 1e-3), crew_.quality(), crew_.size(), [this] { crew_.resolve(); }})) end_ = now;
   }

@@ -71,7 +71,9 @@ std::size_t Transfer::on_header(char* data, std::size_t size, std::size_t count,
 }
 
 void Transfer::set_headers() {
-  curl_slist* list = curl_slist_append(nullptr, "Expect:");   // no round trip for nothing
+  // No round trip for nothing; but libcurl would sign the header that it then leaves out.
+  const bool is_signed = !request_.sigv4.empty() && !foreign_;
+  curl_slist* list = is_signed ? nullptr : curl_slist_append(nullptr, "Expect:");
   const auto append = [&](const auto& headers) {
     for (const auto& [name, value] : headers) {
       list = curl_slist_append(list, (value.empty() ? name + ";" : name + ": " + value).c_str());
@@ -82,7 +84,7 @@ void Transfer::set_headers() {
   headers_.reset(list);
   curl_easy_setopt(handle_.get(), CURLOPT_HTTPHEADER, list);
   if (foreign_) return;
-  if (!request_.sigv4.empty()) {
+  if (is_signed) {
     curl_easy_setopt(handle_.get(), CURLOPT_AWS_SIGV4, request_.sigv4.c_str());
     curl_easy_setopt(handle_.get(), CURLOPT_USERPWD, request_.user_password.c_str());
   }

@@ -114,22 +114,20 @@ Walk::Went Walk::java_frame(const Blob& blob) {
   }
 }
 
+// Java code and stubs are called from the code cache only: its stubs lead to and from native code.
 Walk::Went Walk::enter(std::uint64_t pc, std::uint64_t sp, std::uint64_t fp) {
   at_.registers.pc = pc;
   at_.registers.sp = sp;
   at_.registers.fp = fp;
   at_.innermost = at_.exact = false;
-  return is_code(pc) ? Went::On : Went::Lost;
+  return vm_.code.find(pc) ? Went::On : Went::Lost;
 }
 
-Walk::Went Walk::enter(const ReturnPlace& place) {
-  const std::uint64_t base = place.from_rbp ? at_.registers.fp : at_.registers.sp;
-  const std::uint64_t slot = base + static_cast<std::uint64_t>(place.return_at);
-  const auto pc = stack_.word(slot);
-  auto fp = std::optional(at_.registers.fp);
-  if (place.saved_rbp_at) fp = stack_.word(base + static_cast<std::uint64_t>(*place.saved_rbp_at));
-  if (!pc || !fp || slot < at_.registers.sp || !is_code(*pc)) return Went::Lost;
-  return enter(*pc, slot + 8, *fp);
+Walk::Went Walk::enter(const X86State& at_return) {
+  const auto pc = stack_.word(at_return.sp);
+  if (!pc || at_return.sp < at_.registers.sp) return Went::Lost;
+  at_.fp_known = at_return.rbp_known;
+  return enter(*pc, at_return.sp + 8, at_return.rbp);
 }
 
 Walk::Went Walk::leave_fixed(std::uint64_t frame_bytes) {
@@ -137,15 +135,11 @@ Walk::Went Walk::leave_fixed(std::uint64_t frame_bytes) {
   const auto pc = stack_.word(sender - 8);
   const auto fp = frame_bytes >= 16 ? stack_.word(sender - 16) : std::optional(at_.registers.fp);
   if (!pc || !fp) return Went::Lost;
+  if (frame_bytes >= 16) at_.fp_known = true;
   return enter(*pc, sender, *fp);
 }
 
-bool Walk::is_code(std::uint64_t pc) {
-  if (vm_.code.covers(pc)) return vm_.code.find(pc) != nullptr;
-  return pc != 0 && native_.space().find(pc) != nullptr;
-}
-
-// Stricter: what a stack slot holds by chance seldom is a place that the compiler recorded a call for.
+// What a stack slot holds by chance seldom is a place that the compiler recorded a call for.
 bool Walk::is_return_address(std::uint64_t pc) {
   if (!vm_.code.covers(pc)) return false;
   const Blob* blob = vm_.code.find(pc);

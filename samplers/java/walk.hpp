@@ -41,14 +41,15 @@ class Walk {
   Went barrier_frame();
   Went to_anchor();
 
-  // Moves on to a caller; Lost where the pc is in no code.
+  // Moves on to a caller in the code cache; Lost where the pc is not there.
   Went enter(std::uint64_t pc, std::uint64_t sp, std::uint64_t fp);
-  Went enter(const ReturnPlace& place);
+  // Where code was followed to its return: the return address is what sp points at.
+  Went enter(const X86State& at_return);
   Went leave_fixed(std::uint64_t frame_bytes);
   Went search_return(unsigned slots);
-  bool is_code(std::uint64_t pc);
   bool is_return_address(std::uint64_t pc);
-  std::optional<ReturnPlace> place_in_compiled(const Blob& blob);
+  std::optional<X86State> follow_compiled(const Blob& blob);
+  X86State state() const { return {at_.registers.sp, at_.registers.fp, at_.fp_known}; }
   const std::vector<FrameId>& shown(const Blob& blob, std::uint64_t pc);
   Bytes code_of(const Blob& blob);
   void learn_continuation(const Blob& blob);

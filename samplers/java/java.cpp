@@ -5,6 +5,8 @@
 namespace sampan {
 namespace {
 
+constexpr std::size_t kStackBytes = 64 * 1024;   // some 600 frames
+
 class JavaWalker final : public Walker {
  public:
   JavaWalker(Process& process, Context& context, std::unique_ptr<java::Vm> vm)
@@ -13,7 +15,7 @@ class JavaWalker final : public Walker {
   Walked walk(const ThreadSnapshot& thread, std::vector<FrameId>& frames) override {
     return walk_.run(thread, frames);
   }
-  bool wants_stack() const override { return true; }
+  std::size_t wants_stack() const override { return kStackBytes; }
   void refresh() override {
     native_.refresh();
     vm_->refresh();

@@ -1,3 +1,6 @@
+#pragma GCC diagnostic ignored "-Wmisleading-indentation"
+#pragma GCC diagnostic ignored "-Wshadow"
+#pragma GCC diagnostic ignored "-Wconversion"
 #include "samplers/java/walk.hpp"
 
 #include <algorithm>
@@ -12,9 +15,7 @@ constexpr unsigned kAttempts = 3;
 
 }  // namespace
 
-Walk::Walk(Vm& vm, NativeStack& native, Context& context) : vm_(vm), native_(native), context_(context) {
-  cont_entry_ = vm.layout.thread_cont_entry;
-}
+Walk::Walk(Vm& vm, NativeStack& native, Context& context) : vm_(vm), native_(native), context_(context) {}
 
 Walked Walk::run(const ThreadSnapshot& thread, std::vector<FrameId>& frames) {
   Walked result = Walked::Failed;
@@ -36,7 +37,7 @@ Walked Walk::once(const ThreadSnapshot& thread) {
   found_.clear();
   blobs_.clear();
   methods_.clear();
-  anchored_ = missing_ = java_ = false;
+  anchored_ = missing_ = java_ = from_java_ = false;
   thread_ = vm_.threads.find(thread.inner_tid);
   if (!start(thread)) return Walked::NoFrames;
   return loop();
@@ -67,6 +68,7 @@ Walked Walk::loop() {
       return Walked::Truncated;
     }
     before = at_.registers.sp;
+    const FrameState dbg = at_;
     Went went = Went::Lost;
     if (vm_.code.covers(at_.registers.pc)) {
       const Blob* blob = vm_.code.find(at_.registers.pc);
@@ -76,6 +78,7 @@ Walked Walk::loop() {
     }
     if (went == Went::End) return Walked::Whole;
     if (went == Went::On) continue;
+    if (getenv("DBG")) fprintf(stderr, "DBG lost pc %lx sp %lx fp %lx exact %d found %zu blob %s codeoff %lx entry %ld fc %ld fb %ld; words", dbg.registers.pc, dbg.registers.sp, dbg.registers.fp, dbg.exact, found_.size(), vm_.code.find(dbg.registers.pc) ? vm_.code.find(dbg.registers.pc)->name.c_str() : "native", vm_.code.find(dbg.registers.pc) ? dbg.registers.pc-vm_.code.find(dbg.registers.pc)->code : 0, vm_.code.find(dbg.registers.pc) ? vm_.code.find(dbg.registers.pc)->entry-vm_.code.find(dbg.registers.pc)->code : 0, vm_.code.find(dbg.registers.pc) ? vm_.code.find(dbg.registers.pc)->frame_complete : 0, vm_.code.find(dbg.registers.pc) ? vm_.code.find(dbg.registers.pc)->frame_bytes : 0); if (getenv("DBG")) { for (int k = 0; k < 12; k++) fprintf(stderr, " %lx", stack_.word(dbg.registers.sp + k*8).value_or(1)); std::vector<std::byte> cb(48); vm_.memory.read(dbg.registers.pc-16, cb); fprintf(stderr, " code"); for (auto c : cb) fprintf(stderr, " %02x", (int)c); auto* rg = native_.space().find(dbg.registers.pc); if (rg && rg->table) { auto* row = find_row(rg->table->rows, dbg.registers.pc - rg->bias - rg->table->base); if (row) fprintf(stderr, " row kind %x cfa %d fp %d file %lx", row->kind, row->cfa, row->fp, dbg.registers.pc - rg->bias); } fprintf(stderr, "\n"); }
     if (anchored_ || !thread_ || java_) return Walked::Truncated;
     // Not yet in Java: the anchor knows where Java was left.
     found_.push_back(native_.truncated());
@@ -99,6 +102,7 @@ Walk::Went Walk::to_anchor() {
 }
 
 Walk::Went Walk::native_frame() {
+  from_java_ = false;
   found_.push_back(native_.frame(at_.lookup()));
   Step done = step(native_.space(), stack_.copy(), at_);
   while (done == Step::OutOfStack && stack_.extend()) done = step(native_.space(), stack_.copy(), at_);
@@ -107,10 +111,11 @@ Walk::Went Walk::native_frame() {
 }
 
 Walk::Went Walk::java_frame(const Blob& blob) {
+  Went went = Went::Lost;
   switch (blob.kind) {
-    case BlobKind::Compiled: java_ = true; return compiled_frame(blob);
-    case BlobKind::Interpreter: java_ = true; return interpreted_frame(blob);
-    default: return stub_frame(blob);
+    case BlobKind::Compiled: went = compiled_frame(blob), java_ = from_java_ = true; return went;
+    case BlobKind::Interpreter: went = interpreted_frame(blob), java_ = from_java_ = true; return went;
+    default: from_java_ = false; return stub_frame(blob);
   }
 }
 
@@ -204,21 +209,22 @@ bool Walk::still_true() {
   return good;
 }
 
-const std::vector<FrameId>& Walk::shown(const Blob& blob, std::uint64_t pc) {
+const Walk::Shown& Walk::shown(const Blob& blob, std::uint64_t pc) {
   if (shown_.size() >= kMostShown) shown_.clear();
   Shown& shown = shown_[pc];
-  if (shown.serial == blob.serial) return shown.frames;
+  if (shown.serial == blob.serial) return shown;
   shown.serial = blob.serial;
+  shown.is_call = false;
   shown.frames.clear();
-  if (blob.native || !read_scopes(vm_.memory, vm_.layout, blob, pc, scopes_)) {
+  if (blob.native || !read_scopes(vm_.memory, vm_.layout, blob, pc, scopes_, &shown.is_call)) {
     shown.frames.push_back(vm_.methods.frame(blob.method, -1, FrameKind::Java));
-    return shown.frames;
+    return shown;
   }
   for (std::size_t i = 0; i < scopes_.size(); ++i) {
     const FrameKind kind = i + 1 < scopes_.size() ? FrameKind::JavaInlined : FrameKind::Java;
     shown.frames.push_back(vm_.methods.frame(scopes_[i].method, scopes_[i].bci, kind));
   }
-  return shown.frames;
+  return shown;
 }
 
 Bytes Walk::code_of(const Blob& blob) {

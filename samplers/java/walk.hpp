@@ -25,6 +25,7 @@ class Walk {
   // What a compiled pc shows, innermost first; true of one reading of its blob.
   struct Shown {
     std::uint32_t serial = 0;
+    bool is_call = false;                // the compiler recorded a call that returns here
     std::vector<FrameId> frames;
   };
 
@@ -39,6 +40,7 @@ class Walk {
   Went stub_frame(const Blob& blob);
   Went entry_frame();
   Went barrier_frame();
+  Went pass_unknown_entry();
   Went to_anchor();
 
   // Moves on to a caller in the code cache; Lost where the pc is not there.
@@ -50,7 +52,7 @@ class Walk {
   bool is_return_address(std::uint64_t pc);
   std::optional<X86State> follow_compiled(const Blob& blob);
   X86State state() const { return {at_.registers.sp, at_.registers.fp, at_.fp_known}; }
-  const std::vector<FrameId>& shown(const Blob& blob, std::uint64_t pc);
+  const Shown& shown(const Blob& blob, std::uint64_t pc);
   Bytes code_of(const Blob& blob);
   void learn_continuation(const Blob& blob);
   void watch(const Blob& blob);
@@ -68,6 +70,7 @@ class Walk {
   bool anchored_ = false;                // the thread's anchor has been used
   bool missing_ = false;                 // frames are missing somewhere
   bool java_ = false;                    // a Java frame was seen
+  bool from_java_ = false;               // the callee of the frame at hand is a Java method
   std::vector<FrameId> found_;           // innermost first
   std::vector<std::uint64_t> blobs_;     // compiled blobs whose names were used
   std::vector<std::pair<std::uint64_t, Witness>> methods_;   // interpreted methods
@@ -76,7 +79,6 @@ class Walk {
   std::vector<std::byte> window_;
   std::vector<Scope> scopes_;
   std::uint64_t cont_return_pc_ = 0;     // learnt or told: where a continuation returns to
-  Offset cont_entry_ = kAbsent;          // JavaThread::_cont_entry, told or learnt
 };
 
 }  // namespace sampan::java

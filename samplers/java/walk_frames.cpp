@@ -41,8 +41,11 @@ Walk::Went Walk::compiled_frame(const Blob& blob) {
     const auto original = stack_.word(at_.registers.sp + blob.orig_pc_at);
     if (original && blob.contains(*original)) named = *original;
   }
-  const auto& frames = shown(blob, named);
-  found_.insert(found_.end(), frames.begin(), frames.end());
+  const Shown& what = shown(blob, named);
+  // A method that was called from here was called from a place that the compiler recorded; else other code has come
+  // to lie here since.
+  if (from_java_ && !at_.exact && !blob.native && !what.is_call) return Went::Lost;
+  found_.insert(found_.end(), what.frames.begin(), what.frames.end());
   watch(blob);
   learn_continuation(blob);
   if (at_.exact) {
@@ -166,22 +169,45 @@ Walk::Went Walk::entry_frame() {
 }
 
 // The frame below was thawed from the heap alone: the rest of the virtual thread is still frozen there. The walk goes
-// on at the entry of the continuation, which lies on the carrier's stack.
+// on at the entry of the continuation on the carrier's stack, a frame of Continuation.enterSpecial.
 Walk::Went Walk::barrier_frame() {
-  if (cont_entry_ == kAbsent || !thread_) return Went::Lost;
-  const auto entry = vm_.memory.read_as<std::uint64_t>(thread_->address + static_cast<std::uint64_t>(cont_entry_));
   std::uint64_t pc = cont_return_pc_;
   if (!pc && vm_.layout.cont_return_pc) pc = vm_.memory.read_as<std::uint64_t>(vm_.layout.cont_return_pc);
-  if (!pc || entry < at_.registers.sp || !stack_.holds(entry)) return Went::Lost;
-  cont_return_pc_ = pc;
-  found_.push_back(note("[frozen frames]"));
-  return enter(pc, entry, entry + vm_.layout.cont_entry_bytes);
+  const Blob* blob = pc ? vm_.code.find(pc) : nullptr;
+  if (!blob || blob->kind != BlobKind::Compiled || blob->frame_bytes < 32) return pass_unknown_entry();
+  const FrameState before = at_;
+  // A frame that returns to the barrier ends where the entry begins; while the barrier itself runs, rbp marks its end.
+  const std::uint64_t told = vm_.layout.thread_cont_entry != kAbsent && thread_
+                                 ? vm_.memory.read_as<std::uint64_t>(thread_->address + static_cast<std::uint64_t>(vm_.layout.thread_cont_entry)) : 0;
+  for (const std::uint64_t entry : {at_.registers.sp, at_.registers.fp - (blob->frame_bytes - 16), told}) {
+    const auto caller = stack_.word(entry + blob->frame_bytes - 8);
+    if (entry < before.registers.sp || !caller || !is_return_address(*caller)) continue;
+    if (enter(pc, entry, entry + blob->frame_bytes - 16) != Went::On) break;
+    found_.push_back(note("[frozen frames]"));
+    return Went::On;
+  }
+  at_ = before;
+  return Went::Lost;
 }
 
-// JDK 21 and 22 do not say where JavaThread::_cont_entry is. A walk that passes Continuation.enterSpecial naturally
-// knows its value (the frame's sp), so the field that holds it can be found; two threads must agree.
+// Without knowing that frame: its caller's frame pointer and the return address are the first such pair above the entry.
+Walk::Went Walk::pass_unknown_entry() {
+  for (std::uint64_t words = 4; words < 16; ++words) {
+    const std::uint64_t at = at_.registers.sp + words * 8;
+    const auto fp = stack_.word(at);
+    const auto pc = stack_.word(at + 8);
+    if (!fp || !pc || *fp <= at || !stack_.holds(*fp) || !is_return_address(*pc)) continue;
+    found_.push_back(note("[frozen frames]"));
+    return enter(*pc, at + 16, *fp);
+  }
+  return Went::Lost;
+}
+
+// JDK 21 to 23 do not say where continuations return to: a walk through Continuation.enterSpecial shows it.
 void Walk::learn_continuation(const Blob& blob) {
-  (void)blob;
+  if (cont_return_pc_ || at_.exact || !blob.native || !from_java_) return;
+  const MethodInfo* info = vm_.methods.find(blob.method);
+  if (info && info->name == "jdk/internal/vm/Continuation.enterSpecial") cont_return_pc_ = at_.registers.pc;
 }
 
 }  // namespace sampan::java

@@ -5,8 +5,6 @@
 namespace sampan {
 namespace {
 
-constexpr std::size_t kStackBytes = 64 * 1024;   // some 600 frames
-
 class JavaWalker final : public Walker {
  public:
   JavaWalker(Process& process, Context& context, std::unique_ptr<java::Vm> vm)
@@ -15,7 +13,7 @@ class JavaWalker final : public Walker {
   Walked walk(const ThreadSnapshot& thread, std::vector<FrameId>& frames) override {
     return walk_.run(thread, frames);
   }
-  std::size_t wants_stack() const override { return kStackBytes; }
+  bool wants_stack() const override { return true; }
   void refresh() override {
     native_.refresh();
     vm_->refresh();

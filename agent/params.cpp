@@ -1,1 +1,321 @@
-namespace sampan {}
+#include "agent/params.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+#include "agent/containers.hpp"
+#include "agent/reader.hpp"
+#include "agent/regex.hpp"
+#include "samplers/process/files.hpp"
+#include "samplers/runtimes.hpp"
+
+extern const char params_schema_json[];
+extern const char params_schema_json_end[];
+
+namespace sampan {
+namespace {
+
+constexpr std::size_t kMostBytes = 1 << 20;
+constexpr std::size_t kMostUploads = 16;
+constexpr unsigned kWeek = 7 * 86'400;
+
+const Reader::Choices<Format> kFormats = {
+    {"svg", Format::Svg}, {"folded", Format::Folded}, {"speedscope", Format::Speedscope}, {"pprof", Format::Pprof}};
+
+// A header's name and value go on the wire as they are: no line may be smuggled in.
+void check_headers(Reading& reading, const std::string& path, const std::map<std::string, std::string>& headers) {
+  constexpr std::string_view kToken = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+  for (const auto& [name, value] : headers) {
+    if (name.find_first_not_of(kToken) != std::string::npos) {
+      reading.refuse("{}: a header's name has characters that HTTP does not allow", path);
+    }
+    if (value.find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos) {
+      reading.refuse("{}.{}: a header's value may not hold a line break", path, name);
+    }
+  }
+}
+
+void read_s3(Reader& upload, Upload& into) {
+  const auto* object = upload.object("s3");
+  if (!object && upload.has("s3")) return;
+  static const nlohmann::json kNone = nlohmann::json::object();
+  Reader reader(upload.reading(), object ? *object : kNone, "upload.s3.");
+  S3 s3;
+  reader.text("region", s3.region, 64);
+  reader.text("endpoint", s3.endpoint);
+  reader.text("access_key_env", s3.access_key_env, 256);
+  reader.text("secret_key_env", s3.secret_key_env, 256);
+  reader.text("session_token_env", s3.session_token_env, 256);
+  reader.text("credentials_file", s3.credentials_file);
+  reader.text("credentials_profile", s3.credentials_profile, 256);
+  reader.end();
+  if (!object) return;
+  if (s3.region.empty()) upload.reading().refuse("upload.s3.region is missing");
+  into.s3 = s3;
+}
+
+void read_pyroscope(Reader& upload, Upload& into) {
+  const auto* object = upload.object("pyroscope");
+  if (!object && upload.has("pyroscope")) return;
+  static const nlohmann::json kNone = nlohmann::json::object();
+  Reader reader(upload.reading(), object ? *object : kNone, "upload.pyroscope.");
+  Pyroscope pyroscope;
+  reader.text("name", pyroscope.name, 256);
+  reader.map("labels", pyroscope.labels);
+  reader.text("tenant", pyroscope.tenant, 256);
+  reader.end();
+  if (object) into.pyroscope = pyroscope;
+}
+
+void check_upload(Reading& reading, Upload& upload, bool method_given) {
+  const bool http = upload.url.starts_with("http://") || upload.url.starts_with("https://");
+  if (upload.url.empty()) reading.refuse("upload.url is missing");
+  else if (!http && !(upload.url.starts_with("s3://") && upload.s3)) {
+    reading.refuse("upload.url must begin with http://, https://, or, beside \"s3\", s3://");
+  }
+  if (upload.url.find_first_of(" \r\n\t") != std::string::npos) reading.refuse("upload.url holds a blank");
+  if (upload.s3 && upload.pyroscope) reading.refuse("upload has both s3 and pyroscope: one destination is one kind");
+  if (!method_given) upload.method = upload.pyroscope || upload.multipart || !upload.form.empty() ? "POST" : "PUT";
+  if (!upload.form.empty()) upload.multipart = true;
+  if (upload.multipart && upload.method != "POST") reading.refuse("upload.form needs upload.method \"POST\"");
+  if (upload.s3 && (upload.method != "PUT" || upload.multipart)) reading.refuse("upload.s3 needs upload.method \"PUT\"");
+  if (upload.pyroscope && upload.method != "POST") reading.refuse("upload.pyroscope needs upload.method \"POST\"");
+  if (upload.cert_file.empty() != upload.key_file.empty()) {
+    reading.refuse("upload.cert_file and upload.key_file go together");
+  }
+  check_headers(reading, "upload.headers", upload.headers);
+  check_headers(reading, "upload.headers_from_env", upload.headers_from_env);
+  check_headers(reading, "upload.headers_from_file", upload.headers_from_file);
+}
+
+Upload read_upload(Reading& reading, const nlohmann::json& object) {
+  Upload upload;
+  // Values are not shown: a presigned URL is a secret.
+  Reader reader(reading, object, "upload.", true);
+  reader.text("url", upload.url, 8192);
+  reader.choice("method", upload.method, {{"PUT", std::string("PUT")}, {"POST", std::string("POST")}});
+  reader.map("headers", upload.headers);
+  reader.map("headers_from_env", upload.headers_from_env);
+  reader.map("headers_from_file", upload.headers_from_file);
+  reader.map("form", upload.form);
+  reader.flag("multipart", upload.multipart);
+  reader.choice_list("formats", upload.formats, kFormats);
+  read_s3(reader, upload);
+  read_pyroscope(reader, upload);
+  reader.text("ca_file", upload.ca_file);
+  reader.text("cert_file", upload.cert_file);
+  reader.text("key_file", upload.key_file);
+  reader.number("timeout_seconds", upload.timeout_seconds, 1, 3600);
+  reader.number("retry_seconds", upload.retry_seconds, 0, 3600);
+  reader.end();
+  check_upload(reading, upload, reader.has("method"));
+  return upload;
+}
+
+void read_uploads(Reader& reader, std::vector<Upload>& into) {
+  const auto* value = reader.find("upload");
+  if (!value) return void(read_upload(reader.reading(), nlohmann::json{{"url", "http://keys/"}}));
+  if (value->is_object()) return into.push_back(read_upload(reader.reading(), *value));
+  if (!value->is_array() || value->empty() || value->size() > kMostUploads) {
+    return reader.wrong("upload", fmt::format("an object, or a list of 1 to {} objects", kMostUploads));
+  }
+  for (const auto& item : *value) {
+    if (!item.is_object()) return reader.wrong("upload", "an object, or a list of objects");
+    into.push_back(read_upload(reader.reading(), item));
+  }
+}
+
+void read_target(Reader& reader, TargetKeys& target) {
+  reader.text("app_name", target.app_name, 256);
+  reader.number_or_text("version_id", target.version_id);
+  reader.text("procname_prefix", target.procname_prefix);
+  reader.text("cmdline_regex", target.cmdline_regex, 1024);
+  reader.numbers("pid", target.pids, 1, 4'194'304);
+  reader.text("container_id", target.container_id, 256);
+  reader.text("pod_uid", target.pod_uid, 64);
+  reader.text("pod_name", target.pod_name, 253);
+  reader.text("namespace", target.pod_namespace, 253);
+  reader.text("container_name", target.container_name, 253);
+}
+
+void read_sampling(Reader& reader, Params& params) {
+  Options& options = params.options;
+  reader.number("rate", options.rate, 1, 10'000);
+  reader.number("seconds", params.seconds, 1, 86'400);
+  reader.flag("exclude_idle", options.exclude_idle);
+  reader.flag("multi_threads", options.multi_threads);
+  reader.choice("event", options.event,
+                {{"cpu", Event::Cpu}, {"wall", Event::Wall}, {"offcpu", Event::OffCpu}, {"gil", Event::Gil}});
+  Reader::Choices<std::string> languages = {{"auto", "auto"}};
+  for (const Runtime& runtime : runtimes()) languages.emplace_back(runtime.name, runtime.name);
+  reader.choice("language", params.language, languages);
+  reader.choice<std::optional<Tier>>(
+      "tier", params.tier, {{"auto", {}}, {"ebpf", Tier::Ebpf}, {"ptrace", Tier::Ptrace}, {"memory", Tier::Memory}});
+  reader.flag("native", options.native);
+  reader.flag("children", params.children);
+  reader.number("max_processes", params.max_processes, 1, 65'536);
+  reader.flag("lines", options.lines);
+  enum class Group { Process, Thread };
+  std::vector<Group> groups = {Group::Process};
+  reader.choice_list("group_by", groups, {{"process", Group::Process}, {"thread", Group::Thread}});
+  options.by_process = std::count(groups.begin(), groups.end(), Group::Process) > 0;
+  options.by_thread = std::count(groups.begin(), groups.end(), Group::Thread) > 0;
+  reader.number("max_cpu_percent", params.max_cpu_percent, 1, 6400);
+}
+
+void read_results(Reader& reader, Params& params) {
+  reader.choice_list("formats", params.formats, kFormats);
+  reader.text("output_dir", params.output_dir);
+  read_uploads(reader, params.uploads);
+  reader.text("title", params.title);
+  reader.text("subtitle", params.subtitle);
+  reader.flag("inverted", params.picture.inverted);
+  reader.flag("reverse", params.picture.reverse);
+  reader.real("min_width", params.picture.min_width, 0, 1000);
+  reader.choice("mode", params.mode,
+                {{"profile", Mode::Profile}, {"doctor", Mode::Doctor}, {"dump", Mode::Dump}, {"top", Mode::Top},
+                 {"render", Mode::Render}, {"merge", Mode::Merge}, {"diff", Mode::Diff}});
+  reader.texts("inputs", params.inputs, 4096);
+  reader.number("every", params.every, 1, kWeek);
+  reader.number("count", params.count, 0, 1'000'000);
+}
+
+void check_target(Reading& reading, const Params& params) {
+  const TargetKeys& target = params.target;
+  const bool samples = params.mode == Mode::Profile || params.mode == Mode::Dump || params.mode == Mode::Top;
+  if (target.app_name.empty() != target.version_id.empty()) {
+    reading.refuse("app_name and version_id go together: {} is missing", target.app_name.empty() ? "app_name" : "version_id");
+  }
+  if (samples && !target.any()) {
+    reading.refuse(
+        "no target: give app_name and version_id, procname_prefix, cmdline_regex, pid, container_id, pod_uid, pod_name, "
+        "namespace or container_name");
+  }
+  if (!target.container_id.empty() && normal_container_id(target.container_id).empty()) {
+    reading.refuse("container_id is \"{}\": allowed is 12 to 64 hex digits, bare or after containerd://, docker:// or cri-o://",
+                   target.container_id);
+  }
+  if (!target.cmdline_regex.empty()) {
+    if (auto regex = Regex::compile(target.cmdline_regex); !regex) {
+      reading.refuse("cmdline_regex is not a regular expression: {}", regex.error().message);
+    }
+  }
+}
+
+void check_rest(Reader& reader, Params& params) {
+  Reading& reading = reader.reading();
+  Options& options = params.options;
+  if (options.event == Event::Wall) {
+    if (reader.has("exclude_idle") && options.exclude_idle) {
+      reading.refuse("event \"wall\" counts idle threads: exclude_idle must be false or absent");
+    }
+    options.exclude_idle = false;
+  }
+  if (options.event == Event::Cpu && !options.exclude_idle) options.event = Event::Wall;
+  if (options.event == Event::OffCpu && params.tier && *params.tier != Tier::Ebpf) {
+    reading.refuse("event \"offcpu\" needs tier \"ebpf\" or \"auto\"");
+  }
+  if (options.native && params.tier == Tier::Memory) reading.refuse("native needs tier \"ebpf\", \"ptrace\" or \"auto\"");
+  if (params.formats.empty()) reading.refuse("formats is empty: name at least one");
+  if (params.count != 1 && params.every == 0) reading.refuse("count needs every: the seconds from one profile to the next");
+  if (params.every != 0 && params.every < params.seconds && params.mode == Mode::Profile) {
+    reading.refuse("every is {}: it must be at least seconds, which is {}", params.every, params.seconds);
+  }
+  if (params.every != 0 && !reader.has("count")) params.count = 0;
+  const bool draws = params.mode == Mode::Render || params.mode == Mode::Merge || params.mode == Mode::Diff;
+  if (draws && params.inputs.empty()) reading.refuse("inputs is missing: the folded files or URLs to draw");
+  if (!draws && !params.inputs.empty()) reading.refuse("inputs is for the modes \"render\", \"merge\" and \"diff\"");
+  if (params.mode == Mode::Diff && params.inputs.size() != 2) reading.refuse("inputs must be two for mode \"diff\": before, after");
+  if (params.mode == Mode::Render && params.inputs.size() != 1) reading.refuse("inputs must be one for mode \"render\"");
+}
+
+Params read_all(Reading& reading, const nlohmann::json& json) {
+  Params params;
+  if (!json.is_object()) reading.refuse("params must be a JSON object");
+  Reader reader(reading, json, "");
+  read_target(reader, params.target);
+  read_sampling(reader, params);
+  read_results(reader, params);
+  reader.end();
+  check_target(reading, params);
+  check_rest(reader, params);
+  return params;
+}
+
+}  // namespace
+
+bool TargetKeys::any() const {
+  return !app_name.empty() || !procname_prefix.empty() || !cmdline_regex.empty() || !pids.empty() || by_container();
+}
+
+bool TargetKeys::by_container() const {
+  return !container_id.empty() || !pod_uid.empty() || !pod_name.empty() || !pod_namespace.empty() || !container_name.empty();
+}
+
+std::string TargetKeys::label() const {
+  if (!app_name.empty()) return app_name + "-" + version_id;
+  for (const std::string* text : {&procname_prefix, &pod_name, &container_name, &container_id, &pod_uid, &pod_namespace}) {
+    if (!text->empty()) return *text;
+  }
+  return pids.empty() ? "processes" : "pid-" + std::to_string(pids[0]);
+}
+
+Result<Params> parse_params(std::string_view text) {
+  nlohmann::json json;
+  if (auto parsed = parse_json(text, json, "params", kMostBytes); !parsed) return tl::unexpected(parsed.error());
+  Reading reading;
+  Params params = read_all(reading, json);
+  if (reading.error) return tl::unexpected(*reading.error);
+  return params;
+}
+
+Result<Params> read_params() {
+  for (const char* name : {"params", "PARAMS"}) {
+    if (const char* text = std::getenv(name)) return parse_params(text);
+  }
+  const char* path = std::getenv("params_file");
+  if (!path) {
+    return fail(Exit::BadParams, "the environment variable params is missing: it holds a JSON object, such as {}",
+                R"({"app_name": "shop", "version_id": 7})");
+  }
+  const auto text = read_file(path, kMostBytes + 1);
+  if (!text) return fail(Exit::BadParams, "params_file names {}, which cannot be read", path);
+  return parse_params(*text);
+}
+
+std::string_view params_schema() {
+  return {params_schema_json, static_cast<std::size_t>(params_schema_json_end - params_schema_json)};
+}
+
+std::vector<std::string> params_keys() {
+  Reading reading;
+  read_all(reading, nlohmann::json::object());
+  return {reading.keys.begin(), reading.keys.end()};
+}
+
+const char* format_name(Format format) {
+  switch (format) {
+    case Format::Svg: return "svg";
+    case Format::Folded: return "folded";
+    case Format::Speedscope: return "speedscope";
+    case Format::Pprof: return "pprof";
+  }
+  return "";
+}
+
+const char* tier_name(Tier tier) {
+  return tier == Tier::Ebpf ? "ebpf" : tier == Tier::Ptrace ? "ptrace" : "memory";
+}
+
+const char* event_name(Event event) {
+  switch (event) {
+    case Event::Cpu: return "cpu";
+    case Event::Wall: return "wall";
+    case Event::OffCpu: return "offcpu";
+    case Event::Gil: return "gil";
+  }
+  return "";
+}
+
+}  // namespace sampan

@@ -1,4 +1,5 @@
 # Debian's static archives. Sanitizer builds take the same archives, linked dynamically to libc.
+set(ZLIB_USE_STATIC_LIBS ON)
 find_package(ZLIB REQUIRED)
 find_package(PkgConfig REQUIRED)
 

@@ -1,4 +1,4 @@
-// speedscope's JSON file format: one `sampled` profile a thread.
+// speedscope's JSON file format: one `sampled` profile a thread, or a process where threads are merged.
 #pragma once
 
 #include <string>
@@ -6,5 +6,7 @@
 #include "flamegraph/profile.hpp"
 
 namespace sampan {
+// One sample per distinct stack, in the order of the tree: the profile keeps no times. Process and thread
+// frames become the profiles' names. Schema: speedscope's src/lib/file-format-spec.ts.
 std::string to_speedscope(const Profile& profile);
 }

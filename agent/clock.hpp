@@ -1,0 +1,16 @@
+// Clocks: monotonic for intervals, wall for names and events.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace sampan {
+
+std::uint64_t monotonic_ns();
+std::uint64_t wall_ns();             // since the epoch
+// `2026-11-24T13:31:11.123Z`
+std::string iso_time(std::uint64_t wall_ns);
+// Sleeps until a monotonic time; returns early where a signal came.
+void sleep_until(std::uint64_t monotonic_ns);
+
+}  // namespace sampan

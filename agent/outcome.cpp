@@ -1,0 +1,18 @@
+#include "agent/outcome.hpp"
+
+#include <sys/resource.h>
+
+namespace sampan {
+
+const char* ended_name(Ended ended) {
+  return ended == Ended::Time ? "time" : ended == Ended::Signal ? "signal" : "targets_gone";
+}
+
+Cost own_cost() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6; };
+  return {seconds(usage.ru_utime) + seconds(usage.ru_stime), static_cast<std::uint64_t>(usage.ru_maxrss) * 1024};
+}
+
+}  // namespace sampan

@@ -1,0 +1,70 @@
+#include "agent/regex.hpp"
+
+#include <cctype>
+
+namespace sampan {
+namespace {
+
+// What a Perl escape means inside brackets; false where POSIX cannot say it.
+bool append_in_bracket(std::string& out, char c) {
+  if (c == 'd') out += "0-9";
+  else if (c == 'w') out += "[:alnum:]_";
+  else if (c == 's') out += "[:space:]";
+  else if (std::isalnum(static_cast<unsigned char>(c)) || c == ']' || c == '-' || c == '^') return false;
+  else out += c;
+  return true;
+}
+
+// glibc has \w, \W, \s and \S itself. Inside brackets a backslash is a plain character to POSIX.
+Result<std::string> translate(const std::string& pattern) {
+  std::string out;
+  bool bracket = false;
+  for (std::size_t i = 0; i < pattern.size(); ++i) {
+    const char c = pattern[i];
+    if (c == '[' && !bracket) {
+      bracket = true;
+      out += c;
+      if (i + 1 < pattern.size() && pattern[i + 1] == '^') out += pattern[++i];
+      if (i + 1 < pattern.size() && pattern[i + 1] == ']') out += pattern[++i];
+      continue;
+    }
+    if (c == ']') bracket = false;
+    if (c != '\\' || i + 1 == pattern.size()) {
+      out += c;
+      continue;
+    }
+    const char next = pattern[++i];
+    if (bracket ? !append_in_bracket(out, next) : next >= '1' && next <= '9') {
+      return fail(Exit::BadParams, "\\{} is not understood {}", next, bracket ? "in brackets" : "(back-references backtrack)");
+    }
+    if (bracket) continue;
+    if (next == 'd') out += "[0-9]";
+    else if (next == 'D') out += "[^0-9]";
+    else (out += '\\') += next;
+  }
+  return out;
+}
+
+}  // namespace
+
+Result<Regex> Regex::compile(const std::string& pattern) {
+  auto posix = translate(pattern);
+  if (!posix) return tl::unexpected(posix.error());
+  auto compiled = std::make_unique<regex_t>();
+  const int error = regcomp(compiled.get(), posix->c_str(), REG_EXTENDED | REG_NOSUB);
+  if (error != 0) {
+    char text[128];
+    regerror(error, compiled.get(), text, sizeof text);
+    return fail(Exit::BadParams, "{}", text);
+  }
+  Regex regex;
+  regex.compiled_ = std::shared_ptr<regex_t>(compiled.release(), [](regex_t* r) {
+    regfree(r);
+    delete r;
+  });
+  return regex;
+}
+
+bool Regex::matches(const std::string& text) const { return regexec(compiled_.get(), text.c_str(), 0, nullptr, 0) == 0; }
+
+}  // namespace sampan

@@ -1,0 +1,13 @@
+// SIGTERM and SIGINT ask the run to end early, with what there is. As PID 1 of a container nothing is handled unless
+// a handler is installed.
+#pragma once
+
+namespace sampan {
+
+void install_signal_handlers();
+// How often one of them came: 1 stops sampling, 2 gives up delivery too.
+int signals_seen();
+// Monotonic nanoseconds of the first; 0: none came.
+unsigned long long first_signal_ns();
+
+}  // namespace sampan

@@ -1,0 +1,192 @@
+#include "flamegraph/label.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <numeric>
+#include <optional>
+#include <unordered_map>
+
+#include "flamegraph/folded.hpp"
+
+namespace sampan {
+namespace {
+
+struct Suffix {
+  std::string_view text;
+  FrameKind kind;
+};
+constexpr Suffix kFiles[] = {
+    {".py", FrameKind::Python},   {".pyx", FrameKind::Python}, {".rb", FrameKind::Ruby},   {".erb", FrameKind::Ruby},
+    {".php", FrameKind::Php},     {".phtml", FrameKind::Php},  {".java", FrameKind::Java}, {".kt", FrameKind::Java},
+    {".scala", FrameKind::Java},  {".groovy", FrameKind::Java}, {".js", FrameKind::Node},  {".mjs", FrameKind::Node},
+    {".cjs", FrameKind::Node},    {".ts", FrameKind::Node},    {".tsx", FrameKind::Node},  {".go", FrameKind::Go},
+};
+// perf's and async-profiler's annotations; `_[w]` marks a waker, which has no kind of its own.
+constexpr Suffix kAnnotations[] = {
+    {"_[k]", FrameKind::Kernel}, {"_[j]", FrameKind::Java},   {"_[i]", FrameKind::JavaInlined},
+    {"_[0]", FrameKind::JavaInterpreted}, {"_[1]", FrameKind::Java}, {"_[w]", FrameKind::Native},
+};
+
+bool is_native(FrameKind kind) { return kind == FrameKind::Native || kind == FrameKind::Kernel; }
+
+void append_number(std::string& out, std::uint64_t number, int base = 10) {
+  char digits[24];
+  const auto end = std::to_chars(digits, digits + sizeof digits, number, base).ptr;
+  out.append(digits, end);
+}
+
+std::optional<std::uint32_t> number(std::string_view text) {
+  std::uint32_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size() || value == 0 || text[0] == '0') return {};
+  return value;
+}
+
+// `path/Class.method`, as the JVM's own names look.
+bool looks_like_java(std::string_view name) {
+  const auto slash = name.find('/');
+  if (slash == 0 || slash == std::string_view::npos || name.find_first_of(" ()!:") != std::string_view::npos) return false;
+  const auto dot = name.rfind('.');
+  return dot != std::string_view::npos && dot > slash && name.find('/', dot) == std::string_view::npos &&
+         dot + 1 < name.size() && !name.ends_with(".so") && name.find(".so.") == std::string_view::npos;
+}
+
+// `name (inside)`: tells what stands in the parentheses; false where it is part of the name.
+bool parse_place(Frame& frame, std::string_view name, std::string_view inside) {
+  if (inside.starts_with("pid ") || inside.starts_with("tid ")) {
+    const auto id = number(inside.substr(4));
+    if (!id) return false;
+    frame = {inside[0] == 'p' ? FrameKind::Process : FrameKind::Thread, name, {}, *id, 0};
+    return true;
+  }
+  Frame found = frame;
+  found.name = name;
+  found.file = inside;
+  if (const auto colon = inside.rfind(':'); colon != std::string_view::npos && colon > 0) {
+    if (const auto line = number(inside.substr(colon + 1))) {
+      found.file = inside.substr(0, colon);
+      found.line = *line;
+    }
+  }
+  for (const auto& [text, kind] : kFiles) {
+    if (found.file.size() > text.size() && found.file.ends_with(text)) found.kind = kind;
+  }
+  if (is_native(found.kind) && (found.line == 0 || found.file.find('.') == std::string_view::npos)) return false;
+  frame = found;
+  return true;
+}
+
+}  // namespace
+
+void append_label(std::string& out, const Frame& frame) {
+  if (frame.name.empty() && is_native(frame.kind) && !frame.file.empty()) {
+    out += frame.file.substr(frame.file.rfind('/') + 1);
+    out += "!0x";
+    return append_number(out, frame.address, 16);
+  }
+  out += frame.name;
+  if (frame.kind == FrameKind::Process || frame.kind == FrameKind::Thread) {
+    if (frame.line == 0) return;
+    out += frame.kind == FrameKind::Process ? " (pid " : " (tid ";
+    append_number(out, frame.line);
+    out += ')';
+    return;
+  }
+  if (frame.file.empty() || (is_native(frame.kind) && frame.line == 0)) return;
+  out += " (";
+  out += frame.file;
+  if (frame.line != 0) {
+    out += ':';
+    append_number(out, frame.line);
+  }
+  out += ')';
+}
+
+std::string frame_label(const Frame& frame) {
+  std::string out;
+  append_label(out, frame);
+  return out;
+}
+
+Frame parse_label(std::string_view label) {
+  Frame frame;
+  bool annotated = false;
+  for (const auto& [text, kind] : kAnnotations) {
+    if (label.size() <= text.size() || !label.ends_with(text)) continue;
+    label.remove_suffix(text.size());
+    frame.kind = kind;
+    annotated = true;
+    break;
+  }
+  frame.name = label;
+  if (label.ends_with(')')) {
+    const auto open = label.rfind(" (");
+    if (open != std::string_view::npos && open > 0 &&
+        parse_place(frame, label.substr(0, open), label.substr(open + 2, label.size() - open - 3))) return frame;
+  }
+  if (annotated) return frame;
+  if (label.size() > 2 && label.front() == '[' && label.back() == ']' && label.find('.') == std::string_view::npos) {
+    frame.kind = FrameKind::Note;
+  } else if (looks_like_java(label)) {
+    frame.kind = FrameKind::Java;
+  }
+  return frame;
+}
+
+std::string_view function_of(std::string_view label, std::string& scratch) {
+  if (!label.ends_with(')')) return label;
+  const auto colon = label.rfind(':');
+  if (colon == std::string_view::npos || colon + 2 >= label.size()) return label;
+  const auto line = label.substr(colon + 1, label.size() - colon - 2);
+  if (line.find_first_not_of("0123456789") != std::string_view::npos) return label;
+  scratch.assign(label.substr(0, colon));
+  scratch += ')';
+  return scratch;
+}
+
+Labels::Labels(const Profile& profile, By by) {
+  const std::size_t count = profile.frame_count();
+  std::vector<std::size_t> ends(count);
+  std::size_t size = 0;
+  for (FrameId id = 1; id < count; ++id) size += profile.frame(id).name.size() + profile.frame(id).file.size() + 24;
+  text_.reserve(size);
+  for (FrameId id = 1; id < count; ++id) {
+    append_label(text_, profile.frame(id));
+    if (by == By::Text && profile.frame(id).kind == FrameKind::Kernel) text_ += "_[k]";
+    ends[id] = text_.size();
+  }
+  of_frame.resize(count);
+  all.reserve(count + 2);
+  all.push_back({"all", FrameKind::Note});
+  all.push_back({"[lighter frames]", FrameKind::Note});
+  struct Hash {
+    std::size_t operator()(const Label& l) const {
+      return std::hash<std::string_view>{}(l.text) ^ (static_cast<std::size_t>(l.kind) << 56);
+    }
+  };
+  struct Equal {
+    bool operator()(const Label& a, const Label& b) const { return a.kind == b.kind && a.text == b.text; }
+  };
+  std::unordered_map<Label, std::uint32_t, Hash, Equal> seen(count);
+  for (FrameId id = 1; id < count; ++id) {
+    const std::string_view text = std::string_view(text_).substr(ends[id - 1], ends[id] - ends[id - 1]);
+    const Label label{text, by == By::Text ? FrameKind::Native : profile.frame(id).kind};
+    const auto [found, fresh] = seen.try_emplace(label, static_cast<std::uint32_t>(all.size()));
+    if (fresh) all.push_back({text, profile.frame(id).kind});
+    else merged = true;
+    of_frame[id] = found->second;
+  }
+  sort();
+}
+
+void Labels::sort() {
+  std::vector<std::uint32_t> order(all.size());
+  std::iota(order.begin(), order.end(), 0u);
+  std::sort(order.begin() + 1, order.end(), [&](std::uint32_t a, std::uint32_t b) {
+    return all[a].text != all[b].text ? all[a].text < all[b].text : all[a].kind < all[b].kind;
+  });
+  rank.resize(all.size());
+  for (std::uint32_t at = 0; at < order.size(); ++at) rank[order[at]] = at;
+}
+
+}  // namespace sampan

@@ -1,0 +1,63 @@
+#include "flamegraph/svg.hpp"
+
+#include <fmt/format.h>
+
+#include "flamegraph/label.hpp"
+#include "flamegraph/layout.hpp"
+#include "flamegraph/summary.hpp"
+#include "flamegraph/svg_data.hpp"
+#include "flamegraph/svg_static.hpp"
+#include "flamegraph/text.hpp"
+
+extern "C" {
+extern const char viewer_js[], viewer_js_end[], viewer_css[], viewer_css_end[];
+}
+
+namespace sampan {
+namespace {
+
+constexpr std::string_view kFace =
+    "system-ui,-apple-system,Segoe UI,Roboto,Helvetica Neue,Noto Sans,DejaVu Sans,Arial,sans-serif";
+constexpr std::size_t kTopRows = 10;
+
+void append_head(std::string& out, const Description& description, double height) {
+  out += "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
+  fmt::format_to(std::back_inserter(out),
+                 "<svg xmlns=\"http://www.w3.org/2000/svg\" version=\"1.1\" width=\"{0}\" height=\"{1:.0f}\" "
+                 "viewBox=\"0 0 {0} {1:.0f}\" font-family=\"{2}\" font-size=\"12\" fill=\"#1b1f24\" class=\"sampan\">\n<title>",
+                 kPageWidth, height, kFace);
+  append_xml(out, description.title.empty() ? "Flame graph" : description.title);
+  out += "</title>\n<style><![CDATA[";
+  out += viewer_style();
+  out += "]]></style>\n";
+}
+
+}  // namespace
+
+std::string_view viewer_script() { return {viewer_js, static_cast<std::size_t>(viewer_js_end - viewer_js)}; }
+std::string_view viewer_style() { return {viewer_css, static_cast<std::size_t>(viewer_css_end - viewer_css)}; }
+
+std::string render_svg(const Profile& profile, const Picture& picture) {
+  const Labels labels(profile);
+  const Layout layout = lay_out(profile, labels, false, picture.most_frames);
+  const Summary summary = summarise(layout, labels, profile.description.differential, kTopRows);
+
+  std::string page;
+  page.reserve(256 * 1024);
+  const double height = picture.reverse ? append_static(page, profile, labels, lay_out(profile, labels, true, picture.most_frames),
+                                                        summary, picture)
+                                        : append_static(page, profile, labels, layout, summary, picture);
+  std::string out;
+  out.reserve(page.size() + viewer_script().size() + viewer_style().size() + layout.boxes.size() * 8 + 64 * 1024);
+  append_head(out, profile.description, height);
+  append_data(out, profile, labels, layout, summary, picture);
+  fmt::format_to(std::back_inserter(out), "<rect class=\"paper\" width=\"{}\" height=\"{:.0f}\" fill=\"#ffffff\"/>\n<g class=\"static\">\n",
+                 kPageWidth, height);
+  out += page;
+  out += "</g>\n<script><![CDATA[";
+  out += viewer_script();
+  out += "]]></script>\n</svg>\n";
+  return out;
+}
+
+}  // namespace sampan

@@ -1,0 +1,253 @@
+#include "flamegraph/svg_static.hpp"
+
+#include <fmt/compile.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "flamegraph/palette.hpp"
+#include "flamegraph/text.hpp"
+
+namespace sampan {
+namespace {
+
+constexpr double kMargin = 16, kChart = kPageWidth - 2 * kMargin, kRow = 18;
+constexpr std::size_t kTopRows = 10, kLongestTitle = 400;
+
+// Advance of a character in a wide sans-serif face, in em: nothing can be measured here.
+double advance(char32_t c) {
+  if (c >= 0x1100) return 1;
+  if (c < 0x80 && std::string_view("iljI.,:;'|!()[] ft/").find(static_cast<char>(c)) != std::string_view::npos) return 0.38;
+  if (c < 0x80 && std::string_view("mwMW@%").find(static_cast<char>(c)) != std::string_view::npos) return 0.96;
+  return c >= 'A' && c <= 'Z' ? 0.7 : 0.61;
+}
+
+struct Fit {
+  std::size_t bytes;
+  double width;
+};
+
+// How many bytes of clean text fit into `width` pixels.
+Fit fit(std::string_view text, double width, double size) {
+  double used = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    const auto lead = static_cast<unsigned char>(text[at]);
+    const std::size_t bytes = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+    const double next = advance(lead < 0x80 ? lead : bytes > 2 ? 0x1100 : 0xe0) * size;
+    if (used + next > width) return {at, used};
+    used += next;
+    at += bytes;
+  }
+  return {text.size(), used};
+}
+
+class Page {
+ public:
+  Page(std::string& out, const Profile& profile, const Labels& labels, const Layout& layout, const Summary& summary,
+       const Picture& picture)
+      : out_(out), description_(profile.description), labels_(labels), layout_(layout), summary_(summary), picture_(picture) {}
+
+  double draw() {
+    head();
+    legend();
+    chart();
+    table();
+    return y_ + kMargin;
+  }
+
+ private:
+  template <typename Format, typename... Args>
+  void put(const Format& format, Args&&... args) {
+    fmt::format_to(std::back_inserter(out_), format, std::forward<Args>(args)...);
+  }
+
+  void text_at(double x, std::string_view text, double size, std::string_view looks) {
+    put(FMT_COMPILE("<text x=\"{:.4g}\" y=\"{:.6g}\" font-size=\"{}\" {}>"), x, y_, size, looks);
+    append_xml(out_, text);
+    out_ += "</text>\n";
+  }
+
+  // A sentence, broken at spaces into as many lines as it needs, at most four.
+  void paragraph(std::string_view text, double size, std::string_view looks) {
+    std::string rest = clean(text);
+    for (int line = 0; line < 4 && !rest.empty(); ++line) {
+      std::size_t cut = fit(rest, kChart, size).bytes;
+      if (cut < rest.size()) {
+        const std::size_t space = rest.rfind(' ', cut);
+        if (space != std::string::npos && space > 0) cut = space;
+      }
+      if (cut == 0) return;
+      y_ += size * 1.45;
+      text_at(kMargin, line == 3 && cut < rest.size() ? rest.substr(0, cut) + "\u2026" : rest.substr(0, cut), size, looks);
+      rest.erase(0, rest[cut] == ' ' ? cut + 1 : cut);
+    }
+  }
+
+  void head() {
+    y_ = 8;
+    paragraph(description_.title.empty() ? "Flame graph" : description_.title, 22,
+              "class=\"ink\" fill=\"#1b1f24\" font-weight=\"600\"");
+    y_ += 2;
+    if (!description_.subtitle.empty()) paragraph(description_.subtitle, 14, "class=\"ink\" fill=\"#1b1f24\"");
+    paragraph(facts_sentence(summary_, description_), 13, "class=\"dim\" fill=\"#57606a\"");
+    paragraph(top_sentence(summary_, description_), 13, "class=\"dim\" fill=\"#57606a\"");
+    for (const std::string& note : description_.notes) paragraph(note, 13, "class=\"dim\" fill=\"#57606a\"");
+    y_ += 10;
+  }
+
+  void swatch(double& x, std::string_view code, std::string_view fill, const std::string& text) {
+    put(FMT_COMPILE("<rect x=\"{:.5g}\" y=\"{:.6g}\" width=\"12\" height=\"12\" rx=\"2\" class=\"{}\" fill=\"{}\"/>\n"), x, y_ - 10, code,
+        fill);
+    text_at(x + 17, text, 12, "class=\"ink\" fill=\"#1b1f24\"");
+    x += 17 + fit(text, kChart, 12).width + 18;
+  }
+
+  void legend() {
+    y_ += 16;
+    double x = kMargin;
+    if (description_.differential) {
+      swatch(x, "d0", kChanges[0], "\u2212 less than before");
+      swatch(x, "d4", kChanges[4], "the same");
+      swatch(x, "d8", kChanges[8], "+ more than before");
+    } else {
+      for (const Share& share : summary_.shares) {
+        const Hue& h = hue(share.kind);
+        swatch(x, fmt::format("k-{}", h.code), h.light, fmt::format("{} {}", h.language, percent(share.self, summary_.total)));
+      }
+    }
+    y_ = std::round(y_ + 14);
+  }
+
+  void chart() {
+    const std::uint64_t whole = layout_.boxes[0].width;
+    if (whole == 0) return nothing();
+    // Two passes over what is wide enough: the deepest such box says how high the chart is.
+    std::uint32_t deepest = 0;
+    std::uint64_t small = 0;
+    visit([&](const Box& box, double, double) { deepest = std::max(deepest, box.depth); }, small);
+    const double top = y_;
+    small = 0;
+    visit([&](const Box& box, double x, double width) {
+      const double row = picture_.inverted ? box.depth : deepest - box.depth;
+      frame(box, x, top + row * kRow, width);
+    }, small);
+    y_ = top + (deepest + 1) * kRow + 4;
+    if (small != 0) {
+      paragraph(fmt::format("{} smaller frames not drawn here; with its script running this file shows every frame, "
+                            "zooms and searches.", grouped(small)), 12, "class=\"dim\" fill=\"#57606a\"");
+    }
+  }
+
+  void nothing() {
+    y_ += 24;
+    text_at(kMargin, "No samples: nothing ran, or nothing was kept.", 15, "class=\"ink\" fill=\"#1b1f24\"");
+    y_ += 12;
+  }
+
+  template <typename Draw>
+  void visit(Draw draw, std::uint64_t& small) const {
+    const double scale = kChart / static_cast<double>(layout_.boxes[0].width);
+    std::vector<std::uint64_t> next(layout_.depth + 2);  // by depth: where the next box starts
+    for (std::size_t at = 0; at < layout_.boxes.size();) {
+      const Box& box = layout_.boxes[at];
+      const std::uint64_t start = next[box.depth];
+      next[box.depth] += box.width;
+      next[box.depth + 1] = start;
+      const double width = static_cast<double>(box.width) * scale;
+      if (width < picture_.min_width) {
+        small += box.end - at;
+        at = box.end;
+        continue;
+      }
+      draw(box, kMargin + static_cast<double>(start) * scale, width);
+      ++at;
+    }
+  }
+
+  std::string figures(const Box& box) const {
+    if (description_.differential) {
+      return fmt::format("{} \u2192 {}, {} \u2192 {}", amount(box.base_total, description_.unit), amount(box.total, description_.unit),
+                         percent(box.base_total, summary_.base_total), percent(box.total, summary_.total));
+    }
+    return fmt::format("{}, {}", amount(box.total, description_.unit), percent(box.total, summary_.total));
+  }
+
+  void frame(const Box& box, double x, double y, double width) {
+    const auto& label = labels_.all[box.label];
+    std::string name = shorten(clean(label.text), kLongestTitle);
+    out_ += "<g><title>";
+    append_xml(out_, name);
+    put(FMT_COMPILE(" ({})</title>"), figures(box));
+    put(FMT_COMPILE("<rect x=\"{:.2f}\" y=\"{:.0f}\" width=\"{:.2f}\" height=\"17\" rx=\"1.5\" "), x, y, std::max(width - 0.6, 0.4));
+    if (description_.differential) {
+      const auto step = static_cast<std::size_t>(change_step(box.base_total, box.total) + 4);
+      put(FMT_COMPILE("class=\"d{}\" fill=\"{}\"/>"), step, kChanges[step]);
+      name.insert(0, box.total > box.base_total ? "+ " : box.total < box.base_total ? "\u2212 " : "");
+    } else {
+      std::string scratch;
+      const Hue& h = hue(box.label == Labels::kRoot ? FrameKind::Process : label.kind);
+      put(FMT_COMPILE("class=\"k-{}\" fill=\"{}\" fill-opacity=\"{}\"/>"), h.code, h.light,
+          kStrengths[strength(function_of(name, scratch))]);
+    }
+    put_name(name, x + 4, y + 12.5, width - 7);
+    out_ += "</g>\n";
+  }
+
+  void put_name(const std::string& name, double x, double y, double room) {
+    if (room < 16) return;
+    std::size_t bytes = fit(name, room, 12).bytes;
+    const bool cut = bytes < name.size();
+    if (cut) bytes = fit(name, room - 8, 12).bytes;
+    if (cut && bytes < 2) return;
+    put(FMT_COMPILE("<text x=\"{:.2f}\" y=\"{:.1f}\" class=\"ink\">"), x, y);
+    append_xml(out_, std::string_view(name).substr(0, bytes));
+    out_ += cut ? "\u2026</text>" : "</text>";
+  }
+
+  void table() {
+    if (summary_.top.empty() || summary_.total + summary_.base_total == 0) return;
+    y_ += 30;
+    text_at(kMargin, description_.differential ? "Largest changes of own time" : "Top functions by own time", 14,
+            "class=\"ink\" fill=\"#1b1f24\" font-weight=\"600\"");
+    y_ += 20;
+    text_at(kMargin, "own", 12, "class=\"dim\" fill=\"#57606a\"");
+    text_at(kMargin + 120, "with callees", 12, "class=\"dim\" fill=\"#57606a\"");
+    text_at(kMargin + 240, "function", 12, "class=\"dim\" fill=\"#57606a\"");
+    const std::size_t rows = std::min(kTopRows, summary_.top.size());
+    for (std::size_t row = 0; row < rows; ++row) table_row(summary_.top[row]);
+    y_ += 10;
+  }
+
+  void table_row(const Function& f) {
+    constexpr std::string_view kInk = "class=\"ink\" fill=\"#1b1f24\"";
+    y_ += 18;
+    const auto figure = [&](std::uint64_t before, std::uint64_t after) {
+      const std::string now = percent(after, summary_.total);
+      return description_.differential ? percent(before, summary_.base_total) + " \u2192 " + now : now;
+    };
+    text_at(kMargin, figure(f.base_self, f.self), 12, kInk);
+    text_at(kMargin + 120, figure(f.base_total, f.total), 12, kInk);
+    put(FMT_COMPILE("<rect x=\"{}\" y=\"{:.6g}\" width=\"10\" height=\"10\" rx=\"2\" class=\"k-{}\" fill=\"{}\"/>\n"), kMargin + 240,
+        y_ - 9, hue(f.kind).code, hue(f.kind).light);
+    const std::string name = clean(f.name);
+    text_at(kMargin + 256, name.substr(0, fit(name, kChart - 260, 12).bytes), 12, kInk);
+  }
+
+  std::string& out_;
+  const Description& description_;
+  const Labels& labels_;
+  const Layout& layout_;
+  const Summary& summary_;
+  const Picture& picture_;
+  double y_ = 0;
+};
+
+}  // namespace
+
+double append_static(std::string& out, const Profile& profile, const Labels& labels, const Layout& layout,
+                     const Summary& summary, const Picture& picture) {
+  return Page(out, profile, labels, layout, summary, picture).draw();
+}
+
+}  // namespace sampan

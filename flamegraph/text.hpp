@@ -1,0 +1,22 @@
+// Hostile bytes made fit to show: valid UTF-8 without controls, bidirectional overrides visible as `[U+202E]`.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace sampan {
+
+// Each appends `text` cleaned: bad UTF-8 becomes U+FFFD, a control its picture (newline: U+240A).
+void append_clean(std::string& out, std::string_view text);
+void append_folded(std::string& out, std::string_view text);  // `;` becomes `:`
+void append_xml(std::string& out, std::string_view text);     // for text and quoted attributes
+void append_json(std::string& out, std::string_view text);    // with its quotes
+
+std::string clean(std::string_view text);
+// At most `limit` bytes, cut between characters, with `…` where something was cut.
+std::string shorten(std::string_view text, std::size_t limit);
+// `1234567` as `1,234,567`.
+std::string grouped(std::uint64_t number);
+
+}  // namespace sampan

@@ -1,0 +1,137 @@
+#include "samplers/python/codes.hpp"
+
+#include <algorithm>
+
+namespace sampan::python {
+namespace {
+
+constexpr std::size_t kMostCodes = 200'000;
+constexpr std::uint32_t kMostCopies = 4096;
+
+bool is_version(std::string_view text) {   // `3.11`
+  return !text.empty() && text.find_first_not_of("0123456789.") == std::string_view::npos;
+}
+
+}  // namespace
+
+std::string_view short_file(std::string_view path) {
+  std::size_t cut = 0;
+  for (const std::string_view root : {"/site-packages/", "/dist-packages/"}) {
+    if (const auto at = path.rfind(root); at != std::string_view::npos) cut = std::max(cut, at + root.size());
+  }
+  constexpr std::string_view kLib = "/lib/python";
+  for (auto at = path.find(kLib, cut); at != std::string_view::npos; at = path.find(kLib, at + 1)) {
+    const auto end = path.find('/', at + kLib.size());
+    if (end == std::string_view::npos) break;
+    if (is_version(path.substr(at + kLib.size(), end - at - kLib.size()))) cut = end + 1;
+  }
+  return path.substr(cut);
+}
+
+Codes::Codes(Memory& memory, const Interpreter& python, Profile& profile, bool lines)
+    : memory_(memory), python_(python), o_(python.offsets), objects_(memory, o_), profile_(profile), lines_(lines) {
+  check_begin_ = std::min({o_.code_filename, o_.code_name, o_.code_line_table, o_.code_argcount, o_.code_flags, o_.code_first_line});
+  const auto end = std::max({o_.code_filename, o_.code_name, o_.code_line_table, o_.code_argcount, o_.code_flags, o_.code_first_line});
+  check_size_ = end + 8 - check_begin_;
+}
+
+Codes::Check Codes::check_of(Bytes head) const {
+  const auto pointer = [&](std::uint32_t at) { return read_at<std::uint64_t>(head, at - check_begin_); };
+  const auto number = [&](std::uint32_t at) { return read_at<std::int32_t>(head, at - check_begin_); };
+  return {pointer(o_.code_filename), pointer(o_.code_name), pointer(o_.code_line_table),
+          number(o_.code_argcount), number(o_.code_flags), number(o_.code_first_line)};
+}
+
+void Codes::verify(std::span<const FrameSite> frames) {
+  ++round_;
+  reading_.clear();
+  for (const FrameSite& site : frames) {
+    const auto known = codes_.find(site.code);
+    if (known == codes_.end() || known->second.checked == round_) continue;
+    known->second.checked = round_;
+    reading_.push_back(site.code);
+  }
+  if (reading_.empty()) return;
+  buffer_.resize(reading_.size() * check_size_);
+  reads_.clear();
+  for (std::size_t i = 0; i < reading_.size(); ++i) {
+    reads_.push_back({reading_[i] + check_begin_, std::span(buffer_).subspan(i * check_size_, check_size_)});
+  }
+  const std::size_t done = memory_.read_batch(reads_);
+  for (std::size_t i = 0; i < reading_.size(); ++i) {
+    const auto known = codes_.find(reading_[i]);
+    const Bytes head = Bytes(buffer_).subspan(i * check_size_, check_size_);
+    if (i >= done || !(check_of(head) == known->second.check)) codes_.erase(known);
+  }
+}
+
+FrameId Codes::frame(const FrameSite& site) {
+  auto [known, fresh] = codes_.try_emplace(site.code);
+  Code& code = known->second;
+  if (fresh && !resolve(site, code)) {
+    codes_.erase(known);
+    return Profile::kNoFrame;
+  }
+  code.checked = round_;
+  const std::size_t row = lines_ ? find_line(code.lines, offset_in(site, code)) : 0;
+  return code.ids[row] != Profile::kNoFrame ? code.ids[row] : intern(code, row);
+}
+
+FrameId Codes::intern(Code& code, std::size_t row) {
+  Frame frame;
+  frame.kind = FrameKind::Python;
+  frame.name = code.name;
+  frame.file = code.file;
+  frame.line = lines_ && row < code.lines.size() ? code.lines[row].line : 0;
+  return code.ids[row] = profile_.intern(frame);
+}
+
+bool Codes::resolve(const FrameSite& site, Code& code) const {
+  std::vector<std::byte> head(check_size_);
+  if (python_.code_type && memory_.read_as<std::uint64_t>(site.code + o_.object_type) != python_.code_type) return false;
+  if (!memory_.read(site.code + check_begin_, head)) return false;
+  code.check = check_of(head);
+  const auto name = objects_.string(code.check.name);
+  const auto file = objects_.string(code.check.filename);
+  if (!name || !file || code.check.first_line < 0) return false;
+  code.name = *name;
+  code.file = short_file(*file);
+  if (o_.code_qualname) {
+    code.name = objects_.string(memory_.read_as<std::uint64_t>(site.code + o_.code_qualname)).value_or(code.name);
+  } else if (code.check.argcount > 0) {
+    const auto argument = memory_.read_as<std::uint64_t>(site.address + o_.frame_locals);
+    if (auto full = argument ? objects_.qualified_name(site.code, code.check.name, argument) : ""; !full.empty()) code.name = full;
+  }
+  if (o_.code_bytecode) {
+    code.bytecode = site.code + o_.code_bytecode;
+    code.bytecode_size = std::min<std::uint64_t>(memory_.read_as<std::uint64_t>(site.code + o_.var_size), 1u << 30) * 2;
+  }
+  const auto table = lines_ ? objects_.bytes(code.check.line_table) : std::nullopt;
+  const auto first = static_cast<std::uint32_t>(code.check.first_line);
+  if (table) code.lines = decode_lines(static_cast<sampan_py_lines>(o_.lines), *table, first);
+  if (code.lines.empty()) code.lines.push_back({0, first});
+  code.ids.assign(code.lines.size(), Profile::kNoFrame);
+  return true;
+}
+
+// Bytes from the start of the code's bytecode, of which free-threaded builds keep a copy for each thread.
+std::int64_t Codes::offset_in(const FrameSite& site, Code& code) const {
+  if (o_.position != SAMPAN_PY_INSTR_POINTER) return site.position;
+  const std::int64_t offset = site.position - static_cast<std::int64_t>(code.bytecode);
+  const auto size = static_cast<std::int64_t>(code.bytecode_size);
+  if (!o_.code_tlbc || site.tlbc == 0 || site.tlbc >= kMostCopies || (offset >= -2 && offset < size)) return offset;
+  if (site.tlbc >= code.copies.size()) code.copies.resize(site.tlbc + 1);
+  std::uint64_t& copy = code.copies[site.tlbc];
+  const auto within = [&] { return copy && site.position >= static_cast<std::int64_t>(copy) - 2 && site.position < static_cast<std::int64_t>(copy) + size; };
+  if (!within()) {   // _PyCodeArray: size, entries
+    const auto array = memory_.read_as<std::uint64_t>(site.code + o_.code_tlbc);
+    if (site.tlbc < memory_.read_as<std::uint64_t>(array)) copy = memory_.read_as<std::uint64_t>(array + 8 + std::uint64_t{site.tlbc} * 8);
+  }
+  return within() ? site.position - static_cast<std::int64_t>(copy) : -1;
+}
+
+void Codes::trim() {
+  if (codes_.size() > kMostCodes) codes_.clear();
+}
+
+}  // namespace sampan::python

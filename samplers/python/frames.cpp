@@ -1,0 +1,233 @@
+#include "samplers/python/frames.hpp"
+
+#include <algorithm>
+
+namespace sampan::python {
+namespace {
+
+constexpr int kTries = 4;
+constexpr std::size_t kMostFrames = 262'144;
+constexpr std::uint32_t kChunkHeader = 24;            // _PyStackChunk: previous, size, top
+constexpr std::uint32_t kFirstExtent = 2048;
+constexpr std::uint32_t kSlack = 1024;                // read beyond the frame seen outermost in the chunk
+constexpr std::uint64_t kMostChunk = 64u << 20;
+constexpr std::uint64_t kMostExtent = 64 * 1024;      // of the current chunk in one read
+constexpr unsigned kMostChunks = 65'536;
+constexpr std::size_t kKept = 48;                     // frames seen before the last walk that are still tried
+constexpr std::size_t kMostPlanned = 16'384;
+constexpr std::size_t kSearched = 256;                // blocks looked through where the hint is wrong
+constexpr std::uint64_t kTagBits = 7;
+
+bool plausible(std::uint64_t address) { return address >= 4096 && address < (std::uint64_t{1} << 56) && address % 8 == 0; }
+
+}  // namespace
+
+FrameReader::FrameReader(Memory& memory, const Offsets& offsets) : memory_(memory), o_(offsets) {
+  std::uint32_t begin = std::min({o_.frame_code, o_.frame_back, o_.frame_position});
+  std::uint32_t end = std::max({o_.frame_code + 8, o_.frame_back + 8, o_.frame_position + (o_.interpreter_frames ? 8 : 4),
+                                o_.frame_owner + 1, o_.frame_tlbc_index ? o_.frame_tlbc_index + 4 : 0});
+  frame_begin_ = begin & ~7u;
+  frame_size_ = ((end + 7) & ~7u) - frame_begin_;
+  const std::uint32_t last = std::max({o_.tstate_interp, o_.tstate_frame, o_.tstate_thread_id, o_.tstate_base_frame,
+                                       o_.tstate_chunk ? o_.tstate_chunk + 8 : 0});
+  tstate_.resize(last + 8);
+}
+
+FramesRead FrameReader::read(ThreadState& thread, std::vector<FrameSite>& frames) {
+  const std::size_t before = frames.size();
+  for (int attempt = 1; attempt <= kTries; ++attempt) {
+    const bool last = attempt == kTries;
+    const Outcome outcome = read_at_once(thread, last);
+    if (outcome == Outcome::Gone) return FramesRead::Stale;
+    if (outcome == Outcome::Again) continue;
+    if (tstate<std::uint64_t>(o_.tstate_interp) != thread.interp || tstate<std::uint64_t>(o_.tstate_thread_id) != thread.thread_id) {
+      return FramesRead::Stale;
+    }
+    if (head_ == 0) return FramesRead::None;
+    if (walk(thread, frames, before) && ends_well(thread)) return head_again_ != head_ ? FramesRead::Changed : FramesRead::Whole;
+  }
+  const std::uint64_t head = head_;
+  // Between entering the interpreter and naming its first frame, a _PyCFrame holds what lay on the stack before.
+  if (o_.has_cframe && memory_.read_into(thread.cframe + o_.cframe_current_frame + 8, head_) &&
+      memory_.read_into(head_ + o_.cframe_current_frame, head_) && walk(thread, frames, before) && ends_well(thread)) {
+    return FramesRead::Changed;
+  }
+  head_ = head;
+  if (o_.boundary_owner == 255 && walk(thread, frames, before)) {   // it stayed so: another outermost function
+    thread.root = root_;
+    return FramesRead::Changed;
+  }
+  frames.resize(before);
+  return FramesRead::Torn;
+}
+
+// A chain that was cut while it was read (a generator lets go of its caller when it yields) does not end in an
+// entry frame; up to 3.11, where there is none, it ends elsewhere than the ones before.
+bool FrameReader::ends_well(ThreadState& thread) {
+  if (o_.boundary_owner == 255) return root_ == thread.root || (thread.root == 0 && head_again_ == head_ && (thread.root = root_));
+  return ended_at_boundary_ && root_ != 0;
+}
+
+void FrameReader::plan(std::uint64_t address, std::uint32_t size) {
+  blocks_.push_back({address, size, static_cast<std::uint32_t>(buffer_.size())});
+  buffer_.resize(buffer_.size() + size);
+}
+
+// [thread state] [cframe] [the chunk's live part] [frames elsewhere] [head again]
+FrameReader::Outcome FrameReader::read_at_once(ThreadState& thread, bool last_try) {
+  blocks_.clear(), buffer_.clear(), reads_.clear(), outside_.clear();
+  hint_ = 0;
+  if (thread.chunk) plan(thread.chunk, thread.extent);
+  for (const std::uint64_t frame : thread.scattered) plan(frame + frame_begin_, frame_size_);
+  std::uint64_t cframe_head = 0, again = 0, cframe_again = 0;
+  const auto word = [&](std::uint64_t from, std::uint64_t& into) {
+    reads_.push_back({from, std::as_writable_bytes(std::span(&into, 1))});
+  };
+  reads_.push_back({thread.address, tstate_});
+  const bool cframe = o_.has_cframe && thread.cframe;
+  if (cframe) word(thread.cframe + o_.cframe_current_frame, cframe_head);
+  for (const Block& block : blocks_) reads_.push_back({block.address, std::span(buffer_).subspan(block.at, block.size)});
+  if (cframe) word(thread.cframe + o_.cframe_current_frame, cframe_again);
+  word(thread.address + o_.tstate_frame, again);
+  const std::size_t done = memory_.read_batch(reads_);
+  if (done == 0) return Outcome::Gone;
+  if (done < reads_.size()) {   // a frame or chunk of before is no longer mapped
+    thread.scattered.clear();
+    thread.chunk = thread.cframe = 0;
+    if (!last_try) return Outcome::Again;
+    return Outcome::Gone;
+  }
+  head_ = tstate<std::uint64_t>(o_.tstate_frame);
+  head_again_ = again;
+  bool known = true;
+  if (o_.interpreter_frames && !thread.chunk && plausible(tstate<std::uint64_t>(o_.tstate_chunk))) {
+    thread.chunk = tstate<std::uint64_t>(o_.tstate_chunk);
+    thread.extent = kFirstExtent;
+    known = head_ == 0;
+  }
+  if (!o_.has_cframe) return known || last_try ? Outcome::Read : Outcome::Again;
+  const bool same = head_ == thread.cframe;
+  thread.cframe = head_;
+  if (!(known && same) && !last_try) return Outcome::Again;
+  if (!same && !memory_.read_into(thread.cframe + o_.cframe_current_frame, cframe_head)) return Outcome::Gone;
+  head_again_ = same && head_ == again ? cframe_again : 0;
+  head_ = cframe_head;
+  return Outcome::Read;
+}
+
+bool FrameReader::walk(ThreadState& thread, std::vector<FrameSite>& frames, std::size_t before) {
+  frames.resize(before);
+  outside_.clear();
+  const std::uint64_t base = o_.tstate_base_frame ? tstate<std::uint64_t>(o_.tstate_base_frame) : 0;
+  std::uint64_t address = head_;
+  // The chunk's own header says how large it is; what of it to read the next time follows from this walk.
+  chunk_size_ = thread.chunk ? std::min(read_at<std::uint64_t>(find(thread.chunk, 16), 8), kMostExtent) : 0;
+  needed_ = 0;
+  ended_at_boundary_ = false;
+  chunk_from_ = o_.interpreter_frames ? tstate<std::uint64_t>(o_.tstate_chunk) : 0;
+  for (std::size_t depth = 0; address != 0 && address != base; ++depth) {
+    if (depth >= kMostFrames || !plausible(address)) return false;
+    const Bytes frame = frame_at(thread, address);
+    if (frame.empty() || !take(frame, address, frames)) return false;
+    address = read_at<std::uint64_t>(frame, o_.frame_back - frame_begin_);
+  }
+  root_ = frames.size() > before ? frames.back().address : 0;
+  remember(thread);
+  if (needed_) thread.extent = static_cast<std::uint32_t>(std::min<std::uint64_t>(needed_ + kSlack, chunk_size_));
+  return true;
+}
+
+bool FrameReader::take(Bytes frame, std::uint64_t address, std::vector<FrameSite>& frames) {
+  if (o_.boundary_owner != 255) {
+    ended_at_boundary_ = read_at<std::uint8_t>(frame, o_.frame_owner - frame_begin_) >= o_.boundary_owner;
+    if (ended_at_boundary_) return true;
+  }
+  FrameSite site{address, read_at<std::uint64_t>(frame, o_.frame_code - frame_begin_) & ~kTagBits, 0, 0};
+  const std::uint32_t at = o_.frame_position - frame_begin_;
+  switch (o_.position) {
+    case SAMPAN_PY_LASTI_BYTES: site.position = read_at<std::int32_t>(frame, at); break;
+    case SAMPAN_PY_LASTI_UNITS: site.position = std::int64_t{read_at<std::int32_t>(frame, at)} * 2; break;
+    default: site.position = read_at<std::int64_t>(frame, at);
+  }
+  if (o_.frame_tlbc_index) site.tlbc = read_at<std::uint32_t>(frame, o_.frame_tlbc_index - frame_begin_);
+  if (!plausible(site.code)) return false;
+  frames.push_back(site);
+  return true;
+}
+
+// The bytes of a frame, from frame_begin_ on; empty where they cannot be read.
+Bytes FrameReader::frame_at(ThreadState& thread, std::uint64_t address) {
+  Bytes frame = find(address + frame_begin_, frame_size_);
+  if (frame.empty() && fetch(thread, address)) frame = find(address + frame_begin_, frame_size_);
+  if (address > thread.chunk && address - thread.chunk < chunk_size_) {
+    needed_ = std::max(needed_, static_cast<std::uint32_t>(address - thread.chunk) + frame_begin_ + frame_size_);
+  }
+  return frame;
+}
+
+Bytes FrameReader::find(std::uint64_t address, std::uint32_t size) {
+  const auto holds = [&](const Block& b) { return address >= b.address && address - b.address + size <= b.size; };
+  const auto bytes = [&](std::size_t i) {
+    const Block& b = blocks_[i];
+    hint_ = b.size == frame_size_ ? i + 1 : i;
+    if (b.size == frame_size_) outside_.push_back(address - frame_begin_);
+    return Bytes(buffer_).subspan(b.at + (address - b.address), size);
+  };
+  if (hint_ < blocks_.size() && holds(blocks_[hint_])) return bytes(hint_);
+  const std::size_t hint = hint_;
+  for (std::size_t i = 0; i < std::min(blocks_.size(), kSearched); ++i) {
+    if (holds(blocks_[i])) return bytes(i);
+  }
+  if (!blocks_.empty() && holds(blocks_.back())) {   // just fetched: what was expected is expected still
+    const Bytes found = bytes(blocks_.size() - 1);
+    if (blocks_.back().size == frame_size_) hint_ = hint;
+    return found;
+  }
+  return {};
+}
+
+bool FrameReader::fetch_block(std::uint64_t address, std::uint32_t size) {
+  plan(address, size);
+  if (memory_.read(address, std::span(buffer_).subspan(blocks_.back().at, size))) return true;
+  blocks_.pop_back();
+  return false;
+}
+
+// A frame that was not where frames were before: in the current chunk beyond what was read, in an older chunk,
+// or elsewhere (generators' frames, entry frames on the C stack, frame objects up to 3.10).
+bool FrameReader::fetch(ThreadState& thread, std::uint64_t address) {
+  std::uint64_t chunk = chunk_from_;
+  for (unsigned i = 0; chunk != 0 && plausible(chunk) && i < kMostChunks; ++i) {
+    std::uint64_t header[3];   // previous, size, top
+    if (!memory_.read(chunk, std::as_writable_bytes(std::span(header))) || header[1] > kMostChunk) break;
+    if (address >= chunk + kChunkHeader && address - chunk < header[1]) {
+      chunk_from_ = chunk;   // callers' frames are in this one or older ones
+      const bool current = chunk == tstate<std::uint64_t>(o_.tstate_chunk);
+      if (current) thread.chunk = chunk, chunk_size_ = std::min(header[1], kMostExtent);
+      const std::uint64_t end = address - chunk + frame_begin_ + frame_size_;
+      const std::uint64_t used = current ? end + kSlack : std::max(kChunkHeader + header[2] * 8, end);
+      return fetch_block(chunk, static_cast<std::uint32_t>(std::min(used, header[1])));
+    }
+    chunk = header[0];
+  }
+  return fetch_block(address + frame_begin_, frame_size_);
+}
+
+// The frames of this walk first, then those of the walks before it.
+void FrameReader::remember(ThreadState& thread) {
+  if (o_.interpreter_frames && outside_.empty() && thread.scattered.empty()) return;
+  const std::size_t used = std::min(outside_.size(), kMostPlanned);
+  if (used <= thread.scattered.size() && std::equal(outside_.begin(), outside_.begin() + static_cast<std::ptrdiff_t>(used), thread.scattered.begin())) {
+    return;
+  }
+  outside_.resize(used);
+  if (used <= kSearched) {
+    for (const std::uint64_t old : thread.scattered) {
+      if (outside_.size() >= used + kKept) break;
+      if (std::find(outside_.begin(), outside_.begin() + static_cast<std::ptrdiff_t>(used), old) == outside_.begin() + static_cast<std::ptrdiff_t>(used)) outside_.push_back(old);
+    }
+  }
+  thread.scattered.swap(outside_);
+}
+
+}  // namespace sampan::python

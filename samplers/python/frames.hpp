@@ -1,0 +1,73 @@
+// One thread's frames: the thread state, the frames where they were seen last, and the head once more, in one read.
+// What changed while it was read is taken as it is when it is whole in itself: to reject it would be a bias
+// against short frames.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "samplers/process/memory.hpp"
+#include "samplers/python/threads.hpp"
+
+namespace sampan::python {
+
+// A frame as it was read, nothing resolved.
+struct FrameSite {
+  std::uint64_t address;    // of the frame
+  std::uint64_t code;       // of its code object
+  std::int64_t position;    // f_lasti in bytes, or the instruction's address (3.11+)
+  std::uint32_t tlbc;       // which thread's copy of the bytecode (free-threaded 3.14+)
+};
+
+enum class FramesRead : std::uint8_t {
+  Whole,
+  Changed,   // whole in itself, but the innermost frame was another at the end of the read
+  None,      // the thread runs no Python now
+  Stale,     // this is no longer the thread state that it was
+  Torn,      // did not read as a chain of frames, several times
+};
+
+class FrameReader {
+ public:
+  FrameReader(Memory& memory, const Offsets& offsets);
+
+  // Frames innermost first, at most 262,144; remembers in `thread` where they were.
+  FramesRead read(ThreadState& thread, std::vector<FrameSite>& frames);
+
+ private:
+  struct Block {
+    std::uint64_t address;
+    std::uint32_t size;
+    std::uint32_t at;         // in buffer_
+  };
+  enum class Outcome : std::uint8_t { Read, Again, Gone };
+
+  Outcome read_at_once(ThreadState& thread, bool last_try);
+  bool walk(ThreadState& thread, std::vector<FrameSite>& frames, std::size_t before);
+  bool ends_well(ThreadState& thread);
+  bool take(Bytes frame, std::uint64_t address, std::vector<FrameSite>& frames);
+  Bytes frame_at(ThreadState& thread, std::uint64_t address);
+  Bytes find(std::uint64_t address, std::uint32_t size);
+  bool fetch(ThreadState& thread, std::uint64_t address);
+  bool fetch_block(std::uint64_t address, std::uint32_t size);
+  void plan(std::uint64_t address, std::uint32_t size);
+  void remember(ThreadState& thread);
+  template <typename T>
+  T tstate(std::uint32_t offset) const { return read_at<T>(tstate_, offset); }
+
+  Memory& memory_;
+  const Offsets& o_;
+  std::uint32_t frame_begin_, frame_size_;    // the part of a frame that is read
+  std::vector<std::byte> tstate_;
+  std::vector<std::byte> buffer_;
+  std::vector<Block> blocks_;
+  std::vector<Read> reads_;
+  std::vector<std::uint64_t> outside_;        // frames outside the chunk, in the order walked
+  std::size_t hint_ = 0;                      // the block where the next frame should be
+  std::uint64_t head_ = 0, head_again_ = 0, root_ = 0;
+  std::uint64_t chunk_size_ = 0, chunk_from_ = 0;
+  bool ended_at_boundary_ = false;            // the outermost frame was an entry frame (3.12+)
+  std::uint32_t needed_ = 0;                  // how much of the current chunk this walk used
+};
+
+}  // namespace sampan::python

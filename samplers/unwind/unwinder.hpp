@@ -1,0 +1,45 @@
+// Walks a machine stack in user space: registers and a copy of the stack, over the rows of an address space.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "samplers/base/cursor.hpp"
+#include "samplers/registers.hpp"
+#include "samplers/unwind/address_space.hpp"
+
+namespace sampan {
+
+// A copy of the stack from an address up.
+struct StackCopy {
+  std::uint64_t start = 0;
+  Bytes bytes;
+  std::optional<std::uint64_t> word(std::uint64_t address) const;
+};
+
+// A frame under way. `pc` is a return address but in the innermost frame and below a signal frame.
+struct FrameState {
+  Registers registers;
+  bool innermost = true;    // all of registers->general hold
+  bool exact = true;        // pc is where it runs, not where it returns to
+  bool fp_known = true;     // false where only pc and sp could be had
+  std::uint64_t lookup() const { return exact ? registers.pc : registers.pc - 1; }
+};
+
+enum class Step : std::uint8_t {
+  Caller,     // the state is now the caller's
+  Root,       // this was the thread's first function
+  OutOfStack, // the copy ends before the caller's frame
+  Lost,       // no rule holds here, or what it gave makes no sense
+};
+
+// Takes the frame to its caller by its row, or by its frame pointer where no row covers the code.
+Step step(const AddressSpace& space, const StackCopy& stack, FrameState& frame);
+
+constexpr std::size_t kMostFrames = 1024;
+
+// Appends where code runs, innermost first (return addresses less one, so that each lies in its call); says how it ended.
+Step unwind(const AddressSpace& space, const StackCopy& stack, FrameState frame, std::vector<std::uint64_t>& addresses);
+
+}  // namespace sampan

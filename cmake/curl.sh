@@ -21,3 +21,4 @@ cmake -G Ninja -S . -B build -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX="
   -DCURL_BROTLI=OFF -DCURL_ZSTD=OFF -DUSE_NGHTTP2=OFF -DENABLE_MANUAL=OFF > build.log 2>&1 || { tail -20 build.log >&2; exit 1; }
 cmake --build build >> build.log 2>&1 || { tail -20 build.log >&2; exit 1; }
 cmake --install build >> build.log 2>&1
+sed -n '1s/.*(\(.*\)).*/\1/p' debian/changelog > "$prefix/debian-version"   # for images/sbom.py

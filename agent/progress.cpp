@@ -16,7 +16,7 @@ extern const char events_schema_json_end[];
 namespace sampan {
 namespace {
 
-using Json = nlohmann::json;
+using Json = nlohmann::ordered_json;
 constexpr double kBeatEvery = 5;
 constexpr double kBarEvery = 0.25;
 constexpr std::size_t kTerminationBytes = 4096;

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "flamegraph/palette.hpp"
 #include "flamegraph/text.hpp"
@@ -115,7 +116,7 @@ class Page {
         swatch(x, fmt::format("k-{}", h.code), h.light, fmt::format("{} {}", h.language, percent(share.self, summary_.total)));
       }
     }
-    y_ += 14;
+    y_ = std::round(y_ + 14);
   }
 
   void chart() {
@@ -198,7 +199,7 @@ class Page {
     std::size_t bytes = fit(name, room, 12).bytes;
     const bool cut = bytes < name.size();
     if (cut) bytes = fit(name, room - 8, 12).bytes;
-    if (bytes < 2) return;
+    if (cut && bytes < 2) return;
     put(FMT_COMPILE("<text x=\"{:.2f}\" y=\"{:.1f}\" class=\"ink\">"), x, y);
     append_xml(out_, std::string_view(name).substr(0, bytes));
     out_ += cut ? "\u2026</text>" : "</text>";

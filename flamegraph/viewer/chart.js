@@ -1,1 +1,195 @@
-// chart
+// Draws what is wide enough to be seen: wide frames as reused elements, slivers as one path a colour.
+const ROW = matchMedia('(pointer: coarse)').matches ? 26 : 18, SLIVER = 3, LEAST = 0.5;
+
+const element = (space, name, attributes, parent) => {
+  const made = document.createElementNS(space, name);
+  for (const key in attributes) made.setAttribute(key, attributes[key]);
+  if (parent) parent.appendChild(made);
+  return made;
+};
+
+const chart = {
+  svg: null, wide: null, slim: null,
+  width: 0, height: 0, deepest: 0,
+  rows: [],        // by depth: drawn frames from left to right, as {id, x, w}
+  pool: [], used: 0,
+  of: new Map(),   // frame -> its element
+};
+
+function openChart(parent) {
+  chart.svg = element(SVG, 'svg', {class: 'chart', role: 'tree', 'aria-label': 'Call tree'}, parent);
+  chart.slim = element(SVG, 'g', {'aria-hidden': 'true'}, chart.svg);
+  chart.wide = element(SVG, 'g', {role: 'presentation'}, chart.svg);
+}
+
+// Collects [focus, its ancestors and all below] for the given width.
+function collect(view, focus, width) {
+  const rows = chart.rows = [];
+  const add = (depth, id, x, w) => (rows[depth] ||= []).push({id, x, w});
+  for (let up = focus; up !== 0;) add(view.depth[up = view.parent[up]], up, 0, width);
+  const scale = view.width[focus] > 0 ? width / view.width[focus] : 0, left = view.start[focus];
+  for (let i = focus, end = view.end[focus]; i < end;) {
+    const w = view.width[i] * scale;
+    if (w < LEAST && i !== focus && i !== cursor) { i = view.end[i]; continue; }
+    add(view.depth[i], i, (view.start[i] - left) * scale, w);
+    ++i;
+  }
+  chart.deepest = rows.length - 1;
+}
+
+function rowY(depth) { return (state.inverted ? depth : chart.deepest - depth) * ROW; }
+
+function drawChart(width) {
+  collect(view, state.focus, width);
+  chart.width = width;
+  chart.height = (chart.deepest + 1) * ROW;
+  chart.svg.setAttribute('width', width);
+  chart.svg.setAttribute('height', chart.height);
+  chart.used = 0;
+  chart.of.clear();
+  const slivers = new Map();
+  chart.rows.forEach((row, depth) => {
+    const y = rowY(depth);
+    for (const box of row) {
+      if (box.w >= SLIVER || box.id === cursor) drawFrame(box, y);
+      else {
+        const looks = looksOf(box.id);
+        const key = looks.kind + ' ' + looks.strength + (looks.hit ? ' hit' : '');
+        slivers.set(key, (slivers.get(key) || '') + 'M' + box.x.toFixed(1) + ' ' + y + 'h' + Math.max(box.w - 0.2, 0.3).toFixed(1) + 'v' + (ROW - 1) + 'h-' + Math.max(box.w - 0.2, 0.3).toFixed(1) + 'z');
+      }
+    }
+  });
+  for (let i = chart.used; i < chart.pool.length; ++i) chart.pool[i].g.setAttribute('display', 'none');
+  drawSlivers(slivers);
+}
+
+function drawSlivers(slivers) {
+  chart.slim.textContent = '';
+  for (const [key, d] of slivers) {
+    const [kind, strength, hit] = key.split(' ');
+    element(SVG, 'path', {class: kind + (hit ? ' hit' : ''), 'fill-opacity': strength, d}, chart.slim);
+  }
+}
+
+function pooled() {
+  if (chart.used === chart.pool.length) {
+    const g = element(SVG, 'g', {role: 'treeitem', tabindex: '-1'}, chart.wide);
+    chart.pool.push({g, rect: element(SVG, 'rect', {height: ROW - 1, rx: 1.5}, g), text: element(SVG, 'text', {y: ROW - 5.5, x: 4}, g)});
+  }
+  return chart.pool[chart.used++];
+}
+
+function drawFrame(box, y) {
+  const {g, rect, text} = pooled(), looks = looksOf(box.id);
+  chart.of.set(box.id, g);
+  g.frame = box.id;
+  g.removeAttribute('display');
+  g.setAttribute('transform', 'translate(' + box.x.toFixed(2) + ' ' + y + ')');
+  g.setAttribute('class', looks.hit ? 'hit' : isAbove(box.id) ? 'above' : '');
+  g.setAttribute('aria-level', view.depth[box.id] + 1);
+  g.setAttribute('aria-label', describe(box.id));
+  g.setAttribute('tabindex', box.id === cursor ? '0' : '-1');
+  rect.setAttribute('width', Math.max(box.w - 0.6, 0.4).toFixed(2));
+  rect.setAttribute('class', looks.kind);
+  rect.setAttribute('fill-opacity', looks.strength);
+  text.textContent = box.w < 18 ? '' : fitName(box.id, box.w - 8);
+}
+
+function isAbove(id) { return id < state.focus && view.end[id] > state.focus; }
+
+const STRENGTHS = ['1', '.86', '.72', '.58'], strengthOf = [];
+function strength(name) {
+  if (strengthOf[name] !== undefined) return strengthOf[name];
+  const text = functions[functionOf[name]].label;
+  let hash = 2166136261;
+  for (let i = 0; i < text.length; ++i) {
+    const c = text.charCodeAt(i);
+    if (c < 128) hash = Math.imul(hash ^ c, 16777619);
+  }
+  hash >>>= 0;
+  return strengthOf[name] = STRENGTHS[((hash ^ (hash >>> 13)) >>> 0) % STRENGTHS.length];
+}
+
+function looksOf(id) {
+  const name = view.name[id], hit = search.hits !== null && search.hits[name] === 1 && id !== 0;
+  if (differs) return {kind: 'd' + (changeStep(view.before[id], view.total[id]) + 4), strength: '1', hit};
+  return {kind: 'k-' + (id === 0 ? 'p' : kinds[name]), strength: strength(name), hit};
+}
+
+function changeStep(before, after) {
+  if (before === after) return 0;
+  const change = (after - before) / Math.max(after, before);
+  return Math.sign(change) * Math.ceil(Math.min(Math.abs(change) * 4, 4));
+}
+
+// Text in the room that there is: the whole label, else the name without its place, else its beginning.
+const advances = new Map();
+const pen = element(HTML, 'canvas', {}, null).getContext('2d');
+function advance(c) {
+  let width = advances.get(c);
+  if (width === undefined) {
+    pen.font = '12px ' + getComputedStyle(root).fontFamily;
+    advances.set(c, width = pen.measureText(c).width);
+  }
+  return width;
+}
+
+function fitName(id, room) {
+  let text = labels[view.name[id]];
+  if (differs) text = (view.total[id] > view.before[id] ? '+ ' : view.total[id] < view.before[id] ? '\u2212 ' : '') + text;
+  if (fits(text, room)) return text;
+  const place = text.lastIndexOf(' (');
+  if (place > 0 && fits(text.slice(0, place), room)) return text.slice(0, place);
+  let used = advance('\u2026'), cut = 0;
+  for (const c of text) {
+    used += advance(c);
+    if (used > room) break;
+    cut += c.length;
+  }
+  return cut < 2 ? '' : text.slice(0, cut) + '\u2026';
+}
+
+function fits(text, room) {
+  let used = 0;
+  for (const c of text) {
+    used += advance(c);
+    if (used > room) return false;
+  }
+  return true;
+}
+
+// One sentence on a frame, for the tooltip and for screen readers.
+function describe(id) {
+  const name = view.name[id], kind = languages.get(kinds[name]);
+  let out = labels[name] + (id === 0 || isGroup(kinds[name]) || !kind ? '' : ', ' + kind) + ', ' + figures(id);
+  if (search.hits && search.hits[name] && id !== 0) out += ', matches';
+  return out;
+}
+
+function figures(id) {
+  if (differs) {
+    return percent(view.before[id], view.before[0]) + ' \u2192 ' + percent(view.total[id], view.total[0]) +
+      (view.before[id] === 0 ? ', new' : view.total[id] === 0 ? ', gone' : '') + ', ' +
+      signed(view.total[id] - view.before[id]) + ', of its own ' + signed(view.self[id] - view.selfBefore[id]);
+  }
+  let out = amount(view.total[id]) + ', ' + percent(view.total[id], view.total[0]);
+  if (state.focus !== 0) out += ' (' + percent(view.total[id], view.total[state.focus]) + ' of this view)';
+  return out + (view.self[id] === 0 ? ', nothing of its own' : view.self[id] === view.total[id] ? ', all its own' :
+    ', ' + percent(view.self[id], view.total[0]) + ' its own');
+}
+
+function signed(weight) { return (weight > 0 ? '+' : weight < 0 ? '\u2212' : '\u00b1') + amount(Math.abs(weight)); }
+
+// The frame at a point of the chart, or -1.
+function frameAt(x, y) {
+  const row = chart.rows[state.inverted ? Math.floor(y / ROW) : chart.deepest - Math.floor(y / ROW)];
+  if (!row || x < 0) return -1;
+  let low = 0, high = row.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (row[middle].x <= x) low = middle;
+    else high = middle - 1;
+  }
+  const box = row[low];
+  return x >= box.x - 1 && x <= box.x + Math.max(box.w, 1) ? box.id : -1;
+}

@@ -1,1 +1,80 @@
-// data
+// Reads the data layer (flamegraph/svg_data.cpp writes it). Names reach the page only through textContent.
+const SVG = 'http://www.w3.org/2000/svg', HTML = 'http://www.w3.org/1999/xhtml', DATA = 'urn:sampan:profile';
+const root = document.currentScript.closest('svg');
+const standalone = root === document.documentElement;
+const profile = root.getElementsByTagNameNS(DATA, 'profile')[0];
+
+const attr = (name) => profile.getAttribute(name) || '';
+const part = (name) => profile.getElementsByTagNameNS(DATA, name)[0].textContent;
+const lines = (name) => part(name).split('\n').filter((line) => line !== '');
+const differs = attr('diff') === '1';
+const unit = attr('unit') || 'samples';
+
+const languages = new Map(lines('kinds').map((line) => [line[0], line.slice(1)]));
+const labels = [], kinds = [];          // by name id: the text, the kind's code
+const functionOf = [], functions = [];  // by name id: its function; by function: {label, kind, name: a name id}
+readNames();
+const base = readTree();
+
+function readNames() {
+  const ids = new Map();
+  for (const line of part('names').split('\n')) {
+    const label = line.slice(1), kind = line[0];
+    const name = isGroup(kind) ? label : label.replace(/:\d+\)$/, ')');
+    const key = kind + name;
+    let id = ids.get(key);
+    if (id === undefined) {
+      ids.set(key, id = functions.length);
+      functions.push({label: name, kind, name: labels.length});
+    }
+    functionOf.push(id);
+    labels.push(label);
+    kinds.push(kind);
+  }
+}
+
+function isGroup(kind) { return kind === 'p' || kind === 't'; }
+
+// The profile's own tree in pre-order.
+function readTree() {
+  const bytes = atob(part('tree')), n = Number(attr('frames'));
+  const name = new Int32Array(n), parent = new Int32Array(n), self = new Float64Array(n), before = new Float64Array(n);
+  let at = 0;
+  const number = () => {
+    let value = 0, scale = 1;
+    for (;;) {
+      const byte = bytes.charCodeAt(at++);
+      value += (byte & 127) * scale;
+      if (byte < 128) return value;
+      scale *= 128;
+    }
+  };
+  let last = 0;
+  for (let i = 0; i < n; ++i) {
+    const head = number();
+    let up = last;
+    for (let levels = head >> 1; levels > 0; --levels) up = parent[up];
+    parent[i] = up;
+    name[i] = number();
+    if (head & 1) {
+      self[i] = number();
+      if (differs) before[i] = number();
+    }
+    last = i;
+  }
+  return {n, name, parent, self, before};
+}
+
+function amount(weight) {
+  if (unit === 'nanoseconds') {
+    return weight >= 1e9 ? (weight / 1e9).toFixed(2) + ' s' : weight >= 1e6 ? (weight / 1e6).toFixed(2) + ' ms'
+      : (weight / 1e3).toFixed(2) + ' \u00b5s';
+  }
+  return weight.toLocaleString('en-US') + ' ' + (weight === 1 && unit === 'samples' ? 'sample' : unit);
+}
+
+function percent(share, whole) {
+  if (!whole) return '0 %';
+  const value = 100 * share / whole;
+  return (value > 0 && value < 0.1 ? Number(value.toPrecision(2)) : value.toFixed(1)) + ' %';
+}

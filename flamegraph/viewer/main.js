@@ -1,1 +1,112 @@
-// main
+// State, its form in the address (so that Back unzooms and links survive), and drawing.
+const kDefaults = {
+  focus: 0, query: '', matchCase: false, part: 0, split: true, lines: true, recursion: false, weight: false,
+  reverse: attr('reverse') === '1', inverted: attr('inverted') === '1',
+};
+const kShort = {focus: 'f', query: 'q', matchCase: 'aa', part: 'p', split: 's', lines: 'l', recursion: 'fr', weight: 'w', reverse: 'r', inverted: 'i'};
+const kReshaping = new Set(['part', 'split', 'lines', 'recursion', 'weight', 'reverse']);
+
+let state = {...kDefaults}, view = null, cursor = 0, viewKey = '';
+const page = {width: 0, height: 0};
+
+function readHash() {
+  const read = {...kDefaults};
+  const given = new URLSearchParams(standalone ? location.hash.slice(1) : '');
+  for (const key in kShort) {
+    const text = given.get(kShort[key]);
+    if (text === null) continue;
+    if (typeof kDefaults[key] === 'boolean') read[key] = text === '1';
+    else if (typeof kDefaults[key] === 'number') read[key] = /^\d{1,9}$/.test(text) ? Number(text) : 0;
+    else read[key] = text.slice(0, 1000);
+  }
+  if (read.part >= base.n || (read.part > 0 && !isGroup(kinds[base.name[read.part]]))) read.part = 0;
+  return read;
+}
+
+function writeHash(of) {
+  const out = new URLSearchParams();
+  for (const key in kShort) {
+    if (of[key] !== kDefaults[key]) out.set(kShort[key], typeof of[key] === 'boolean' ? (of[key] ? '1' : '0') : String(of[key]));
+  }
+  return out.toString();
+}
+
+// Changes the state; `quietly` makes no step in the history (while typing).
+function navigate(changes, quietly) {
+  const next = {...state, ...changes}, hash = writeHash(next);
+  if (standalone && hash !== location.hash.slice(1)) {
+    try {
+      if (quietly) history.replaceState(null, '', '#' + hash);
+      else history.pushState(null, '', '#' + hash);
+    } catch { /* an opaque origin may forbid it: the picture works without */ }
+  }
+  apply(next);
+}
+
+function apply(next) {
+  const before = state;
+  state = next;
+  const key = [...kReshaping].map((name) => String(state[name])).join();
+  if (key !== viewKey) {
+    view = makeView(state);
+    viewKey = key;
+    cursor = 0;
+  }
+  if (state.focus >= view.n) state.focus = 0;
+  if (cursor >= view.n || (before.focus !== state.focus && !(cursor >= state.focus && cursor < view.end[state.focus]))) cursor = state.focus;
+  runSearch();
+  countTable();
+  fillPanels();
+  fillLegend();
+  fillWords();
+  fillTable();
+  hideTip();
+  draw();
+}
+
+function draw() {
+  page.width = standalone ? document.documentElement.clientWidth || innerWidth : root.parentNode.clientWidth;
+  const margin = page.width < 600 ? 8 : 16;
+  drawChart(Math.max(page.width - 2 * margin, 100));
+  chart.svg.setAttribute('x', margin);
+  place();
+}
+
+// Stacks head, chart and table, each as high as it is.
+function place() {
+  root.setAttribute('width', page.width);
+  const head = Math.ceil(ui.head.getBoundingClientRect().height);
+  ui.headBox.setAttribute('height', head);
+  chart.svg.setAttribute('y', head);
+  ui.footBox.setAttribute('y', head + chart.height);
+  const foot = Math.ceil(ui.foot.getBoundingClientRect().height);
+  ui.footBox.setAttribute('height', foot);
+  page.height = Math.max(head + chart.height + foot, standalone ? innerHeight : 0);
+  root.setAttribute('height', page.height);
+  paper.setAttribute('height', page.height);
+}
+
+function print(on) {
+  root.classList.toggle('printing', on);
+  if (on) {
+    place();
+    root.setAttribute('viewBox', '0 0 ' + page.width + ' ' + page.height);
+    root.setAttribute('width', '100%');
+    root.removeAttribute('height');
+  } else {
+    root.removeAttribute('viewBox');
+    draw();
+  }
+}
+
+const paper = root.querySelector('.paper');
+paper.setAttribute('width', '100%');
+root.removeAttribute('viewBox');
+root.querySelector('.static').remove();
+root.classList.add('live');
+openHead(root);
+openChart(root);
+openFoot(root);
+openTip(root);
+listen();
+apply(readHash());

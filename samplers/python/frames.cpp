@@ -44,19 +44,28 @@ FramesRead FrameReader::read(ThreadState& thread, std::vector<FrameSite>& frames
       return FramesRead::Stale;
     }
     if (head_ == 0) return FramesRead::None;
-    frames.resize(before);
-    if (!walk(thread, frames)) continue;
-    const bool changed = head_again_ != head_;
-    // A chain that was cut while it was read ends elsewhere than all before it: it is not whole.
-    const std::uint64_t root = frames.size() > before ? frames.back().address : 0;
-    if (changed && thread.root != 0 && root != thread.root && !last) continue;
-    remember(thread);
-    thread.root = root;
-    if (root == 0) return FramesRead::None;
-    return changed ? FramesRead::Changed : FramesRead::Whole;
+    if (walk(thread, frames, before) && ends_well(thread)) return head_again_ != head_ ? FramesRead::Changed : FramesRead::Whole;
+  }
+  const std::uint64_t head = head_;
+  // Between entering the interpreter and naming its first frame, a _PyCFrame holds what lay on the stack before.
+  if (o_.has_cframe && memory_.read_into(thread.cframe + o_.cframe_current_frame + 8, head_) &&
+      memory_.read_into(head_ + o_.cframe_current_frame, head_) && walk(thread, frames, before) && ends_well(thread)) {
+    return FramesRead::Changed;
+  }
+  head_ = head;
+  if (o_.boundary_owner == 255 && walk(thread, frames, before)) {   // it stayed so: another outermost function
+    thread.root = root_;
+    return FramesRead::Changed;
   }
   frames.resize(before);
   return FramesRead::Torn;
+}
+
+// A chain that was cut while it was read (a generator lets go of its caller when it yields) does not end in an
+// entry frame; up to 3.11, where there is none, it ends elsewhere than the ones before.
+bool FrameReader::ends_well(ThreadState& thread) {
+  if (o_.boundary_owner == 255) return root_ == thread.root || (thread.root == 0 && head_again_ == head_ && (thread.root = root_));
+  return ended_at_boundary_ && root_ != 0;
 }
 
 void FrameReader::plan(std::uint64_t address, std::uint32_t size) {
@@ -106,12 +115,15 @@ FrameReader::Outcome FrameReader::read_at_once(ThreadState& thread, bool last_tr
   return Outcome::Read;
 }
 
-bool FrameReader::walk(ThreadState& thread, std::vector<FrameSite>& frames) {
+bool FrameReader::walk(ThreadState& thread, std::vector<FrameSite>& frames, std::size_t before) {
+  frames.resize(before);
+  outside_.clear();
   const std::uint64_t base = o_.tstate_base_frame ? tstate<std::uint64_t>(o_.tstate_base_frame) : 0;
   std::uint64_t address = head_;
   // The chunk's own header says how large it is; what of it to read the next time follows from this walk.
   chunk_size_ = thread.chunk ? std::min(read_at<std::uint64_t>(find(thread.chunk, 16), 8), kMostExtent) : 0;
   needed_ = 0;
+  ended_at_boundary_ = false;
   chunk_from_ = o_.interpreter_frames ? tstate<std::uint64_t>(o_.tstate_chunk) : 0;
   for (std::size_t depth = 0; address != 0 && address != base; ++depth) {
     if (depth >= kMostFrames || !plausible(address)) return false;
@@ -119,12 +131,17 @@ bool FrameReader::walk(ThreadState& thread, std::vector<FrameSite>& frames) {
     if (frame.empty() || !take(frame, address, frames)) return false;
     address = read_at<std::uint64_t>(frame, o_.frame_back - frame_begin_);
   }
+  root_ = frames.size() > before ? frames.back().address : 0;
+  remember(thread);
   if (needed_) thread.extent = static_cast<std::uint32_t>(std::min<std::uint64_t>(needed_ + kSlack, chunk_size_));
   return true;
 }
 
-bool FrameReader::take(Bytes frame, std::uint64_t address, std::vector<FrameSite>& frames) const {
-  if (o_.boundary_owner != 255 && read_at<std::uint8_t>(frame, o_.frame_owner - frame_begin_) >= o_.boundary_owner) return true;
+bool FrameReader::take(Bytes frame, std::uint64_t address, std::vector<FrameSite>& frames) {
+  if (o_.boundary_owner != 255) {
+    ended_at_boundary_ = read_at<std::uint8_t>(frame, o_.frame_owner - frame_begin_) >= o_.boundary_owner;
+    if (ended_at_boundary_) return true;
+  }
   FrameSite site{address, read_at<std::uint64_t>(frame, o_.frame_code - frame_begin_) & ~kTagBits, 0, 0};
   const std::uint32_t at = o_.frame_position - frame_begin_;
   switch (o_.position) {

@@ -43,8 +43,9 @@ class FrameReader {
   enum class Outcome : std::uint8_t { Read, Again, Gone };
 
   Outcome read_at_once(ThreadState& thread, bool last_try);
-  bool walk(ThreadState& thread, std::vector<FrameSite>& frames);
-  bool take(Bytes frame, std::uint64_t address, std::vector<FrameSite>& frames) const;
+  bool walk(ThreadState& thread, std::vector<FrameSite>& frames, std::size_t before);
+  bool ends_well(ThreadState& thread);
+  bool take(Bytes frame, std::uint64_t address, std::vector<FrameSite>& frames);
   Bytes frame_at(ThreadState& thread, std::uint64_t address);
   Bytes find(std::uint64_t address, std::uint32_t size);
   bool fetch(ThreadState& thread, std::uint64_t address);
@@ -63,8 +64,9 @@ class FrameReader {
   std::vector<Read> reads_;
   std::vector<std::uint64_t> outside_;        // frames outside the chunk, in the order walked
   std::size_t hint_ = 0;                      // the block where the next frame should be
-  std::uint64_t head_ = 0, head_again_ = 0;
+  std::uint64_t head_ = 0, head_again_ = 0, root_ = 0;
   std::uint64_t chunk_size_ = 0, chunk_from_ = 0;
+  bool ended_at_boundary_ = false;            // the outermost frame was an entry frame (3.12+)
   std::uint32_t needed_ = 0;                  // how much of the current chunk this walk used
 };
 

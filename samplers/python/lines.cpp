@@ -16,14 +16,19 @@ class Rows {
     if (!rows_.empty() && rows_.back().line == value) return;
     if (rows_.size() < kMostRows) rows_.push_back({at, value});
   }
-  std::vector<LineStart> take() { return std::move(rows_); }
+  // What a function does before its first line (copying closures, making cells) belongs to where it begins.
+  std::vector<LineStart> take(std::int64_t first_line) {
+    if (!rows_.empty() && rows_[0].line == 0) rows_[0].line = static_cast<std::uint32_t>(first_line);
+    return std::move(rows_);
+  }
 
  private:
   std::vector<LineStart> rows_;
 };
 
 // Objects/lnotab_notes.txt: pairs of (bytes, lines) to add.
-std::vector<LineStart> decode_lnotab(Cursor table, std::int64_t line, bool signed_lines) {
+std::vector<LineStart> decode_lnotab(Cursor table, const std::int64_t first, bool signed_lines) {
+  std::int64_t line = first;
   Rows rows;
   std::uint64_t offset = 0;
   rows.add(0, line);
@@ -33,11 +38,12 @@ std::vector<LineStart> decode_lnotab(Cursor table, std::int64_t line, bool signe
     line += signed_lines ? static_cast<std::int8_t>(delta) : delta;
     rows.add(offset, line);
   }
-  return rows.take();
+  return rows.take(first);
 }
 
 // PEP 626: pairs of (bytes that the entry covers, lines to add first); -128: these bytes have no line.
-std::vector<LineStart> decode_linetable(Cursor table, std::int64_t line) {
+std::vector<LineStart> decode_linetable(Cursor table, const std::int64_t first) {
+  std::int64_t line = first;
   Rows rows;
   std::uint64_t offset = 0;
   while (table.left() >= 2) {
@@ -47,7 +53,7 @@ std::vector<LineStart> decode_linetable(Cursor table, std::int64_t line) {
     if (covers != 0) rows.add(offset, delta == -128 ? 0 : line);
     offset += covers;
   }
-  return rows.take();
+  return rows.take(first);
 }
 
 // Objects/locations.md: six bits a byte, least significant first; bit 6 says that more follows.
@@ -68,7 +74,8 @@ std::int64_t signed_varint(Cursor& table) {
 }
 
 // PEP 657: an entry begins with 1cccclll: code c, covering l + 1 code units of two bytes.
-std::vector<LineStart> decode_locations(Cursor table, std::int64_t line) {
+std::vector<LineStart> decode_locations(Cursor table, const std::int64_t first_line) {
+  std::int64_t line = first_line;
   Rows rows;
   std::uint64_t offset = 0;
   while (table) {
@@ -88,7 +95,7 @@ std::vector<LineStart> decode_locations(Cursor table, std::int64_t line) {
     rows.add(offset, code == 15 ? 0 : line);
     offset += ((first & 7u) + 1) * 2;
   }
-  return rows.take();
+  return rows.take(first_line);
 }
 
 }  // namespace

@@ -25,6 +25,9 @@ std::set<pid_t> inner_tids(pid_t pid) {
 
 }  // namespace
 
+ThreadStates::ThreadStates(const Process& process, const Interpreter& python)
+    : process_(process), python_(python), first_(Thread(process.id.pid, process.id.pid).inner_tid()) {}
+
 std::span<ThreadState> ThreadStates::of(pid_t inner_tid) {
   const auto found = by_tid_.find(inner_tid);
   return found == by_tid_.end() ? std::span<ThreadState>{} : std::span(found->second);
@@ -42,26 +45,28 @@ void ThreadStates::refresh(bool in_any_case) {
   auto states = enumerate();
   find_tid_offset(states);
   std::unordered_map<pid_t, std::vector<ThreadState>> fresh;
-  for (auto& owned : states) {
-    ThreadState& state = owned.state;
-    for (ThreadState& old : of(owned.inner_tid = inner_tid(state))) {
+  for (ThreadState& state : states) {
+    const pid_t tid = inner_tid(state);
+    auto& list = fresh[tid];
+    // Of several states of one thread in one interpreter the newest lives: the others were left behind by a fork.
+    if (tid == 0 || (!list.empty() && list.back().interp == state.interp)) continue;
+    for (ThreadState& old : of(tid)) {
       if (old.address == state.address && old.thread_id == state.thread_id) state = std::move(old);
     }
-    fresh[owned.inner_tid].push_back(std::move(state));
+    list.push_back(std::move(state));
   }
   // Lists begin with the newest; stacks with the oldest.
   for (auto& [tid, list] : fresh) std::reverse(list.begin(), list.end());
-  fresh.erase(0);
   by_tid_ = std::move(fresh);
   count_ = states.size();
 }
 
-std::vector<ThreadStates::Owned> ThreadStates::enumerate() {
+std::vector<ThreadState> ThreadStates::enumerate() {
   Memory& memory = *process_.memory;
   const Offsets& o = python_.offsets;
   head_addresses_.assign(1, python_.interpreters_head);
   heads_.assign(1, memory.read_as<std::uint64_t>(python_.interpreters_head));
-  std::vector<Owned> found;
+  std::vector<ThreadState> found;
   std::uint64_t interp = heads_[0];
   for (unsigned i = 0; interp && i < kMostInterpreters; ++i) {
     head_addresses_.push_back(interp + o.interp_threads_head);
@@ -75,7 +80,7 @@ std::vector<ThreadStates::Owned> ThreadStates::enumerate() {
                             {tstate + o.tstate_interp, std::as_writable_bytes(std::span(&state.interp, 1))},
                             {tstate + o.tstate_thread_id, std::as_writable_bytes(std::span(&state.thread_id, 1))}};
       if (memory.read_batch(reads) != std::size(reads) || state.interp != interp) break;   // freed as we read
-      found.push_back({0, std::move(state)});
+      found.push_back(std::move(state));
       tstate = next;
     }
     interp = memory.read_as<std::uint64_t>(interp + o.interp_next);
@@ -83,25 +88,28 @@ std::vector<ThreadStates::Owned> ThreadStates::enumerate() {
   return found;
 }
 
-// Python's own native_thread_id goes stale where a C program forks without telling Python (uWSGI does): what the
-// C library holds in struct pthread is right. The id Python holds serves only where that layout is not known.
+// Where a C program forks without telling Python (uWSGI does), the one thread that lives on still bears the parent's
+// native_thread_id, and the parent's other threads leave states behind whose stacks new threads may take over. What
+// the C library holds in struct pthread is right; of all but the process's first thread, Python's id must agree.
 pid_t ThreadStates::inner_tid(const ThreadState& state) const {
   Memory& memory = *process_.memory;
-  if (tid_offset_ >= 0) return memory.read_as<pid_t>(state.thread_id + static_cast<unsigned>(tid_offset_));
-  const auto native = python_.offsets.tstate_native_thread_id;
-  return native ? memory.read_as<pid_t>(state.address + native) : 0;
+  const auto at = python_.offsets.tstate_native_thread_id;
+  const pid_t native = at ? memory.read_as<pid_t>(state.address + at) : 0;
+  if (tid_offset_ < 0) return native;
+  const auto tid = memory.read_as<pid_t>(state.thread_id + static_cast<unsigned>(tid_offset_));
+  return !at || native == tid || tid == first_ ? tid : 0;
 }
 
-void ThreadStates::find_tid_offset(std::span<const Owned> states) {
+void ThreadStates::find_tid_offset(std::span<const ThreadState> states) {
   if (tid_offset_ >= 0 || states.empty()) return;
   const auto ids = inner_tids(process_.id.pid);
   // Votes: a thread that has just ended may leave its state behind, so not every one must agree.
   std::vector<int> votes(kPthreadSize / 4);
   std::uint32_t words[kPthreadSize / 4];
-  for (const Owned& owned : states.first(std::min<std::size_t>(states.size(), 64))) {
+  for (const ThreadState& state : states.first(std::min<std::size_t>(states.size(), 64))) {
     // The last pages of a stack's mapping may end before 2 KiB are read.
     std::size_t size = sizeof words;
-    while (size >= 64 && !process_.memory->read(owned.state.thread_id, std::as_writable_bytes(std::span(words)).first(size))) size /= 2;
+    while (size >= 64 && !process_.memory->read(state.thread_id, std::as_writable_bytes(std::span(words)).first(size))) size /= 2;
     for (std::size_t i = 0; size >= 64 && i < size / 4; ++i) votes[i] += ids.contains(static_cast<pid_t>(words[i]));
   }
   const int most = *std::max_element(votes.begin(), votes.end());

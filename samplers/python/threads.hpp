@@ -25,7 +25,7 @@ struct ThreadState {
 
 class ThreadStates {
  public:
-  ThreadStates(const Process& process, const Interpreter& python) : process_(process), python_(python) {}
+  ThreadStates(const Process& process, const Interpreter& python);
 
   // The thread's states, outermost first (a thread may run one interpreter inside another); empty: none is known.
   std::span<ThreadState> of(pid_t inner_tid);
@@ -34,17 +34,14 @@ class ThreadStates {
   std::size_t size() const { return count_; }
 
  private:
-  struct Owned {
-    pid_t inner_tid;
-    ThreadState state;
-  };
-  std::vector<Owned> enumerate();
+  std::vector<ThreadState> enumerate();
   pid_t inner_tid(const ThreadState& state) const;
-  void find_tid_offset(std::span<const Owned> states);
+  void find_tid_offset(std::span<const ThreadState> states);
   bool heads_changed();
 
   const Process& process_;
   const Interpreter& python_;
+  const pid_t first_;   // the process's first thread, in its own numbering
   std::unordered_map<pid_t, std::vector<ThreadState>> by_tid_;
   std::vector<std::uint64_t> head_addresses_, heads_;   // of the interpreters' list and of each one's thread states
   int tid_offset_ = -1;                                 // of `tid` in the C library's struct pthread; -1: not known

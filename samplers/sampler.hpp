@@ -68,8 +68,8 @@ class Walker {
   // Called by the ptrace tier while the thread is still stopped, before walk(): what must agree with the registers is
   // copied now, in microseconds.
   virtual void observe_stopped(const ThreadSnapshot&) {}
-  // Bytes of stack that the walker needs copied, with registers, in every tier (a walk by rows does not do); 0: none.
-  virtual std::size_t wants_stack() const { return 0; }
+  // True where the walker needs registers and a copy of the stack, in every tier: a walk by rows does not do.
+  virtual bool wants_stack() const { return false; }
   // Names what was left as placeholders; called after the last sample, when the process has ended, and for who looks on.
   virtual void resolve(Profile&) {}
 };

@@ -107,8 +107,8 @@ class EbpfTier final : public Sampler {
     target.space = static_cast<std::uint32_t>(pid);
     target.flags = SAMPAN_TARGET_KERNEL;
     if (!context_.options.multi_threads) target.flags |= SAMPAN_TARGET_MAIN_ONLY;
-    target.stack_bytes = static_cast<std::uint32_t>(std::min<std::size_t>(watched.target.walker->wants_stack(), SAMPAN_MOST_STACK));
-    if (target.stack_bytes != 0) target.flags |= SAMPAN_TARGET_STACK;
+    target.stack_bytes = SAMPAN_MOST_STACK;
+    if (watched.target.walker->wants_stack()) target.flags |= SAMPAN_TARGET_STACK;
     return program_->put_target(pid, target);
   }
 

@@ -81,6 +81,7 @@ Result<std::unique_ptr<EbpfProgram>> EbpfProgram::open(Event event) {
   if (!program->skeleton_) return failed("opening the BPF program", errno);
   ebpf& skeleton = *program->skeleton_;
   skeleton.rodata->preemption = event == Event::Wall;
+  bpf_program__set_autoload(skeleton.progs.switched_tasks, event == Event::Wall || event == Event::OffCpu);
   bpf_map__set_max_entries(skeleton.maps.stack_works, static_cast<std::uint32_t>(libbpf_num_possible_cpus()));
   if (const int error = ebpf__load(&skeleton); error != 0) return failed("loading the BPF program", -error);
   bpf_test_run_opts options{};

@@ -61,25 +61,54 @@ static __always_inline int read_word(__u64 address, __u64 *value) {
   return bpf_probe_read_user(value, sizeof(*value), (void *)address);
 }
 
+// A binary search, one step a call: loops proper cost the verifier a hundred times as much.
+struct search {
+  void *map;
+  __u32 low, high, base;
+  __u64 key;
+};
+
+// Ends with `low`: the first mapping that starts above the key.
+static long search_mappings(__u32 index, void *context) {
+  struct search *s = context;
+  __u32 middle = (s->low + s->high) / 2;
+  (void)index;
+  if (s->low >= s->high) return 1;
+  const struct sampan_mapping *m = bpf_map_lookup_elem(s->map, &middle);
+  if (!m) return 1;
+  if (m->start <= s->key) s->low = middle + 1;
+  else s->high = middle;
+  return 0;
+}
+
+// Ends with `low`: the last row at or before the key, in [low, high).
+static long search_rows(__u32 index, void *context) {
+  struct search *s = context;
+  const __u32 middle = (s->low + s->high) / 2;
+  __u32 at = s->base + middle;
+  (void)index;
+  if (s->low + 1 >= s->high) return 1;
+  const struct sampan_row *row = bpf_map_lookup_elem(s->map, &at);
+  if (!row) return 1;
+  if (row->pc <= s->key) s->low = middle;
+  else s->high = middle;
+  return 0;
+}
+
 // Finds the mapping of an address; false where the space has none.
 static __always_inline int find_mapping(struct walk *w, __u64 address) {
   if (address >= w->start && address < w->end) return 1;
-  __u32 space_key = w->space, zero = 0;
-  void *space = bpf_map_lookup_elem(&spaces, &space_key);
-  if (!space) return 0;
-  struct sampan_mapping *m = bpf_map_lookup_elem(space, &zero);
+  __u32 space = w->space, zero = 0;
+  struct search s = {.low = 1, .key = address};
+  s.map = bpf_map_lookup_elem(&spaces, &space);
+  if (!s.map) return 0;
+  const struct sampan_mapping *m = bpf_map_lookup_elem(s.map, &zero);
   if (!m) return 0;
-  __u32 low = 1, high = (__u32)m->start + 1;
-  for (int i = 0; i < 17 && low < high; ++i) {
-    __u32 middle = (low + high) / 2;
-    m = bpf_map_lookup_elem(space, &middle);
-    if (!m) return 0;
-    if (m->start <= address) low = middle + 1;
-    else high = middle;
-  }
-  __u32 at = low - 1;
+  s.high = (__u32)m->start + 1;
+  bpf_loop(18, search_mappings, &s, 0);
+  __u32 at = s.low - 1;
   if (at == 0) return 0;
-  m = bpf_map_lookup_elem(space, &at);
+  m = bpf_map_lookup_elem(s.map, &at);
   if (!m || address < m->start || address >= m->end) return 0;
   w->start = m->start;
   w->end = m->end;
@@ -89,33 +118,25 @@ static __always_inline int find_mapping(struct walk *w, __u64 address) {
   return 1;
 }
 
-// The row that holds at an address; zero (a NONE row) where nothing covers it.
+// The row that holds at an address; a NONE row where nothing covers it.
 static __always_inline void find_row(struct walk *w, __u64 address, struct sampan_row *row) {
   __u32 slot = w->module;
   const __u64 relative = address - w->bias;
   __u32 page = (__u32)(relative >> SAMPAN_PAGE_SHIFT);
   if (slot == 0 || relative >> 32 || page >= w->pages) return;
-  void *module = bpf_map_lookup_elem(&modules, &slot);
-  if (!module) return;
-  __u64 *word = bpf_map_lookup_elem(module, &page);
+  struct search s = {.base = w->pages + 1, .key = relative};
+  s.map = bpf_map_lookup_elem(&modules, &slot);
+  if (!s.map) return;
+  const __u64 *word = bpf_map_lookup_elem(s.map, &page);
   if (!word) return;
-  __u32 low = (__u32)*word;
+  s.low = (__u32)*word;
   ++page;
-  word = bpf_map_lookup_elem(module, &page);
+  word = bpf_map_lookup_elem(s.map, &page);
   if (!word) return;
-  __u32 high = (__u32)*word + 1;
-  const __u32 rows = w->pages + 1;
-  // The last row at or before the address lies in [low, high).
-  for (int i = 0; i < 13 && low + 1 < high; ++i) {
-    __u32 middle = (low + high) / 2;
-    __u32 key = rows + middle;
-    const struct sampan_row *r = bpf_map_lookup_elem(module, &key);
-    if (!r) return;
-    if (r->pc <= (__u32)relative) low = middle;
-    else high = middle;
-  }
-  low += rows;
-  const struct sampan_row *found = bpf_map_lookup_elem(module, &low);
+  s.high = (__u32)*word + 1;
+  bpf_loop(SAMPAN_PAGE_SHIFT + 2, search_rows, &s, 0);
+  __u32 at = s.base + s.low;
+  const struct sampan_row *found = bpf_map_lookup_elem(s.map, &at);
   if (found && found->pc <= (__u32)relative) *row = *found;
 }
 

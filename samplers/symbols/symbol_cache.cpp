@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 
 #include "samplers/symbols/demangle.hpp"
+#include "samplers/symbols/go_pclntab.hpp"
 
 namespace sampan {
 
 struct SymbolCache::PerFile {
   std::shared_ptr<ElfFile> file;   // kept, so that its address is not reused
   SymbolTable symbols;
+  std::unique_ptr<GoPclntab> go;
 };
 
 namespace {
@@ -41,6 +43,12 @@ CodeName by_place(const FileOrigin& origin, std::uint64_t address) {
   return name;
 }
 
+bool append_go(const GoPclntab& table, std::uint64_t address, std::vector<CodeName>& out) {
+  auto places = table.places(address);
+  for (GoPlace& place : places) out.push_back({FrameKind::Go, std::move(place.name), std::move(place.file), place.line, 0, true});
+  return !places.empty();
+}
+
 }  // namespace
 
 std::string_view base_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
@@ -50,12 +58,16 @@ SymbolCache::~SymbolCache() = default;
 
 SymbolCache::PerFile& SymbolCache::of(const FileOrigin& origin) {
   auto& entry = files_[origin.file.get()];
-  if (!entry) entry = std::make_unique<PerFile>(PerFile{origin.file, read_symbols(origin)});
+  if (!entry) {
+    entry = std::make_unique<PerFile>(PerFile{origin.file, read_symbols(origin), nullptr});
+    if (origin.table && origin.table->go) entry->go = GoPclntab::open(*origin.file);
+  }
   return *entry;
 }
 
 void SymbolCache::resolve(const FileOrigin& origin, std::uint64_t address, std::vector<CodeName>& out) {
   PerFile& file = of(origin);
+  if (file.go && append_go(*file.go, address, out)) return;
   const FunctionSymbol* symbol = file.symbols.find(address);
   if (symbol && symbol->size == 0 && origin.table) {
     // A symbol without a size ends where the unwind table says that another function starts.

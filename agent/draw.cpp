@@ -82,6 +82,8 @@ void describe(Profile& profile, const Params& params, const Sampled& sampled, st
   if (q.suspect) note(fmt::format("{} of the samples changed while they were read ({}).", q.suspect, share_of(q.suspect, q.taken)));
   if (q.truncated) note(fmt::format("{} samples are truncated ({}).", q.truncated, share_of(q.truncated, q.taken)));
   if (q.lost) note(fmt::format("{} samples were lost in the kernel's buffers.", q.lost));
+  if (q.stopped) note(fmt::format("{} times a thread was stopped by job control and left alone.", q.stopped));
+  if (q.traced) note(fmt::format("{} times a thread was held by a debugger and left alone.", q.traced));
   if (q.unresolved) note(fmt::format("{} frames have no name.", q.unresolved));
   if (sampled.lowered_rate) note(fmt::format("The rate was lowered to {} Hz to keep the agent's own cost down.", sampled.lowered_rate));
   if (sampled.skipped_processes) note(fmt::format("{} processes were skipped: max_processes.", sampled.skipped_processes));

@@ -48,6 +48,7 @@ Outcome profile_once(const Params& params, Progress& progress) {
   auto sampled = sample(params, *discovery, profile, progress);
   if (!sampled) return failed(sampled.error());
 
+  profile.settle();
   progress.stage("render", fmt::format("drawing {} samples", profile.total()));
   describe(profile, params, *sampled, started);
   Outcome outcome;

@@ -201,13 +201,7 @@ void RubyWalker::resolve_methods(Known& known) {
   for (int i = 0; i < kMostEnvironments && !pending.empty(); ++i) {
     reads.clear();
     for (Pending& p : pending) reads.push_back({p.ep - 16, bytes_of(p.words)});
-    std::size_t good = 0;
-    for (std::size_t at = 0; at < pending.size();) {   // what cannot be read is passed over
-      const std::size_t got = memory_.read_batch(std::span(reads).subspan(at));
-      for (std::size_t k = 0; k < got; ++k) pending[good++] = pending[at + k];
-      at += got + 1;
-    }
-    pending.resize(good);
+    memory_.read_each(reads);   // what cannot be read is zero: that frame's method stays unknown
     std::erase_if(pending, [&](Pending& p) {
       const std::uint64_t* words = p.words.data() + 2;
       for (int depth = 0; words && depth < kMostEnvironments; ++depth) {

@@ -15,7 +15,7 @@ echo "deb [trusted=yes] $mirror $suite main" > "$work/sources.list"
 # Packages of experimental depend on sid's.
 [ "$suite" = experimental ] && echo "deb [trusted=yes] $mirror sid main" >> "$work/sources.list"
 # What only maintainer scripts and services need counts as installed.
-for package in ucf debconf ca-certificates systemd procps media-types; do
+for package in php-common ucf debconf ca-certificates systemd procps media-types; do
   printf 'Package: %s\nStatus: install ok installed\nArchitecture: all\nMulti-Arch: foreign\nVersion: 9999\n\n' $package
 done > "$work/status"
 apt() {

@@ -41,12 +41,12 @@ Walk::Went Walk::compiled_frame(const Blob& blob) {
     const auto original = stack_.word(at_.registers.sp + blob.orig_pc_at);
     if (original && blob.contains(*original)) named = *original;
   }
+  watch(blob);
   const Shown& what = shown(blob, named);
   // A method that was called from here was called from a place that the compiler recorded; else other code has come
   // to lie here since.
   if (from_java_ && !at_.exact && !blob.native && !what.is_call) return Went::Lost;
   found_.insert(found_.end(), what.frames.begin(), what.frames.end());
-  watch(blob);
   learn_continuation(blob);
   if (at_.exact) {
     if (const auto left = follow_compiled(blob)) {

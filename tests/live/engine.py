@@ -1,6 +1,7 @@
 """A Docker Engine of the test's own: private socket, no bridge, no firewall rules; containers use the host's network or none."""
 import atexit
 import json
+import os
 import pathlib
 import shutil
 import subprocess
@@ -71,6 +72,7 @@ def own_image(engine):
 def run_agent(engine, image, flags, params, write=True):
     """The agent in a container with nothing but `flags`: a finished sampan.Run."""
     directory = tempfile.mkdtemp(prefix="sampan-test-")
+    os.chmod(directory, 0o777)   # an agent that is not root writes there too
     params = dict({"seconds": 3, "formats": ["folded"]}, **params)
     done = engine.docker("run", "--rm", "--network=none", "--cap-drop=ALL", "--read-only",
                          *(["-v", "%s:/var/run" % directory] if write else []),

@@ -1,6 +1,6 @@
 // One thread's frames: the thread state, the frames where they were seen last, and the head once more, in one read.
 // What changed while it was read is taken as it is when it is whole in itself: to reject it would be a bias
-// against short frames.
+// against short frames. Only where changes are rare is it read once more.
 #pragma once
 
 #include <cstdint>

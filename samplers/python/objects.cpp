@@ -9,6 +9,7 @@ constexpr std::uint64_t kMostCharacters = 1024;
 constexpr std::uint64_t kMostBytes = 1 << 20;
 constexpr std::uint64_t kMostBases = 64;
 constexpr std::uint64_t kMostEntries = 65'536;
+constexpr std::uint64_t kMostCompared = 512;
 constexpr std::uint64_t kStringHash = 24;   // of str and Python 2's byte string, up to 3.10; ~0: not known yet
 
 void append_utf8(std::string& out, std::uint32_t c) {
@@ -94,7 +95,7 @@ std::string Objects::in_class(std::uint64_t type, std::uint64_t code, std::uint6
   return {};
 }
 
-// The value of a key, found by its address or its hash (not every name is interned in 3.6). 2.7: PyDictObject.ma_table of {hash, key, value};
+// The value of a key, found by its address, its hash or its text (not every name is interned or hashed in 3.6). 2.7: PyDictObject.ma_table of {hash, key, value};
 // 3.6+: PyDictKeysObject {refcount, size, lookup, usable, nentries, indices[size], entries of the same three}.
 std::uint64_t Objects::in_dict(std::uint64_t dict, std::uint64_t key) const {
   std::uint64_t entries = 0, count = 0;
@@ -113,9 +114,14 @@ std::uint64_t Objects::in_dict(std::uint64_t dict, std::uint64_t key) const {
   const auto hash = memory_.read_as<std::uint64_t>(key + kStringHash);
   std::vector<std::uint64_t> rows(count * 3);
   if (!memory_.read(entries, std::as_writable_bytes(std::span(rows)))) return 0;
+  const bool hashed = hash != 0 && hash != ~std::uint64_t{0};
   for (std::uint64_t i = 0; i < count; ++i) {
-    const bool same_hash = hash != 0 && hash != ~std::uint64_t{0} && rows[i * 3] == hash;
-    if (rows[i * 3 + 1] == key || same_hash) return rows[i * 3 + 2];
+    if (rows[i * 3 + 1] == key || (hashed && rows[i * 3] == hash)) return rows[i * 3 + 2];
+  }
+  if (hashed || count > kMostCompared) return 0;
+  const auto text = string(key);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    if (rows[i * 3 + 1] && rows[i * 3 + 2] && string(rows[i * 3 + 1]) == text) return rows[i * 3 + 2];
   }
   return 0;
 }

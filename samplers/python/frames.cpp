@@ -1,10 +1,13 @@
 #include "samplers/python/frames.hpp"
 
 #include <algorithm>
+#include <chrono>
 
 namespace sampan::python {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+constexpr auto kInterrupted = std::chrono::microseconds(50);
 constexpr int kTries = 4;
 constexpr std::size_t kMostFrames = 262'144;
 constexpr std::uint32_t kChunkHeader = 24;            // _PyStackChunk: previous, size, top
@@ -98,7 +101,9 @@ FrameReader::Outcome FrameReader::read_at_once(ThreadState& thread, bool last_tr
   for (const Block& block : blocks_) reads_.push_back({block.address, std::span(buffer_).subspan(block.at, block.size)});
   if (cframe) word(thread.cframe + o_.cframe_current_frame, cframe_again);
   word(thread.address + o_.tstate_frame, again);
+  const auto begun = Clock::now();
   const std::size_t done = memory_.read_batch(reads_);
+  if (Clock::now() - begun > kInterrupted && !last_try) return Outcome::Again;   // this thread was put aside meanwhile
   if (done == 0) return Outcome::Gone;
   if (done < reads_.size()) {   // a frame or chunk of before is no longer mapped
     thread.scattered.clear();
@@ -195,11 +200,18 @@ Bytes FrameReader::find(std::uint64_t address, std::uint32_t size) {
   return {};
 }
 
-bool FrameReader::fetch_block(std::uint64_t address, std::uint32_t size) {
+// What is read later than the rest looks at the head again too.
+bool FrameReader::fetch_block(ThreadState& thread, std::uint64_t address, std::uint32_t size) {
   plan(address, size);
-  if (memory_.read(address, std::span(buffer_).subspan(blocks_.back().at, size))) return true;
-  blocks_.pop_back();
-  return false;
+  std::uint64_t top = 0, in_cframe = 0;
+  const Read reads[] = {{address, std::span(buffer_).subspan(blocks_.back().at, size)},
+                        {thread.address + o_.tstate_frame, std::as_writable_bytes(std::span(&top, 1))},
+                        {thread.cframe + o_.cframe_current_frame, std::as_writable_bytes(std::span(&in_cframe, 1))}};
+  const std::size_t done = memory_.read_batch(std::span(reads).first(o_.has_cframe ? 3 : 2));
+  if (done == 0) return blocks_.pop_back(), false;
+  const bool same = o_.has_cframe ? done == 3 && top == thread.cframe && in_cframe == head_ : done == 2 && top == head_;
+  if (!same) head_again_ = 0;
+  return true;
 }
 
 // A frame that was not where frames were before: in the current chunk beyond what was read, in an older chunk,
@@ -215,11 +227,11 @@ bool FrameReader::fetch(ThreadState& thread, std::uint64_t address) {
       if (current) thread.chunk = chunk, chunk_size_ = std::min(header[1], kMostExtent);
       const std::uint64_t end = address - chunk + frame_begin_ + frame_size_;
       const std::uint64_t used = current ? end + kSlack : std::max(kChunkHeader + header[2] * 8, end);
-      return fetch_block(chunk, static_cast<std::uint32_t>(std::min(used, header[1])));
+      return fetch_block(thread, chunk, static_cast<std::uint32_t>(std::min(used, header[1])));
     }
     chunk = header[0];
   }
-  return fetch_block(address + frame_begin_, frame_size_);
+  return fetch_block(thread, address + frame_begin_, frame_size_);
 }
 
 // The frames of this walk first, then those of the walks before it.

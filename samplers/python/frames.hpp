@@ -49,7 +49,7 @@ class FrameReader {
   Bytes frame_at(ThreadState& thread, std::uint64_t address);
   Bytes find(std::uint64_t address, std::uint32_t size);
   bool fetch(ThreadState& thread, std::uint64_t address);
-  bool fetch_block(std::uint64_t address, std::uint32_t size);
+  bool fetch_block(ThreadState& thread, std::uint64_t address, std::uint32_t size);
   void plan(std::uint64_t address, std::uint32_t size);
   void remember(ThreadState& thread);
   template <typename T>

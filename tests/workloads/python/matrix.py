@@ -290,10 +290,10 @@ def forever(end):
 def names():
     found = {}
     for cls in [value for value in list(globals().values()) + [threading.Thread] if isinstance(value, type)]:
-        for name, value in list(vars(cls).items()):
+        for value in list(vars(cls).values()):
             function = value.fget if isinstance(value, property) else getattr(value, "__func__", value)
             if hasattr(function, "__code__"):
-                found[function.__code__] = getattr(function, "__qualname__", cls.__name__ + "." + name)
+                found[function.__code__] = getattr(function, "__qualname__", cls.__name__ + "." + function.__code__.co_name)
     return found
 
 

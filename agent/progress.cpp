@@ -16,7 +16,7 @@ extern const char events_schema_json_end[];
 namespace sampan {
 namespace {
 
-using Json = nlohmann::json;
+using Json = nlohmann::ordered_json;
 constexpr double kBeatEvery = 5;
 constexpr double kBarEvery = 0.25;
 constexpr std::size_t kTerminationBytes = 4096;
@@ -47,7 +47,7 @@ Json quality_json(const Sampled& sampled) {
   const Quality& q = sampled.quality;
   return {{"wanted", q.wanted},       {"taken", q.taken},   {"idle", q.idle}, {"suspect", q.suspect},
           {"truncated", q.truncated}, {"failed", q.failed}, {"lost", q.lost}, {"late", q.late},
-          {"unresolved", q.unresolved}, {"rate", sampled.rate}, {"achieved_rate", sampled.achieved_rate},
+          {"unresolved", q.unresolved}, {"stopped", q.stopped}, {"traced", q.traced}, {"rate", sampled.rate}, {"achieved_rate", sampled.achieved_rate},
           {"lowered_rate", sampled.lowered_rate}};
 }
 

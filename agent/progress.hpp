@@ -31,7 +31,7 @@ class Progress {
   void beat(double elapsed, double seconds, const Quality& quality, double achieved_rate, std::size_t processes);
   void log(LogLevel level, const std::string& sentence);
   // An event of the caller's own; its members must be in the schema.
-  void event(std::string_view name, nlohmann::json members);
+  void event(std::string_view name, nlohmann::ordered_json members);
   void result(const Outcome& outcome);
 
  private:

@@ -71,12 +71,15 @@ std::string nearest(std::string_view word, const std::set<std::string, std::less
 Result<void> parse_json(std::string_view text, nlohmann::json& into, std::string_view what, std::size_t most) {
   if (text.size() > most) return fail(Exit::BadParams, "{} has {} bytes: at most {} are allowed", what, text.size(), most);
   std::vector<std::set<std::string>> keys;
+  std::string last_key;
   const auto watch = [&](int depth, nlohmann::json::parse_event_t event, nlohmann::json& value) {
     using Event = nlohmann::json::parse_event_t;
     if (depth > kMostLevels) throw TooDeep{};
     if (event == Event::object_start) keys.emplace_back();
     if (event == Event::object_end) keys.pop_back();
-    if (event == Event::key && !keys.back().insert(value.get<std::string>()).second) throw Twice{value.get<std::string>()};
+    if (event != Event::key) return true;
+    last_key = value.get<std::string>();
+    if (!keys.back().insert(last_key).second) throw Twice{last_key};
     return true;
   };
   try {
@@ -85,7 +88,7 @@ Result<void> parse_json(std::string_view text, nlohmann::json& into, std::string
     const auto [line, column] = place_of(text, e.byte == 0 ? 0 : e.byte - 1);
     return fail(Exit::BadParams, "{} is not valid JSON: line {}, column {}: {}", what, line, column, reason_of(e.what()));
   } catch (const nlohmann::json::exception&) {
-    return fail(Exit::BadParams, "{} is not valid JSON: a number is too large", what);
+    return fail(Exit::BadParams, "{}: the number after the key \"{}\" is too large", what, last_key.substr(0, kMostShown));
   } catch (const TooDeep&) {
     return fail(Exit::BadParams, "{} nests deeper than {} levels", what, kMostLevels);
   } catch (const Twice& twice) {

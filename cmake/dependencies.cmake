@@ -1,4 +1,5 @@
 # Debian's static archives. Sanitizer builds take the same archives, linked dynamically to libc.
+set(ZLIB_USE_STATIC_LIBS ON)
 find_package(ZLIB REQUIRED)
 find_package(PkgConfig REQUIRED)
 
@@ -39,6 +40,10 @@ if(NOT SAMPAN_CACHE)
   set(SAMPAN_CACHE $ENV{HOME}/.cache/sampan)
 endif()
 set(CURL_PREFIX ${SAMPAN_CACHE}/curl-static)
+if(CMAKE_CROSSCOMPILING)
+  string(APPEND CURL_PREFIX -${CMAKE_SYSTEM_PROCESSOR})
+  set(ENV{CMAKE_TOOLCHAIN_FILE} ${CMAKE_TOOLCHAIN_FILE})
+endif()
 if(NOT EXISTS ${CURL_PREFIX}/lib/libcurl.a)
   execute_process(COMMAND sh ${CMAKE_SOURCE_DIR}/cmake/curl.sh ${CURL_PREFIX} COMMAND_ERROR_IS_FATAL ANY)
 endif()

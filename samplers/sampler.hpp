@@ -13,6 +13,8 @@
 #include "samplers/process/process.hpp"
 #include "samplers/process/threads.hpp"
 #include "samplers/registers.hpp"
+#include "samplers/symbols/symbol_cache.hpp"
+#include "samplers/unwind/unwind_table.hpp"
 
 namespace sampan {
 
@@ -36,8 +38,9 @@ struct ThreadSnapshot {
   pid_t tid = 0;                                // in this agent's numbering
   pid_t inner_tid = 0;                          // in the thread's own PID namespace
   const Registers* registers = nullptr;         // captured while the thread did not run
+  bool fp_known = true;                         // false: only pc and sp of the registers hold (a thread that sleeps)
   Bytes stack;                                  // a copy, from registers->sp up
-  std::span<const std::uint64_t> addresses;     // walked in the kernel: pc first, then return addresses
+  std::span<const std::uint64_t> addresses;     // walked in the kernel, innermost first, each inside its call
   std::span<const std::uint64_t> kernel;        // kernel addresses, innermost first
   bool rooted = false;                          // `addresses` reached the thread's start
   Bytes interpreter;                            // the runtime's own frames, as its in-kernel walk sent them
@@ -62,6 +65,11 @@ class Walker {
   virtual std::string thread_name(pid_t) { return {}; }
   // Called now and then between samples: mappings may have changed (dlopen), caches may be trimmed.
   virtual void refresh() {}
+  // Called by the ptrace tier while the thread is still stopped, before walk(): what must agree with the registers is
+  // copied now, in microseconds.
+  virtual void observe_stopped(const ThreadSnapshot&) {}
+  // True where the walker needs registers and a copy of the stack, in every tier: a walk by rows does not do.
+  virtual bool wants_stack() const { return false; }
   // Names what was left as placeholders; called once, after the last sample or when the process has ended.
   virtual void resolve(Profile&) {}
 };
@@ -71,6 +79,9 @@ struct Context {
   Profile& profile;
   const Options& options;
   ElfCache elfs;
+  UnwindCache unwind{};
+  SymbolCache symbols{};
+  std::uint64_t unresolved = 0;   // frames that no table names
 };
 
 struct Runtime {
@@ -101,6 +112,8 @@ struct Quality {
   std::uint64_t lost = 0;         // dropped in the kernel's buffers
   std::uint64_t late = 0;         // ticks skipped
   std::uint64_t unresolved = 0;   // frames without a name
+  std::uint64_t stopped = 0;      // threads that job control had stopped (SIGSTOP): left alone
+  std::uint64_t traced = 0;       // threads that another tracer holds (a debugger): left alone
 };
 
 class Sampler {

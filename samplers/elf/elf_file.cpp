@@ -1,5 +1,6 @@
 #include "samplers/elf/elf_file.hpp"
 
+
 #include <fcntl.h>
 #include <gelf.h>
 #include <libelf.h>
@@ -146,6 +147,9 @@ std::shared_ptr<ElfFile> ElfCache::get(const Process& process, const Mapping& ma
   if (!fresh) return known->second;
   // map_files gives deleted files too, where the agent has CHECKPOINT_RESTORE; the root does for all else.
   auto fd = open_target_file(process.root.get(), mapping.path, mapping.file);
+  // A process in a chroot has its paths told from the agent's root where that holds them.
+  const UniqueFd own(fd ? -1 : ::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (own) fd = open_target_file(own.get(), mapping.path, mapping.file);
   if (!fd) {
     log_debug("{}", fd.error().message);
     return nullptr;

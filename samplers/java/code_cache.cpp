@@ -192,6 +192,11 @@ const Blob* CodeCache::find(std::uint64_t pc) {
   return &known->second;
 }
 
+const Blob* CodeCache::at(std::uint64_t start) const {
+  const auto known = blobs_.find(start);
+  return known == blobs_.end() ? nullptr : &known->second;
+}
+
 void CodeCache::forget(std::uint64_t start) { blobs_.erase(start); }
 
 }  // namespace sampan::java

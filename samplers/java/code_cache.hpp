@@ -60,6 +60,8 @@ class CodeCache {
   bool covers(std::uint64_t pc) const { return pc >= low_ && pc < high_; }
   // The blob that holds the pc; nullptr where it is free or torn. Valid until forget().
   const Blob* find(std::uint64_t pc);
+  // A blob that find() gave before, by its start; nullptr where it was forgotten.
+  const Blob* at(std::uint64_t start) const;
   // Drops what is known of a blob: its witnesses are no longer true.
   void forget(std::uint64_t start);
 

@@ -91,8 +91,6 @@ constexpr OffsetRow kOffsets[] = {
     {&Layout::thread_anchor, "JavaThread", "_anchor"},
     {&Layout::thread_stack_base, "JavaThread", "_stack_base"},
     {&Layout::thread_stack_base, "Thread", "_stack_base"},
-    {&Layout::thread_stack_size, "JavaThread", "_stack_size"},
-    {&Layout::thread_stack_size, "Thread", "_stack_size"},
     {&Layout::thread_cont_entry, "JavaThread", "_cont_entry"},
     {&Layout::osthread_id, "OSThread", "_thread_id"},
     {&Layout::anchor_sp, "JavaFrameAnchor", "_last_Java_sp"},
@@ -149,7 +147,6 @@ constexpr SizeRow kSizes[] = {
     {&Layout::pool_bytes, "ConstantPool"},
     {&Layout::thread_bytes, "JavaThread"},
     {&Layout::codelet_bytes, "InterpreterCodelet"},
-    {&Layout::cont_entry_bytes, "ContinuationEntry"},
     {&Layout::flag_bytes, "JVMFlag"},
     {&Layout::flag_bytes, "Flag"},
 };

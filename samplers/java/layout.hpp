@@ -53,11 +53,11 @@ struct Layout {
   Offset list_length = kAbsent, list_threads = kAbsent, thread_next = kAbsent;
   std::uint64_t thread_bytes = 0;                       // sizeof(JavaThread)
   Offset thread_osthread = kAbsent, thread_object = kAbsent, thread_anchor = kAbsent, thread_stack_base = kAbsent;
-  Offset thread_stack_size = kAbsent, thread_cont_entry = kAbsent;
+  Offset thread_cont_entry = kAbsent;
   Offset osthread_id = kAbsent;
   Offset anchor_sp = kAbsent, anchor_pc = kAbsent, anchor_fp = kAbsent;
   Offset wrapper_anchor = kAbsent;                      // JavaCallWrapper
-  std::uint64_t cont_return_pc = 0, cont_entry_bytes = 0;
+  std::uint64_t cont_return_pc = 0;                     // address of the static pointer; since JDK 24
 
   // Frames.
   std::uint64_t call_stub_return = 0;                   // address of the static pointer

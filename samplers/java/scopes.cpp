@@ -25,13 +25,15 @@ std::int32_t find_scope(Bytes descs, std::int32_t pc_offset, bool& exact) {
   return read_at<std::int32_t>(descs, low * kPcDescBytes + 4);
 }
 
-bool read_scopes(Memory& memory, const Layout& layout, const Blob& blob, std::uint64_t pc, std::vector<Scope>& scopes) {
+bool read_scopes(Memory& memory, const Layout& layout, const Blob& blob, std::uint64_t pc, std::vector<Scope>& scopes,
+                 bool* is_call) {
   scopes.clear();
   if (blob.pcs_end <= blob.pcs || blob.pcs_end - blob.pcs > kMostPcDescBytes) return false;
   std::vector<std::byte> descs(blob.pcs_end - blob.pcs);
   if (!memory.read(blob.pcs, descs)) return false;
   bool exact = false;
   std::int32_t offset = find_scope(descs, static_cast<std::int32_t>(pc - blob.code), exact);
+  if (is_call) *is_call = exact;
   for (unsigned depth = 0; offset > 0; ++depth) {
     // Three numbers of at most five bytes each.
     std::array<std::byte, 15> bytes;

@@ -18,6 +18,8 @@ struct Scope {
 std::int32_t find_scope(Bytes pc_descs, std::int32_t pc_offset, bool& exact);
 
 // Fills `scopes`, innermost first; false where the records cannot be read or make no sense.
-bool read_scopes(Memory& memory, const Layout& layout, const Blob& blob, std::uint64_t pc, std::vector<Scope>& scopes);
+// `is_call`: whether the pc is recorded itself, as return addresses are.
+bool read_scopes(Memory& memory, const Layout& layout, const Blob& blob, std::uint64_t pc, std::vector<Scope>& scopes,
+                 bool* is_call = nullptr);
 
 }  // namespace sampan::java

@@ -7,6 +7,15 @@
 
 namespace sampan {
 
+void Memory::read_each(std::span<const Read> reads) {
+  while (!reads.empty()) {
+    const std::size_t done = read_batch(reads);
+    if (done >= reads.size()) return;
+    std::fill(reads[done].into.begin(), reads[done].into.end(), std::byte{0});
+    reads = reads.subspan(done + 1);
+  }
+}
+
 std::size_t LiveMemory::read_batch(std::span<const Read> reads) {
   constexpr std::size_t kMost = 64;
   std::array<iovec, kMost> local;

@@ -25,6 +25,9 @@ class Memory {
   // Reads in order, in one system call where it can; returns how many were read whole before the first that was not.
   virtual std::size_t read_batch(std::span<const Read> reads) = 0;
 
+  // Reads all that can be read, passing over what cannot: that is filled with zeros.
+  void read_each(std::span<const Read> reads);
+
   bool read(std::uint64_t address, std::span<std::byte> into) {
     const Read one{address, into};
     return read_batch({&one, 1}) == 1;

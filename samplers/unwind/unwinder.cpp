@@ -38,8 +38,6 @@ Step by_signal_frame(const StackCopy& stack, FrameState& frame) {
   return done;
 }
 
-// asmcgocall runs C on the thread's own stack: g and the depth of the goroutine's stack lie there. The goroutine's
-// stack is elsewhere and not in the copy, so only the walk in the kernel goes on.
 std::optional<std::uint64_t> cfa_of(const sampan_row& row, const StackCopy& stack, const FrameState& frame) {
   const Registers& r = frame.registers;
   const auto offset = static_cast<std::uint64_t>(std::int64_t{row.cfa} * 8);
@@ -75,10 +73,12 @@ Step by_row(const sampan_row& row, const StackCopy& stack, FrameState& frame) {
   else pc = stack.word(*cfa - 8);
   std::optional<std::uint64_t> fp = frame.registers.fp;
   const auto slot = static_cast<std::uint64_t>(std::int64_t{row.fp} * 8);
-  if (SAMPAN_ROW_FP_RULE(row.kind) == SAMPAN_FP_AT_CFA) fp = stack.word(*cfa + slot);
-  else if (SAMPAN_ROW_FP_RULE(row.kind) == SAMPAN_FP_AT_FP) fp = stack.word(frame.registers.fp + slot);
+  // Below sp: an epilogue has popped it already, though its rule still names the slot.
+  const auto rule = SAMPAN_ROW_FP_RULE(row.kind);
+  const bool saved = rule == SAMPAN_FP_AT_FP || (rule == SAMPAN_FP_AT_CFA && *cfa + slot >= frame.registers.sp);
+  if (saved) fp = stack.word((rule == SAMPAN_FP_AT_FP ? frame.registers.fp : *cfa) + slot);
   if (!pc || !fp) return Step::OutOfStack;
-  if (SAMPAN_ROW_FP_RULE(row.kind) != SAMPAN_FP_SAME) frame.fp_known = true;
+  if (saved) frame.fp_known = true;
   return enter(frame, *pc, *cfa, *fp);
 }
 

@@ -1,0 +1,55 @@
+// Who samples whom: for each process the first runtime that knows it, under the best tier that takes it.
+#pragma once
+
+#include <array>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/discovery.hpp"
+#include "agent/outcome.hpp"
+#include "agent/params.hpp"
+#include "samplers/sampler.hpp"
+
+namespace sampan {
+
+class Crew {
+ public:
+  // Fails where the tier that the params name does not open. Both arguments outlive the crew.
+  static Result<std::unique_ptr<Crew>> open(const Params& params, Profile& profile);
+
+  // Takes a process in; whether it could or not is in reports().
+  bool take(const Found& found);
+  void release(const Found& found);
+  // Observes every thread once; false where no sampler has a process alive.
+  bool tick();
+  void finish();
+
+  std::size_t size() const { return members_.size(); }
+  // False where the kernel itself keeps the rate, so that ticks only collect.
+  bool ticks_sample() const;
+  Quality quality() const;
+  const std::vector<ProcessReport>& reports() const { return reports_; }
+  // The tiers in use: `memory`, or `memory, ptrace`.
+  std::string tiers() const;
+  // What was chosen, and what would unlock more.
+  std::string sentence() const;
+
+ private:
+  Crew(const Params& params, Profile& profile);
+  Result<Sampler*> sampler(std::size_t index);
+  bool wanted(Tier tier, const Runtime& runtime) const;
+  Result<const Runtime*> runtime_of(const Process& process);
+  Result<Tier> enlist(const Found& found, const std::string& name, std::string& runtime);
+  Result<Target> target_of(const Found& found, const std::string& name, const Runtime*& runtime);
+
+  const Params& params_;
+  Context context_;
+  std::array<std::unique_ptr<Sampler>, 3> samplers_;   // by preference: ebpf, memory, ptrace
+  std::array<Error, 3> refused_;                       // why one did not open
+  std::map<Identity, std::size_t> members_;            // to the sampler's index
+  std::vector<ProcessReport> reports_;
+};
+
+}  // namespace sampan

@@ -1,0 +1,38 @@
+// Delivery: every file to output_dir and to every destination, each independent of the others.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "agent/outcome.hpp"
+#include "agent/params.hpp"
+#include "agent/progress.hpp"
+#include "agent/delivery/http.hpp"
+#include "agent/delivery/templates.hpp"
+
+namespace sampan {
+
+// What names and templates are made of; the same for all files of one profile.
+struct Batch {
+  std::string app_name, version_id;
+  std::string pod, node;      // the agent's own
+  std::uint64_t started_ns = 0, duration_ns = 0;   // wall clock
+  std::string run;            // the same for every try of one Job, where SAMPAN_RUN gives it
+  unsigned rate = 0;
+};
+Batch batch_of(const Params& params, std::uint64_t started_ns, std::uint64_t duration_ns);
+
+std::string sha256_hex(std::string_view bytes);
+// The same for every try to deliver this file, and, with SAMPAN_RUN, for every try of the same Job.
+std::string idempotency_key(const Batch& batch, const Artifact& file);
+
+// Files into output_dir; the sentence of the first failure, empty where all were written.
+std::string write_files(const Params& params, std::vector<Artifact>& files);
+
+// The request of one file to one destination; secrets are read from where the params say and hidden from events.
+Result<Request> request_of(const Upload& upload, const Artifact& file, const Batch& batch, Progress& progress);
+
+// Sends all files to all destinations, and says how each went.
+std::vector<DeliveryReport> upload_files(const Params& params, const std::vector<Artifact>& files, const Batch& batch, Progress& progress);
+
+}  // namespace sampan

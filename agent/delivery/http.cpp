@@ -1,0 +1,98 @@
+#include "agent/delivery/http.hpp"
+
+#include <algorithm>
+#include <memory>
+
+#include "agent/clock.hpp"
+#include "agent/delivery/transfer.hpp"
+#include "agent/redact.hpp"
+
+namespace sampan {
+namespace {
+
+double now_seconds() { return static_cast<double>(monotonic_ns()) / 1e9; }
+
+using Transfers = std::vector<std::unique_ptr<Transfer>>;
+
+void start_due(CURLM* multi, const Transfers& transfers, double left) {
+  for (const auto& transfer : transfers) {
+    if (transfer->done() || transfer->running() || transfer->due() > now_seconds()) continue;
+    transfer->start(left);
+    curl_multi_add_handle(multi, transfer->handle());
+  }
+}
+
+void take_finished(CURLM* multi) {
+  int more = 0;
+  while (const CURLMsg* message = curl_multi_info_read(multi, &more)) {
+    if (message->msg != CURLMSG_DONE) continue;
+    const CURLcode code = message->data.result;
+    CURL* handle = message->easy_handle;
+    Transfer* transfer = nullptr;
+    curl_easy_getinfo(handle, CURLINFO_PRIVATE, &transfer);
+    curl_multi_remove_handle(multi, handle);
+    transfer->finish(code, now_seconds());
+  }
+}
+
+// Milliseconds to wait for sockets: until the next attempt is due, at most a fifth of a second.
+int patience(const Transfers& transfers) {
+  double next = 0.2;
+  for (const auto& transfer : transfers) {
+    if (!transfer->done() && !transfer->running()) next = std::min(next, transfer->due() - now_seconds());
+  }
+  return static_cast<int>(std::max(0.0, next) * 1000) + 1;
+}
+
+std::size_t append_bounded(char* data, std::size_t size, std::size_t count, void* into) {
+  auto& [text, most] = *static_cast<std::pair<std::string, std::size_t>*>(into);
+  if (text.size() + size * count > most) return 0;
+  text.append(data, size * count);
+  return size * count;
+}
+
+}  // namespace
+
+std::vector<DeliveryReport> send_all(const std::vector<Request>& requests, double (*seconds_left)()) {
+  const CurlMulti multi(curl_multi_init());
+  Transfers transfers;
+  for (const Request& request : requests) transfers.push_back(std::make_unique<Transfer>(request, now_seconds()));
+  const auto all_done = [&] { return std::all_of(transfers.begin(), transfers.end(), [](const auto& t) { return t->done(); }); };
+  while (!all_done()) {
+    const double left = seconds_left();
+    for (const auto& transfer : transfers) {
+      if (left != 0 || transfer->done()) continue;
+      if (transfer->running()) curl_multi_remove_handle(multi.get(), transfer->handle());
+      transfer->give_up("given up, since the agent was asked to end");
+    }
+    start_due(multi.get(), transfers, left);
+    int running = 0;
+    curl_multi_perform(multi.get(), &running);
+    take_finished(multi.get());
+    if (!all_done()) curl_multi_poll(multi.get(), nullptr, 0, patience(transfers), nullptr);
+  }
+  std::vector<DeliveryReport> reports;
+  for (const auto& transfer : transfers) reports.push_back(transfer->report());
+  return reports;
+}
+
+Result<std::string> fetch(const std::string& url, std::size_t most) {
+  const CurlHandle handle(curl_easy_init());
+  std::pair<std::string, std::size_t> into{{}, most};
+  set_common(handle.get(), url, {}, 60);
+  curl_easy_setopt(handle.get(), CURLOPT_FOLLOWLOCATION, 1L);
+  curl_easy_setopt(handle.get(), CURLOPT_MAXREDIRS, 5L);
+  curl_easy_setopt(handle.get(), CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(handle.get(), CURLOPT_FAILONERROR, 1L);
+  curl_easy_setopt(handle.get(), CURLOPT_WRITEFUNCTION, append_bounded);
+  curl_easy_setopt(handle.get(), CURLOPT_WRITEDATA, &into);
+  const CURLcode code = curl_easy_perform(handle.get());
+  if (code == CURLE_OK) return std::move(into.first);
+  long status = 0;
+  curl_easy_getinfo(handle.get(), CURLINFO_RESPONSE_CODE, &status);
+  const Exit exit = status >= 400 && status < 500 ? Exit::DeliveryRefused : Exit::DeliveryFailed;
+  return fail(exit, "{} cannot be fetched: {}{}", redact_url(url), curl_easy_strerror(code),
+              status >= 400 ? fmt::format(" ({})", status) : "");
+}
+
+}  // namespace sampan

@@ -1,0 +1,52 @@
+// One request on its way: what was sent, what came back, and what follows from it.
+#pragma once
+
+#include "agent/delivery/curl_handle.hpp"
+#include "agent/delivery/http.hpp"
+#include "agent/delivery/retry.hpp"
+
+namespace sampan {
+
+class Transfer {
+ public:
+  Transfer(const Request& request, double now);
+
+  bool done() const { return done_; }
+  bool running() const { return running_; }
+  double due() const { return due_; }           // seconds, when the next attempt starts
+  CURL* handle() const { return handle_.get(); }
+  const DeliveryReport& report() const { return report_; }
+
+  // A new attempt; to be added to the multi handle.
+  void start(double most_seconds);
+  // The attempt is over: done, or due again.
+  void finish(CURLcode code, double now);
+  void give_up(const std::string& why);
+
+ private:
+  void set_headers();
+  void set_body();
+  void follow(double now);
+  void again(double now, const std::string& why);
+  void end(bool delivered, bool refused, std::string why);
+  bool sent_whole() const;
+  std::string answer() const;
+
+  static std::size_t on_body(char* data, std::size_t size, std::size_t count, void* self);
+  static std::size_t on_header(char* data, std::size_t size, std::size_t count, void* self);
+
+  const Request& request_;
+  CurlHandle handle_;
+  CurlList headers_;
+  CurlMime mime_;
+  DeliveryReport report_;
+  std::string url_;             // where to now: redirects change it
+  bool foreign_ = false;        // another host than the one asked for: no credentials go there
+  unsigned redirects_ = 0;
+  bool running_ = false, done_ = false;
+  double due_, first_ = 0;
+  std::string body_, retry_after_;
+  std::uint64_t received_ = 0;
+};
+
+}  // namespace sampan

@@ -1,0 +1,184 @@
+#include "agent/loop.hpp"
+
+#include <algorithm>
+#include <ctime>
+
+#include "agent/clock.hpp"
+#include "agent/crew.hpp"
+#include "agent/redact.hpp"
+#include "agent/signals.hpp"
+#include "agent/ticker.hpp"
+
+namespace sampan {
+namespace {
+
+constexpr std::uint64_t kSecond = 1'000'000'000;
+constexpr std::uint64_t kLookEvery = kSecond / 2;
+constexpr std::uint64_t kFirstLook = kSecond;
+constexpr std::uint64_t kAllGone = 2 * kSecond;       // a reload may leave no worker for a moment
+constexpr double kCollectRate = 25;                   // ticks a second where the kernel samples
+
+std::uint64_t own_cpu_ns() {
+  timespec time{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  return static_cast<std::uint64_t>(time.tv_sec) * kSecond + static_cast<std::uint64_t>(time.tv_nsec);
+}
+
+class Loop {
+ public:
+  Loop(const Params& params, Discovery& discovery, Crew& crew, Progress& progress)
+      : params_(params), discovery_(discovery), crew_(crew), progress_(progress), rate_(params.options.rate) {}
+
+  Result<void> take_first();
+  void run();
+  Sampled report() const;
+
+ private:
+  void look(std::uint64_t now);
+  void take_new(const std::vector<Found>& found);
+  bool may_join(const Found& found) const;
+  void govern(std::uint64_t now, Ticker& ticker);
+  bool over(std::uint64_t now);
+
+  const Params& params_;
+  Discovery& discovery_;
+  Crew& crew_;
+  Progress& progress_;
+  double rate_;
+  std::vector<Found> known_;            // taken, or tried in vain: not tried again
+  std::set<Identity> first_;            // those of the first look
+  std::set<Identity> skipped_;
+  std::uint64_t start_ = 0, end_ = 0, gone_since_ = 0, next_look_ = 0, stopped_ = 0, ticks_ = 0, late_ = 0;
+  double lowered_ = 0;
+  Governor governor_{params_.max_cpu_percent};
+  Ended ended_ = Ended::Time;
+};
+
+Result<void> Loop::take_first() {
+  // A worker bears its name only a moment after its fork.
+  auto found = discovery_.look();
+  for (const std::uint64_t end = monotonic_ns() + kFirstLook; found.empty() && monotonic_ns() < end && signals_seen() == 0;) {
+    sleep_until(monotonic_ns() + kSecond / 10);
+    found = discovery_.look();
+  }
+  if (found.empty()) return fail(Exit::NoTarget, "{}", discovery_.why_none());
+  for (const Found& one : found) first_.insert(one.id);
+  take_new(found);
+  if (crew_.size() > 0) return {};
+  // None could be taken: what would hold for all of them is said first.
+  const auto& reports = crew_.reports();
+  const auto worst = std::min_element(reports.begin(), reports.end(), [](const auto& a, const auto& b) {
+    return static_cast<int>(a.failure.code) < static_cast<int>(b.failure.code);
+  });
+  return fail(worst->failure.code, "process {} `{}`: {}{}", worst->id.pid, worst->name, worst->failure.message,
+              reports.size() > 1 ? fmt::format(" (and {} more processes)", reports.size() - 1) : "");
+}
+
+void Loop::take_new(const std::vector<Found>& found) {
+  for (const Found& one : found) {
+    if (std::find(known_.begin(), known_.end(), one) != known_.end()) continue;
+    if (crew_.size() >= params_.max_processes) {
+      if (skipped_.insert(one.id).second) {
+        log_warning("process {} `{}` is skipped: max_processes is {}", one.id.pid, redact_command_line(one.command_line), params_.max_processes);
+      }
+      continue;
+    }
+    crew_.take(one);
+    known_.push_back(one);
+  }
+}
+
+// A pid that was asked for is the process that bore it at first, never a later one.
+bool Loop::may_join(const Found& found) const {
+  return first_.contains(found.id) || (params_.children && params_.target.pids.empty());
+}
+
+void Loop::look(std::uint64_t now) {
+  if (now < next_look_) return;
+  auto found = discovery_.look();
+  std::erase_if(found, [&](const Found& one) { return !may_join(one); });
+  std::erase_if(known_, [&](const Found& one) {
+    if (std::find(found.begin(), found.end(), one) != found.end()) return false;
+    crew_.release(one);
+    return true;
+  });
+  take_new(found);
+  next_look_ = monotonic_ns() + kLookEvery;
+}
+
+void Loop::govern(std::uint64_t now, Ticker& ticker) {
+  const double slower = governor_.govern(now, own_cpu_ns(), rate_);
+  if (slower >= rate_) return;
+  log_warning("the agent used more than {} % of a core: the rate is lowered from {:.0f} to {:.0f} Hz", params_.max_cpu_percent, rate_, slower);
+  rate_ = lowered_ = slower;
+  ticker.set_rate(now, crew_.ticks_sample() ? rate_ : kCollectRate);
+}
+
+bool Loop::over(std::uint64_t now) {
+  if (crew_.size() > 0) gone_since_ = 0;
+  else if (gone_since_ == 0) gone_since_ = now;
+  const bool may_return = params_.children && params_.target.pids.empty();
+  if (signals_seen() > 0) ended_ = Ended::Signal;
+  else if (gone_since_ != 0 && (!may_return || now - gone_since_ >= kAllGone)) ended_ = Ended::TargetsGone;
+  else return now >= end_;
+  return true;
+}
+
+void Loop::run() {
+  start_ = monotonic_ns();
+  end_ = start_ + params_.seconds * kSecond;
+  next_look_ = start_ + kLookEvery;
+  Ticker ticker(start_, crew_.ticks_sample() ? rate_ : kCollectRate, static_cast<unsigned>(start_));
+  for (std::uint64_t now = start_; !over(now); now = monotonic_ns()) {
+    sleep_until(std::min(ticker.next(now), end_));
+    now = monotonic_ns();
+    if (now >= end_ || signals_seen() > 0) continue;
+    // Where no process is left alive, the next look tells, at once.
+    if (!crew_.tick() && crew_.size() > 0) next_look_ = std::min(next_look_, now + kLookEvery / 5);
+    ++ticks_;
+    govern(now, ticker);
+    look(now);
+    const double elapsed = static_cast<double>(now - start_) / 1e9;
+    progress_.beat(elapsed, params_.seconds, crew_.quality(), static_cast<double>(ticks_) / std::max(elapsed, 1e-3), crew_.size());
+  }
+  stopped_ = monotonic_ns();
+  late_ = ticker.late();
+  crew_.finish();
+}
+
+Sampled Loop::report() const {
+  Sampled sampled;
+  sampled.quality = crew_.quality();
+  sampled.quality.late += late_;
+  sampled.processes = crew_.reports();
+  sampled.tier = crew_.tiers();
+  sampled.tier_sentence = crew_.sentence();
+  sampled.ended = ended_;
+  sampled.ticks = ticks_;
+  sampled.seconds = static_cast<double>(stopped_ - start_) / 1e9;
+  sampled.rate = params_.options.rate;
+  const bool kernel_samples = !crew_.ticks_sample();
+  sampled.achieved_rate = kernel_samples ? rate_ : static_cast<double>(ticks_) / std::max(sampled.seconds, 1e-3);
+  sampled.lowered_rate = static_cast<unsigned>(lowered_);
+  sampled.skipped_processes = static_cast<unsigned>(skipped_.size());
+  return sampled;
+}
+
+}  // namespace
+
+Result<Sampled> sample(const Params& params, Discovery& discovery, Profile& profile, Progress& progress) {
+  auto crew = Crew::open(params, profile);
+  if (!crew) return tl::unexpected(crew.error());
+  Loop loop(params, discovery, **crew, progress);
+  if (auto taken = loop.take_first(); !taken) return tl::unexpected(taken.error());
+  progress.stage("sample", fmt::format("sampling {} processes at {} Hz for {} s by {}", (*crew)->size(), params.options.rate,
+                                       params.seconds, (*crew)->sentence()));
+  loop.run();
+  Sampled sampled = loop.report();
+  if (sampled.quality.wanted == 0 && sampled.quality.taken == 0 && sampled.ended == Ended::TargetsGone) {
+    return fail(Exit::TargetEnded, "the target ended before a sample was taken");
+  }
+  return sampled;
+}
+
+}  // namespace sampan

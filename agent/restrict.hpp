@@ -1,0 +1,21 @@
+// Self-restriction: once the parameters are read, the process gives up for good whatever sampling never needs, so that
+// a hostile target that takes it over finds little. The promise "never writes to a target" is the kernel's then.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace sampan {
+
+struct Restriction {
+  std::uint64_t capabilities = 0;   // kept: bit n is CAP_n of linux/capability.h
+  bool filtered = false;            // the system-call filter is in force
+  std::string shortfall;            // a sentence where something could not be given up; empty: all done
+};
+
+// Drops capabilities, sets no_new_privs, forbids core dumps and installs the system-call filter. Call it before any
+// thread starts: capabilities are a thread's own. CAP_DAC_OVERRIDE stays where nothing less can read a target's files or
+// write `output_dir`. Never fails: what a kernel refuses is said in `shortfall`.
+Restriction restrict_self(const std::string& output_dir);
+
+}  // namespace sampan

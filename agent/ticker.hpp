@@ -1,0 +1,42 @@
+// Absolute deadlines with jitter: time is cut into slots of one period, and each slot has one deadline at random in
+// its first half, so that a target's own rhythm is not followed. Slots that are past are skipped, never caught up.
+#pragma once
+
+#include <cstdint>
+#include <random>
+
+namespace sampan {
+
+class Ticker {
+ public:
+  Ticker(std::uint64_t start_ns, double rate, unsigned seed);
+
+  // The next deadline, in a slot that does not end before `now`.
+  std::uint64_t next(std::uint64_t now);
+  // From `now` on, slots are of another length.
+  void set_rate(std::uint64_t now, double rate);
+  // Slots skipped so far.
+  std::uint64_t late() const { return late_; }
+
+ private:
+  std::uint64_t start_;
+  std::uint64_t period_;
+  std::uint64_t slot_ = 0;     // the next one
+  std::uint64_t late_ = 0;
+  std::minstd_rand random_;
+};
+
+// The overhead governor: looks at the agent's own processor time once a second and says when to go slower.
+class Governor {
+ public:
+  explicit Governor(unsigned max_cpu_percent) : share_(max_cpu_percent / 100.0) {}
+  // The rate to go on with: lower than `rate` where the last second cost more than allowed.
+  double govern(std::uint64_t now_ns, std::uint64_t cpu_ns, double rate);
+
+ private:
+  double share_;
+  std::uint64_t last_ns_ = 0;
+  std::uint64_t last_cpu_ns_ = 0;
+};
+
+}  // namespace sampan

@@ -1,0 +1,54 @@
+// HotSpot processes: Java's frames from the VM's own description of itself, native ones by rows.
+#include "samplers/base/log.hpp"
+#include "samplers/java/walk.hpp"
+
+namespace sampan {
+namespace {
+
+class JavaWalker final : public Walker {
+ public:
+  JavaWalker(Process& process, Context& context, std::unique_ptr<java::Vm> vm)
+      : native_(process, context), vm_(std::move(vm)), walk_(*vm_, native_, context) {}
+
+  Walked walk(const ThreadSnapshot& thread, std::vector<FrameId>& frames) override {
+    return walk_.run(thread, frames);
+  }
+  bool wants_stack() const override { return true; }
+  void refresh() override {
+    native_.refresh();
+    vm_->refresh();
+  }
+  void resolve(Profile&) override { native_.resolve(); }
+
+ private:
+  NativeStack native_;
+  std::unique_ptr<java::Vm> vm_;
+  java::Walk walk_;
+};
+
+// What is no HotSpot but looks like it: its machine stacks.
+class PlainWalker final : public Walker {
+ public:
+  PlainWalker(const Process& process, Context& context) : native_(process, context) {}
+  Walked walk(const ThreadSnapshot& thread, std::vector<FrameId>& frames) override { return native_.walk(thread, frames); }
+  void refresh() override { native_.refresh(); }
+  void resolve(Profile&) override { native_.resolve(); }
+
+ private:
+  NativeStack native_;
+};
+
+bool matches(const Process& process, Context&) { return java::find_libjvm(process) != nullptr; }
+
+Result<std::unique_ptr<Walker>> open(Process& process, Context& context) {
+  auto vm = java::Vm::open(process, context);
+  if (vm) return std::make_unique<JavaWalker>(process, context, std::move(*vm));
+  log_warning("process {} ({}): {}; its native frames are shown", process.id.pid, process.name, vm.error().message);
+  return std::make_unique<PlainWalker>(process, context);
+}
+
+}  // namespace
+
+Runtime java_runtime() { return {"java", matches, open, false}; }
+
+}  // namespace sampan

@@ -1,0 +1,239 @@
+#pragma GCC diagnostic ignored "-Wmisleading-indentation"
+#pragma GCC diagnostic ignored "-Wshadow"
+#pragma GCC diagnostic ignored "-Wconversion"
+#include "samplers/java/walk.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace sampan::java {
+namespace {
+
+constexpr std::size_t kMostJavaFrames = 4096;
+constexpr std::size_t kMostShown = 200'000;    // then the cache starts anew
+constexpr unsigned kAttempts = 3;
+
+}  // namespace
+
+Walk::Walk(Vm& vm, NativeStack& native, Context& context) : vm_(vm), native_(native), context_(context) {}
+
+Walked Walk::run(const ThreadSnapshot& thread, std::vector<FrameId>& frames) {
+  Walked result = Walked::Failed;
+  for (unsigned attempt = 0; attempt < kAttempts; ++attempt) {
+    result = once(thread);
+    if (result == Walked::Failed || result == Walked::NoFrames || still_true()) break;
+    // What was known of some code is no longer so: it has been forgotten and is read anew.
+    result = Walked::Suspect;
+  }
+  if (found_.empty()) return result;
+  if (missing_ && result == Walked::Whole) result = Walked::Truncated;
+  if (result == Walked::Truncated && !missing_) frames.push_back(native_.truncated());
+  frames.insert(frames.end(), found_.rbegin(), found_.rend());
+  for (std::size_t i = thread.kernel.size(); i-- > 0;) frames.push_back(native_.kernel_frame(thread.kernel[i]));
+  return result;
+}
+
+Walked Walk::once(const ThreadSnapshot& thread) {
+  found_.clear();
+  blobs_.clear();
+  methods_.clear();
+  anchored_ = missing_ = java_ = from_java_ = false;
+  thread_ = vm_.threads.find(thread.inner_tid);
+  if (!start(thread)) return Walked::NoFrames;
+  return loop();
+}
+
+bool Walk::start(const ThreadSnapshot& thread) {
+  const std::uint64_t limit = thread_ ? thread_->stack_base : 0;
+  at_ = {};
+  if (thread.registers) {
+    at_.registers = *thread.registers;
+    at_.fp_known = thread.fp_known;
+    stack_.reset(vm_.memory, thread.registers->sp, thread.stack, limit);
+    return true;
+  }
+  // No registers: a thread that sleeps left its last Java frame in its anchor.
+  if (!thread_) return false;
+  const auto anchor = vm_.threads.anchor(*thread_);
+  if (!anchor || anchor->sp % 8 != 0 || (limit && anchor->sp >= limit)) return false;
+  stack_.reset(vm_.memory, anchor->sp - 8, {}, limit);
+  return to_anchor() == Went::On;
+}
+
+Walked Walk::loop() {
+  std::uint64_t before = 0;
+  for (std::size_t i = 0; i < kMostJavaFrames; ++i) {
+    if (at_.registers.sp < before || !stack_.holds(at_.registers.sp)) {
+      if (thread_ && at_.registers.sp == stack_.limit()) return Walked::Whole;
+      return Walked::Truncated;
+    }
+    before = at_.registers.sp;
+    const FrameState dbg = at_;
+    Went went = Went::Lost;
+    if (vm_.code.covers(at_.registers.pc)) {
+      const Blob* blob = vm_.code.find(at_.registers.pc);
+      went = blob ? java_frame(*blob) : at_.exact ? search_return(8) : Went::Lost;
+    } else {
+      went = native_frame();
+    }
+    if (went == Went::End) return Walked::Whole;
+    if (went == Went::On) continue;
+    if (getenv("DBG")) fprintf(stderr, "DBG lost pc %lx sp %lx fp %lx exact %d found %zu blob %s codeoff %lx entry %ld fc %ld fb %ld; words", dbg.registers.pc, dbg.registers.sp, dbg.registers.fp, dbg.exact, found_.size(), vm_.code.find(dbg.registers.pc) ? vm_.code.find(dbg.registers.pc)->name.c_str() : "native", vm_.code.find(dbg.registers.pc) ? dbg.registers.pc-vm_.code.find(dbg.registers.pc)->code : 0, vm_.code.find(dbg.registers.pc) ? vm_.code.find(dbg.registers.pc)->entry-vm_.code.find(dbg.registers.pc)->code : 0, vm_.code.find(dbg.registers.pc) ? vm_.code.find(dbg.registers.pc)->frame_complete : 0, vm_.code.find(dbg.registers.pc) ? vm_.code.find(dbg.registers.pc)->frame_bytes : 0); if (getenv("DBG")) { for (int k = 0; k < 12; k++) fprintf(stderr, " %lx", stack_.word(dbg.registers.sp + k*8).value_or(1)); std::vector<std::byte> cb(48); vm_.memory.read(dbg.registers.pc-16, cb); fprintf(stderr, " code"); for (auto c : cb) fprintf(stderr, " %02x", (int)c); auto* rg = native_.space().find(dbg.registers.pc); if (rg && rg->table) { auto* row = find_row(rg->table->rows, dbg.registers.pc - rg->bias - rg->table->base); if (row) fprintf(stderr, " row kind %x cfa %d fp %d file %lx", row->kind, row->cfa, row->fp, dbg.registers.pc - rg->bias); } fprintf(stderr, "\n"); }
+    if (anchored_ || !thread_ || java_) return Walked::Truncated;
+    // Not yet in Java: the anchor knows where Java was left.
+    found_.push_back(native_.truncated());
+    missing_ = true;
+    before = 0;
+    if (to_anchor() != Went::On) return Walked::Truncated;
+  }
+  return Walked::Truncated;
+}
+
+Walk::Went Walk::to_anchor() {
+  anchored_ = true;
+  const auto anchor = thread_ ? vm_.threads.anchor(*thread_) : std::nullopt;
+  if (!anchor || !stack_.holds(anchor->sp)) return Went::Lost;
+  std::uint64_t pc = anchor->pc;
+  // Where only sp was left, the pc is the return address below it.
+  if (!pc) pc = stack_.word(anchor->sp - 8).value_or(0);
+  at_.innermost = at_.exact = false;
+  at_.fp_known = anchor->fp != 0;
+  return enter(pc, anchor->sp, anchor->fp);
+}
+
+Walk::Went Walk::native_frame() {
+  from_java_ = false;
+  found_.push_back(native_.frame(at_.lookup()));
+  Step done = step(native_.space(), stack_.copy(), at_);
+  while (done == Step::OutOfStack && stack_.extend()) done = step(native_.space(), stack_.copy(), at_);
+  if (done == Step::Root) return Went::End;
+  return done == Step::Caller ? Went::On : Went::Lost;
+}
+
+Walk::Went Walk::java_frame(const Blob& blob) {
+  Went went = Went::Lost;
+  switch (blob.kind) {
+    case BlobKind::Compiled: went = compiled_frame(blob), java_ = from_java_ = true; return went;
+    case BlobKind::Interpreter: went = interpreted_frame(blob), java_ = from_java_ = true; return went;
+    default: from_java_ = false; return stub_frame(blob);
+  }
+}
+
+// Java code and stubs are called from the code cache only: its stubs lead to and from native code.
+Walk::Went Walk::enter(std::uint64_t pc, std::uint64_t sp, std::uint64_t fp) {
+  at_.registers.pc = pc;
+  at_.registers.sp = sp;
+  at_.registers.fp = fp;
+  at_.innermost = at_.exact = false;
+  return vm_.code.find(pc) ? Went::On : Went::Lost;
+}
+
+Walk::Went Walk::enter(const X86State& at_return) {
+  const auto pc = stack_.word(at_return.sp);
+  if (!pc || at_return.sp < at_.registers.sp) return Went::Lost;
+  at_.fp_known = at_return.rbp_known;
+  return enter(*pc, at_return.sp + 8, at_return.rbp);
+}
+
+Walk::Went Walk::leave_fixed(std::uint64_t frame_bytes) {
+  const std::uint64_t sender = at_.registers.sp + frame_bytes;
+  const auto pc = stack_.word(sender - 8);
+  const auto fp = frame_bytes >= 16 ? stack_.word(sender - 16) : std::optional(at_.registers.fp);
+  if (!pc || !fp) return Went::Lost;
+  if (frame_bytes >= 16) at_.fp_known = true;
+  return enter(*pc, sender, *fp);
+}
+
+// What a stack slot holds by chance seldom is a place that the compiler recorded a call for.
+bool Walk::is_return_address(std::uint64_t pc) {
+  if (!vm_.code.covers(pc)) return false;
+  const Blob* blob = vm_.code.find(pc);
+  if (!blob || pc <= blob->code) return false;
+  if (blob->kind == BlobKind::Interpreter) return find_codelet(vm_.codelets, pc) != nullptr || vm_.codelets.empty();
+  if (blob->kind != BlobKind::Compiled) return pc == vm_.call_stub_return;
+  if (blob->native) return true;
+  std::vector<Scope> scopes;
+  bool exact = false;
+  return read_scopes(vm_.memory, vm_.layout, *blob, pc, scopes, &exact) && exact;
+}
+
+Walk::Went Walk::search_return(unsigned slots) {
+  for (unsigned i = 0; i < slots; ++i) {
+    const std::uint64_t slot = at_.registers.sp + std::uint64_t{i} * 8;
+    const auto pc = stack_.word(slot);
+    if (!pc) break;
+    if (is_return_address(*pc)) return enter(*pc, slot + 8, at_.registers.fp);
+  }
+  return Went::Lost;
+}
+
+void Walk::watch(const Blob& blob) {
+  if (std::find(blobs_.begin(), blobs_.end(), blob.start) == blobs_.end()) blobs_.push_back(blob.start);
+}
+
+void Walk::watch(std::uint64_t method, const MethodInfo& info) {
+  const auto same = [method](const auto& item) { return item.first == method; };
+  if (std::any_of(methods_.begin(), methods_.end(), same)) return;
+  for (const Witness& witness : info.witnesses) methods_.emplace_back(method, witness);
+}
+
+// Reads every witness of this walk in one batch; forgets what is no longer true.
+bool Walk::still_true() {
+  struct Check {
+    Witness witness;
+    std::uint64_t blob, method;
+    std::uint64_t now = 0;
+  };
+  std::vector<Check> checks;
+  for (const std::uint64_t start : blobs_) {
+    const Blob* blob = vm_.code.at(start);
+    if (!blob) continue;
+    for (const Witness& witness : blob->witnesses) checks.push_back({witness, start, blob->method, 0});
+  }
+  for (const auto& [method, witness] : methods_) checks.push_back({witness, 0, method, 0});
+  std::vector<Read> reads;
+  reads.reserve(checks.size());
+  for (Check& check : checks) reads.push_back({check.witness.address, std::as_writable_bytes(std::span(&check.now, 1))});
+  std::size_t done = 0;
+  bool good = true;
+  while (done < reads.size()) {
+    done += vm_.memory.read_batch(std::span(reads).subspan(done));
+    if (done < reads.size()) checks[done].now = ~checks[done].witness.value, ++done;   // gone
+  }
+  for (const Check& check : checks) {
+    if ((check.now & check.witness.mask) == (check.witness.value & check.witness.mask)) continue;
+    good = false;
+    if (check.blob) vm_.code.forget(check.blob);
+    vm_.methods.forget(check.method);
+  }
+  return good;
+}
+
+const Walk::Shown& Walk::shown(const Blob& blob, std::uint64_t pc) {
+  if (shown_.size() >= kMostShown) shown_.clear();
+  Shown& shown = shown_[pc];
+  if (shown.serial == blob.serial) return shown;
+  shown.serial = blob.serial;
+  shown.is_call = false;
+  shown.frames.clear();
+  if (blob.native || !read_scopes(vm_.memory, vm_.layout, blob, pc, scopes_, &shown.is_call)) {
+    shown.frames.push_back(vm_.methods.frame(blob.method, -1, FrameKind::Java));
+    return shown;
+  }
+  for (std::size_t i = 0; i < scopes_.size(); ++i) {
+    const FrameKind kind = i + 1 < scopes_.size() ? FrameKind::JavaInlined : FrameKind::Java;
+    shown.frames.push_back(vm_.methods.frame(scopes_[i].method, scopes_[i].bci, kind));
+  }
+  return shown;
+}
+
+Bytes Walk::code_of(const Blob& blob) {
+  const auto [known, fresh] = code_.try_emplace(blob.start);
+  if (fresh) {
+    known->second.resize(blob.end - blob.code);
+    if (!vm_.memory.read(blob.code, known->second)) known->second.clear();
+  }
+  return known->second;
+}
+
+}  // namespace sampan::java

@@ -1,0 +1,84 @@
+// The walk itself: from registers and a stack to frames, across compiled, interpreted, stub and native code.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "samplers/java/stack_view.hpp"
+#include "samplers/java/vm.hpp"
+#include "samplers/java/x86_code.hpp"
+#include "samplers/symbols/native_stack.hpp"
+
+namespace sampan::java {
+
+class Walk {
+ public:
+  Walk(Vm& vm, NativeStack& native, Context& context);
+
+  // Appends frames, outermost first.
+  Walked run(const ThreadSnapshot& thread, std::vector<FrameId>& frames);
+
+ private:
+  enum class Went : std::uint8_t { On, End, Lost };
+  // What a compiled pc shows, innermost first; true of one reading of its blob.
+  struct Shown {
+    std::uint32_t serial = 0;
+    bool is_call = false;                // the compiler recorded a call that returns here
+    std::vector<FrameId> frames;
+  };
+
+  Walked once(const ThreadSnapshot& thread);
+  bool start(const ThreadSnapshot& thread);
+  Walked loop();
+  Went native_frame();
+  Went java_frame(const Blob& blob);
+  Went compiled_frame(const Blob& blob);
+  Went interpreted_frame(const Blob& blob);
+  Went entering_frame(const Codelet& codelet);
+  Went stub_frame(const Blob& blob);
+  Went entry_frame();
+  Went barrier_frame();
+  Went pass_unknown_entry();
+  Went to_anchor();
+
+  // Moves on to a caller in the code cache; Lost where the pc is not there.
+  Went enter(std::uint64_t pc, std::uint64_t sp, std::uint64_t fp);
+  // Where code was followed to its return: the return address is what sp points at.
+  Went enter(const X86State& at_return);
+  Went leave_fixed(std::uint64_t frame_bytes);
+  Went search_return(unsigned slots);
+  bool is_return_address(std::uint64_t pc);
+  std::optional<X86State> follow_compiled(const Blob& blob);
+  X86State state() const { return {at_.registers.sp, at_.registers.fp, at_.fp_known}; }
+  const Shown& shown(const Blob& blob, std::uint64_t pc);
+  Bytes code_of(const Blob& blob);
+  void learn_continuation(const Blob& blob);
+  void watch(const Blob& blob);
+  void watch(std::uint64_t method, const MethodInfo& info);
+  bool still_true();
+  FrameId note(const char* text) { return context_.profile.intern({FrameKind::Note, text, {}, 0, 0}); }
+
+  Vm& vm_;
+  NativeStack& native_;
+  Context& context_;
+
+  StackView stack_;
+  FrameState at_;                        // where the walk stands
+  const VmThread* thread_ = nullptr;
+  bool anchored_ = false;                // the thread's anchor has been used
+  bool missing_ = false;                 // frames are missing somewhere
+  bool java_ = false;                    // a Java frame was seen
+  bool from_java_ = false;               // the callee of the frame at hand is a Java method
+  std::vector<FrameId> found_;           // innermost first
+  std::vector<std::uint64_t> blobs_;     // compiled blobs whose names were used
+  std::vector<std::pair<std::uint64_t, Witness>> methods_;   // interpreted methods
+  std::unordered_map<std::uint64_t, Shown> shown_;           // by pc
+  std::unordered_map<std::uint64_t, std::vector<std::byte>> code_;   // of permanent blobs
+  std::vector<std::byte> window_;
+  std::vector<Scope> scopes_;
+  std::uint64_t cont_return_pc_ = 0;     // learnt or told: where a continuation returns to
+};
+
+}  // namespace sampan::java

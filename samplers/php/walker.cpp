@@ -1,0 +1,123 @@
+#include "samplers/php/walker.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace sampan::php {
+namespace {
+
+constexpr std::size_t kMostCalls = 4096;
+constexpr std::size_t kMostBytes = std::size_t{1} << 20;
+constexpr std::uint64_t kSlackBytes = 1024;
+constexpr std::uint64_t kWindow = 8192;   // read at once of a stack's older pages
+constexpr std::uint64_t kTopBefore = 16;  // vm_stack_top, vm_stack_end, vm_stack
+
+bool is_pointer(std::uint64_t word) { return word != 0 && word % 8 == 0 && word < (std::uint64_t{1} << 56); }
+
+}  // namespace
+
+PhpWalker::PhpWalker(Context& context, Php php, pid_t inner_pid)
+    : context_(context), php_(std::move(php)), functions_(php_.memory, php_.layout), inner_pid_(inner_pid) {
+  truncated_ = context_.profile.intern({.kind = FrameKind::Note, .name = "[truncated]", .file = {}});
+  refresh();
+}
+
+void PhpWalker::refresh() {
+  if (!php_.thread_safe && !globals_.empty()) return;
+  std::map<pid_t, Globals> fresh;
+  for (const auto& [tid, address] : list_globals(php_, pthreads_, inner_pid_)) {
+    const auto old = globals_.find(tid);
+    fresh[tid] = old != globals_.end() && old->second.address == address ? old->second : Globals{address, 0, 0};
+  }
+  globals_ = std::move(fresh);
+}
+
+// The head, the stack's page as far as it was live last, and the head again, in one call; again where it lives elsewhere now.
+bool PhpWalker::read_stack(Globals& globals, std::uint64_t& innermost, bool& changed) {
+  const Layout& at = php_.layout;
+  const std::size_t current = (at.current_execute_data - at.vm_stack + kTopBefore) / 8;
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    Head before{}, after{};
+    const std::uint64_t head = globals.address + at.vm_stack - kTopBefore;
+    const auto into = [&](Head& words) { return std::as_writable_bytes(std::span(words.words, current + 1)); };
+    stack_start_ = globals.page;
+    stack_.resize(globals.page == 0 ? 0 : std::min<std::uint64_t>(globals.top - globals.page + kSlackBytes, kMostBytes));
+    const std::array<Read, 3> reads{Read{head, into(before)}, Read{stack_start_, stack_}, Read{head, into(after)}};
+    if (php_.memory.read_batch(reads) != reads.size()) {
+      if (globals.page == 0) return false;
+      globals.page = 0;   // freed with its request: then the head alone is read
+      continue;
+    }
+    innermost = before.words[current];
+    changed = innermost != after.words[current];
+    if (innermost == 0) return true;
+    const std::uint64_t top = before.words[0], end = before.words[1], page = before.words[2];
+    if (!is_pointer(page) || top < page || top > end || !is_pointer(innermost)) return false;
+    const bool covered = page == globals.page && innermost + kFrameSize <= stack_start_ + stack_.size();
+    const bool elsewhere = innermost < page || innermost >= end;   // a generator's frame
+    globals.page = page;
+    globals.top = std::max(top, innermost < end && innermost >= page ? innermost + kFrameSize : top);
+    if (covered || (elsewhere && page == stack_start_)) return true;
+  }
+  return true;   // its frames are read one by one
+}
+
+// Follows the frames from the innermost on; false where the chain breaks or is longer than is read.
+bool PhpWalker::collect(std::uint64_t innermost) {
+  calls_.clear();
+  for (std::uint64_t at = innermost; at != 0; ) {
+    if (!is_pointer(at) || calls_.size() >= kMostCalls) return false;
+    if (at < stack_start_ || at - stack_start_ > stack_.size() || stack_.size() - (at - stack_start_) < kFrameSize) {
+      // Older frames lie below: a window that ends with this one.
+      stack_start_ = at + kFrameSize - kWindow;
+      stack_.resize(kWindow);
+      if (!php_.memory.read(stack_start_, stack_)) {
+        stack_start_ = at;
+        stack_.resize(kFrameSize);
+        if (!php_.memory.read(stack_start_, stack_)) return false;
+      }
+    }
+    const Bytes frame = Bytes(stack_).subspan(at - stack_start_, kFrameSize);
+    const auto function = read_at<std::uint64_t>(frame, kFrameFunction);
+    if (is_pointer(function)) calls_.push_back({function, read_at<std::uint64_t>(frame, kFrameOpline), 0, nullptr});
+    at = read_at<std::uint64_t>(frame, kFramePrevious);
+  }
+  return true;
+}
+
+Walked PhpWalker::walk(const ThreadSnapshot& thread, std::vector<FrameId>& frames) {
+  const auto globals = globals_.find(thread.inner_tid);
+  if (globals == globals_.end()) return Walked::NoFrames;
+  std::uint64_t innermost = 0;
+  bool changed = false, whole = false;
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    if (!read_stack(globals->second, innermost, changed)) return Walked::Failed;
+    if (innermost == 0) return Walked::NoFrames;
+    whole = collect(innermost);
+    if (calls_.empty()) return whole ? Walked::NoFrames : Walked::Failed;
+    functions_.check(calls_);
+    // A chain that changed and does not end in a script's own code was read while its last link was written.
+    if (!changed || (whole && calls_.back().known->script())) break;
+  }
+  if (!whole) frames.push_back(truncated_);
+  for (std::size_t i = calls_.size(); i-- > 0;) {
+    const FrameId id = name(calls_[i], whole && i + 1 == calls_.size());
+    if (id != Profile::kNoFrame) frames.push_back(id);
+  }
+  if (!whole) return Walked::Truncated;
+  return changed ? Walked::Suspect : Walked::Whole;
+}
+
+FrameId PhpWalker::name(const Call& call, bool outermost) {
+  Function& function = *call.known;
+  if (function.is.type < 1 || function.is.type > 4) return Profile::kNoFrame;   // torn
+  const std::uint32_t line = context_.options.lines ? call.line : 0;
+  const auto [known, fresh] = function.frames.try_emplace(std::uint64_t{line} << 1 | outermost, Profile::kNoFrame);
+  if (!fresh) return known->second;
+  std::string_view name = function.name;
+  if (function.script()) name = outermost ? "{main}" : "include";
+  else if (name.empty()) name = "[internal function]";
+  return known->second = context_.profile.intern({.kind = FrameKind::Php, .name = name, .file = function.file, .line = line});
+}
+
+}  // namespace sampan::php

@@ -1,0 +1,43 @@
+// PHP's frames of one process, by memory alone: the executor's globals and the live part of the VM's stack in one call,
+// the functions and lines of its frames in a second.
+#pragma once
+
+#include <map>
+
+#include "samplers/php/find.hpp"
+#include "samplers/php/functions.hpp"
+
+namespace sampan::php {
+
+class PhpWalker final : public Walker {
+ public:
+  PhpWalker(Context& context, Php php, pid_t inner_pid);
+  Walked walk(const ThreadSnapshot& thread, std::vector<FrameId>& frames) override;
+  void refresh() override;
+
+ private:
+  struct Globals {                   // one thread's
+    std::uint64_t address = 0;
+    std::uint64_t page = 0, top = 0; // of its VM stack, as of the last sample
+  };
+  struct Head {                      // the words from vm_stack_top up to current_execute_data
+    std::uint64_t words[6];
+  };
+
+  bool read_stack(Globals& globals, std::uint64_t& innermost, bool& changed);
+  bool collect(std::uint64_t innermost);
+  FrameId name(const Call& call, bool outermost);
+
+  Context& context_;
+  Php php_;
+  Functions functions_;
+  PthreadIds pthreads_;
+  pid_t inner_pid_;
+  std::map<pid_t, Globals> globals_;
+  std::vector<std::byte> stack_;     // copied from stack_start_ on
+  std::uint64_t stack_start_ = 0;
+  std::vector<Call> calls_;          // innermost first
+  FrameId truncated_;
+};
+
+}  // namespace sampan::php

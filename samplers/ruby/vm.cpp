@@ -1,0 +1,181 @@
+#include "samplers/ruby/vm.hpp"
+
+#include <elf.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+namespace sampan::ruby {
+namespace {
+
+constexpr std::size_t kMostVariables = std::size_t{32} << 20;
+constexpr std::size_t kMostRactors = 4096;
+constexpr std::size_t kMostThreads = 65'536;
+
+struct Library {
+  std::shared_ptr<ElfFile> elf;
+  std::uint64_t bias = 0;
+  std::uint64_t version = 0;   // address of ruby_version[]
+};
+
+std::optional<Library> find_library(const Process& process, ElfCache& elfs) {
+  const Mapping* last = nullptr;
+  for (const Mapping& mapping : process.maps) {
+    // The executable comes first; of the others only what bears the name.
+    const bool first = !last;
+    const bool repeated = last && last->file == mapping.file;
+    last = &mapping;
+    if (mapping.file.inode == 0 || repeated || (!first && mapping.path.find("ruby") == std::string::npos)) continue;
+    const auto elf = elfs.get(process, mapping);
+    const auto version = elf ? elf->symbol("ruby_version") : std::nullopt;
+    if (version) return Library{elf, elf->bias(mapping), elf->bias(mapping) + version->address};
+  }
+  return {};
+}
+
+// All words of the library's own variables that may be pointers to objects.
+std::vector<std::uint64_t> read_variables(Memory& memory, const Library& library) {
+  std::vector<std::uint64_t> words;
+  for (const ElfSegment& segment : library.elf->segments()) {
+    if (!(segment.flags & PF_W) || segment.memory_size > kMostVariables) continue;
+    const std::uint64_t start = (segment.address + library.bias + 7) & ~std::uint64_t{7};
+    std::vector<std::uint64_t> part(segment.memory_size / 8);
+    // Pages of it may be missing: what can be read is taken, page by page.
+    for (std::size_t at = 0; at < part.size(); at += 512) {
+      const auto page = std::span(part).subspan(at, std::min<std::size_t>(512, part.size() - at));
+      if (!memory.read(start + at * 8, std::as_writable_bytes(page))) std::fill(page.begin(), page.end(), 0);
+    }
+    words.insert(words.end(), part.begin(), part.end());
+  }
+  return words;
+}
+
+// The pointer variable of the VM: by its symbol where that is left, else by what it points to.
+std::uint64_t find_vm(Memory& memory, const Library& library, const Layout& layout, std::span<const std::uint64_t> variables) {
+  if (const auto symbol = library.elf->symbol("ruby_current_vm_ptr")) {
+    const auto vm = memory.read_as<std::uint64_t>(library.bias + symbol->address);
+    if (is_vm(memory, layout, vm)) return vm;
+  }
+  for (const std::uint64_t word : variables) {
+    if (is_object(word) && is_vm(memory, layout, word)) return word;
+  }
+  return 0;
+}
+
+// rb_symbols_t {last id (32 bits), table, ids, …}: `ids` is the array whose operators are right.
+void find_symbols(Objects& objects, std::span<const std::uint64_t> variables) {
+  for (std::size_t i = 2; i < variables.size(); ++i) {
+    const std::uint64_t last = variables[i - 2] & 0xffffffff;
+    if (last < 500 || last > (1u << 28) || !is_object(variables[i - 1]) || !is_object(variables[i])) continue;
+    if (objects.take_symbols(variables[i])) return;
+  }
+}
+
+// A list's members: `head` is a list_head, `node` the place of the list_node in a member.
+template <typename Visit>
+void each_member(Memory& memory, std::uint64_t head, Offset node, std::size_t most, Visit visit) {
+  auto at = memory.read_as<std::uint64_t>(head);
+  for (std::size_t i = 0; i < most && at != 0 && at != head; ++i) {
+    if (!visit(at - node)) return;
+    at = memory.read_as<std::uint64_t>(at);
+  }
+}
+
+void list_members(const Vm& vm, std::uint64_t head, std::uint64_t running, std::vector<RubyThread>& threads) {
+  each_member(vm.memory, head, 0, kMostThreads, [&](std::uint64_t address) {
+    RubyThread thread{address, 0, 0, 0, running, 0};
+    if (!read_thread(vm, thread)) return false;
+    threads.push_back(thread);
+    return threads.size() < kMostThreads;
+  });
+}
+
+}  // namespace
+
+std::optional<Version> parse_version(std::string_view text) {
+  Version version;
+  for (std::uint8_t* part : {&version.major, &version.minor, &version.patch}) {
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *part);
+    if (error != std::errc{}) return {};
+    text.remove_prefix(std::min<std::size_t>(text.size(), static_cast<std::size_t>(end - text.data()) + 1));
+  }
+  return version;
+}
+
+bool is_vm(Memory& memory, const Layout& layout, std::uint64_t address) {
+  std::uint64_t thread = 0, vm = 0, context = 0, back = 0;
+  if (!is_object(address) || !memory.read_into(address + layout.vm.main_thread, thread) || !is_object(thread)) return false;
+  if (!memory.read_into(thread + layout.thread.vm, vm) || vm != address) return false;
+  if (!memory.read_into(thread + layout.thread.ec, context) || !is_object(context)) return false;
+  return memory.read_into(context + layout.ec_thread, back) && back == thread;
+}
+
+bool read_thread(const Vm& vm, RubyThread& thread) {
+  std::array<std::byte, 128> bytes;
+  if (!is_object(thread.address) || !vm.memory.read(thread.address, bytes)) return false;
+  const auto& at = vm.layout.thread;
+  if (read_at<std::uint64_t>(bytes, at.vm) != vm.address) return false;
+  thread.context = read_at<std::uint64_t>(bytes, at.ec);
+  thread.native = 0;
+  Bytes native = bytes;
+  std::array<std::byte, 48> other{};
+  if (at.native != kNone) {
+    thread.native = read_at<std::uint64_t>(bytes, at.native);
+    if (!is_object(thread.native) || !vm.memory.read(thread.native, other)) other.fill(std::byte{0});
+    native = other;
+  }
+  thread.descriptor = read_at<std::uint64_t>(native, at.descriptor);
+  thread.tid = at.tid == kNone ? 0 : read_at<pid_t>(native, at.tid);
+  return true;
+}
+
+std::vector<RubyThread> list_threads(const Vm& vm) {
+  std::vector<RubyThread> threads;
+  RubyThread main{vm.memory.read_as<std::uint64_t>(vm.address + vm.layout.vm.main_thread), 0, 0, 0, 0, 0};
+  if (vm.layout.ractor.node == kNone) {
+    list_members(vm, vm.address + vm.layout.vm.threads, vm.address + vm.layout.ractor.running, threads);
+  } else {
+    each_member(vm.memory, vm.address + vm.layout.vm.threads, vm.layout.ractor.node, kMostRactors, [&](std::uint64_t ractor) {
+      list_members(vm, ractor + vm.layout.ractor.threads, ractor + vm.layout.ractor.running, threads);
+      return true;
+    });
+  }
+  const auto first = std::find_if(threads.begin(), threads.end(), [&](const auto& t) { return t.address == main.address; });
+  if (first != threads.end()) std::iter_swap(first, threads.begin());
+  else if (read_thread(vm, main)) threads.insert(threads.begin(), main);
+  return threads;
+}
+
+bool holds_ruby(const Process& process, ElfCache& elfs) { return find_library(process, elfs).has_value(); }
+
+Result<std::unique_ptr<Vm>> open_vm(const Process& process, ElfCache& elfs) {
+  Memory& memory = *process.memory;
+  const auto library = find_library(process, elfs);
+  std::array<char, 16> text{};
+  if (!library || !memory.read(library->version, std::as_writable_bytes(std::span(text)))) {
+    return fail(Exit::CannotSample, "process {}: Ruby's version cannot be read", process.id.pid);
+  }
+  const std::string release(text.data(), strnlen(text.data(), text.size()));
+  const auto version = parse_version(release);
+  const Layout* best = version ? find_layout(*version) : nullptr;
+  if (!best) return fail(Exit::CannotSample, "process {}: Ruby {} is older than 2.5, the first that is known", process.id.pid, release);
+
+  // A release that moved a field is recognised where another row of its series closes.
+  std::vector<const Layout*> rows{best};
+  for (const Layout& row : layouts()) {
+    if (&row != best && row.since.major == best->since.major && row.since.minor == best->since.minor) rows.push_back(&row);
+  }
+  const auto variables = read_variables(memory, *library);
+  for (const Layout* row : rows) {
+    const std::uint64_t address = find_vm(memory, *library, *row, variables);
+    if (address == 0) continue;
+    auto vm = std::make_unique<Vm>(Vm{memory, *row, address, Objects(memory, *row)});
+    find_symbols(vm->objects, variables);
+    return vm;
+  }
+  return fail(Exit::CannotSample, "process {}: nothing in it looks like the VM of Ruby {}: it has not started yet, or that release's layout is not known",
+              process.id.pid, release);
+}
+
+}  // namespace sampan::ruby

@@ -1,0 +1,330 @@
+#include "samplers/ruby/walker.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "samplers/ruby/lines.hpp"
+
+namespace sampan::ruby {
+namespace {
+
+constexpr std::size_t kMostBytes = std::size_t{1} << 20;   // of control frames and of values, a sample
+constexpr std::uint64_t kMostWords = std::uint64_t{1} << 28;
+constexpr std::size_t kMostNames = 1 << 18;
+constexpr int kMostEnvironments = 64;
+constexpr auto kTrimEvery = std::chrono::seconds(60);
+constexpr std::uint64_t kSlackFrames = 8;
+constexpr std::uint64_t kSlackBytes = 1024;
+
+// Frame types and flags in word 0 of an environment (VM_FRAME_MAGIC_*, VM_ENV_FLAG_LOCAL).
+constexpr std::uint64_t kMagicMask = 0x7fff0001;
+constexpr std::uint64_t kBlock = 0x22220001, kCfunc = 0x55550001, kIfunc = 0x66660001, kDummy = 0x79990001;
+constexpr std::uint64_t kLocal = 2;
+constexpr std::uint32_t kDuringGc = 1u << 5;               // rb_objspace_t.flags, at 16
+
+template <typename T>
+std::span<std::byte> bytes_of(T& value) {
+  return std::as_writable_bytes(std::span(&value, 1));
+}
+
+}  // namespace
+
+std::size_t RubyWalker::Hash::operator()(const Key& key) const {
+  return (key.iseq * 0x9e3779b97f4a7c15u) ^ (key.method * 0xc2b2ae3d27d4eb4fu) ^ (key.pc * 0x165667b19e3779f9u);
+}
+
+RubyWalker::RubyWalker(Context& context, std::unique_ptr<Vm> vm, pid_t inner_pid)
+    : context_(context), vm_(std::move(vm)), memory_(vm_->memory), layout_(vm_->layout), inner_pid_(inner_pid) {
+  garbage_ = context_.profile.intern({.kind = FrameKind::Ruby, .name = "[garbage collection]", .file = {}});
+  cut_note_ = context_.profile.intern({.kind = FrameKind::Note, .name = "[truncated]", .file = {}});
+  torn_note_ = context_.profile.intern({.kind = FrameKind::Note, .name = "[torn frame]", .file = {}});
+  space_ = memory_.read_as<std::uint64_t>(vm_->address + layout_.vm.objspace);
+  std::uint32_t flags = 0;
+  if (!is_object(space_) || !memory_.read_into(space_ + 16, flags)) space_ = 0;
+  list();
+}
+
+void RubyWalker::refresh() {
+  foreign_.clear();
+  methods_.clear();
+  list();
+  const auto now = std::chrono::steady_clock::now();
+  if (now - trimmed_ < kTrimEvery && names_.size() < kMostNames) return;
+  trimmed_ = now;
+  qualified_.clear();
+  names_.clear();   // what garbage collection freed may bear another method now
+}
+
+void RubyWalker::list() {
+  const auto threads = list_threads(*vm_);
+  if (!threads.empty() && !pthreads_.known()) pthreads_.learn(memory_, threads.front().descriptor, inner_pid_);
+  std::unordered_map<pid_t, Known> fresh;
+  for (const RubyThread& thread : threads) {
+    const pid_t tid = pthreads_.tid(memory_, thread.descriptor).value_or(thread.tid);
+    if (tid <= 0) continue;
+    Known& known = fresh[tid];
+    if (const auto old = threads_.find(tid); old != threads_.end() && old->second.thread.address == thread.address) known = old->second;
+    known.thread = thread;
+  }
+  threads_ = std::move(fresh);
+}
+
+RubyWalker::Known* RubyWalker::find(pid_t inner_tid) {
+  if (foreign_.contains(inner_tid)) return nullptr;
+  auto found = threads_.find(inner_tid);
+  if (found == threads_.end()) {
+    list();
+    found = threads_.find(inner_tid);
+  }
+  if (found != threads_.end()) return &found->second;
+  foreign_.insert(inner_tid);
+  return nullptr;
+}
+
+bool RubyWalker::learn_stack(Known& known) {
+  if (!read_thread(*vm_, known.thread) || !is_object(known.thread.context)) return false;
+  Head head;
+  if (!memory_.read_into(known.thread.context, head)) return false;
+  if (!is_object(head.stack) || head.words == 0 || head.words > kMostWords) return false;
+  if (head.frame < head.stack || head.frame > head.stack + head.words * 8 || head.frame % 8 != 0) return false;
+  if (head.stack != known.head.stack) known.values_end = 0;
+  known.head = head;
+  return true;
+}
+
+// The thread's structure, its context's head, its live control frames and values, and the head again, in one call. Again
+// only where the stack is another (a fiber's) or deeper than was guessed from the last sample.
+Walked RubyWalker::read_stack(Known& known) {
+  if (known.head.stack == 0 && !learn_stack(known)) return Walked::NoFrames;
+  for (int attempt = 0; attempt < 4; ++attempt) {
+    const RubyThread& thread = known.thread;
+    const std::uint64_t end = known.stack_end();
+    const std::uint64_t slack = kSlackFrames * layout_.frame_size;
+    frames_start_ = std::max(known.head.stack, known.head.frame - std::min(slack, known.head.frame - known.head.stack));
+    cut_ = end - frames_start_ > kMostBytes;
+    frames_read_.resize(std::min<std::uint64_t>(end - frames_start_, kMostBytes));
+    values_start_ = known.head.stack;
+    values_.resize(std::min<std::uint64_t>({known.values_end == 0 ? kSlackBytes : known.values_end - values_start_ + kSlackBytes,
+                                            kMostBytes, end - values_start_}) / 8);
+    std::array<std::uint64_t, 8> own{};
+    Head before{}, after{};
+    std::uint64_t running = 0;
+    std::uint32_t garbage = 0;
+    const Read reads[] = {
+        {thread.address, bytes_of(own)}, {thread.context, bytes_of(before)}, {frames_start_, frames_read_},
+        {values_start_, std::as_writable_bytes(std::span(values_))}, {thread.context, bytes_of(after)},
+        {thread.running == 0 ? thread.address : thread.running, bytes_of(running)},
+        {space_ == 0 ? thread.address : space_ + 16, bytes_of(garbage)}};
+    const bool whole = memory_.read_batch(reads) == std::size(reads);
+    const bool same = whole && own[layout_.thread.ec / 8] == thread.context && own[layout_.thread.vm / 8] == vm_->address &&
+                      (layout_.thread.native == kNone || own[layout_.thread.native / 8] == thread.native) &&
+                      before.stack == known.head.stack && before.words == known.head.words;
+    if (!same) {
+      const std::uint64_t native = thread.native;
+      if (!learn_stack(known) || known.thread.native != native) return Walked::NoFrames;
+      continue;
+    }
+    if (before.frame % 8 != 0 || before.frame < before.stack || before.frame > end) return Walked::Failed;
+    const bool deeper = before.frame < frames_start_;
+    known.head.frame = before.frame;
+    if (deeper) continue;
+    collecting_ = space_ != 0 && (garbage & kDuringGc) && (running == thread.context || running == thread.address);
+    return before.frame == after.frame ? Walked::Whole : Walked::Suspect;
+  }
+  return Walked::Failed;
+}
+
+void RubyWalker::collect(Known& known) {
+  stack_.clear();
+  known.values_end = 0;
+  const Bytes bytes = frames_read_;
+  for (std::size_t at = known.head.frame - frames_start_; at + layout_.frame_size <= bytes.size(); at += layout_.frame_size) {
+    ControlFrame frame;
+    frame.pc = read_at<std::uint64_t>(bytes, at);
+    frame.iseq = read_at<std::uint64_t>(bytes, at + 16);
+    frame.ep = read_at<std::uint64_t>(bytes, at + 32);
+    if (layout_.frame_jit_return != kNone) frame.jit_return = read_at<std::uint64_t>(bytes, at + layout_.frame_jit_return);
+    compiles_ |= frame.jit_return != 0;
+    if (frame.ep >= known.head.stack && frame.ep < known.stack_end()) known.values_end = std::max(known.values_end, frame.ep + 8);
+    stack_.push_back(frame);
+  }
+}
+
+const std::uint64_t* RubyWalker::environment(const Known& known, std::uint64_t ep) const {
+  if (ep % 8 != 0 || ep < known.head.stack + 16) return nullptr;
+  const std::uint64_t index = (ep - values_start_) / 8;
+  return index < values_.size() ? values_.data() + index : nullptr;
+}
+
+// Takes what an environment says of the frame; returns the next one out, or 0 where the frame's method is known.
+std::uint64_t RubyWalker::follow(ControlFrame& frame, const std::uint64_t* environment, bool first) {
+  if (first) frame.kind = environment[0];
+  const std::uint64_t word = environment[-2];
+  const bool local = environment[0] & kLocal;
+  if (!local && is_object(word)) {
+    const auto [known, fresh] = methods_.try_emplace(word);
+    if (fresh) known->second = method_of(word);
+    if (known->second.entry == 0) return environment[-1] & ~std::uint64_t{3};
+  } else if (!local) {
+    return environment[-1] & ~std::uint64_t{3};
+  }
+  frame.method = word;
+  frame.own_method = first;
+  return 0;
+}
+
+// Blocks' environments chain to their method's. Those that outlived their stack lie in the heap: one call fetches a
+// level of them for all frames.
+void RubyWalker::resolve_methods(Known& known) {
+  struct Pending {
+    ControlFrame* frame;
+    std::uint64_t ep;
+    bool first;
+    std::array<std::uint64_t, 3> words;
+  };
+  std::vector<Pending> pending;
+  for (ControlFrame& frame : stack_) {
+    std::uint64_t ep = frame.ep;
+    bool first = true;
+    for (int i = 0; i < kMostEnvironments && ep != 0; ++i) {
+      const std::uint64_t* words = environment(known, ep);
+      if (!words) {
+        if (is_object(ep)) pending.push_back({&frame, ep, first, {}});
+        break;
+      }
+      ep = follow(frame, words, first);
+      first = false;
+    }
+  }
+  std::vector<Read> reads;
+  for (int i = 0; i < kMostEnvironments && !pending.empty(); ++i) {
+    reads.clear();
+    for (Pending& p : pending) reads.push_back({p.ep - 16, bytes_of(p.words)});
+    memory_.read_each(reads);   // what cannot be read is zero: that frame's method stays unknown
+    std::erase_if(pending, [&](Pending& p) {
+      const std::uint64_t* words = p.words.data() + 2;
+      for (int depth = 0; words && depth < kMostEnvironments; ++depth) {
+        p.ep = follow(*p.frame, words, std::exchange(p.first, false));
+        words = p.ep == 0 ? nullptr : environment(known, p.ep);
+      }
+      return !is_object(p.ep);
+    });
+  }
+}
+
+Walked RubyWalker::walk(const ThreadSnapshot& thread, std::vector<FrameId>& frames) {
+  Known* known = find(thread.inner_tid);
+  if (!known) return Walked::NoFrames;
+  Walked walked = read_stack(*known);
+  if (walked == Walked::NoFrames) {   // its structure is another thread's by now
+    list();
+    known = find(thread.inner_tid);
+    walked = known ? read_stack(*known) : Walked::NoFrames;
+  }
+  if (walked != Walked::Whole && walked != Walked::Suspect) return walked;
+  collect(*known);
+  resolve_methods(*known);
+  const std::size_t before = frames.size();
+  if (cut_) frames.push_back(cut_note_);
+  for (std::size_t i = stack_.size(); i-- > 0;) {
+    const FrameId id = name(stack_[i], i == 0);
+    if (id != Profile::kNoFrame) frames.push_back(id);
+  }
+  if (collecting_) frames.push_back(garbage_);
+  if (frames.size() == before) return Walked::NoFrames;
+  return cut_ ? Walked::Truncated : walked;
+}
+
+bool RubyWalker::holds_lock(const ThreadSnapshot& thread) {
+  const Known* known = find(thread.inner_tid);
+  if (!known || known->thread.running == 0) return false;
+  const auto running = memory_.read_as<std::uint64_t>(known->thread.running);
+  return running == known->thread.context || running == known->thread.address;
+}
+
+RubyWalker::Method RubyWalker::method_of(std::uint64_t word) {
+  std::array<std::uint64_t, 5> object{};   // rb_method_entry_t: flags, defined_class, def, called_id, owner
+  for (int i = 0; i < 2; ++i) {
+    if (!is_object(word) || !memory_.read(word, bytes_of(object)) || type_of(object[0]) != kImemo) return {};
+    if (imemo_type_of(object[0]) == kMethodEntry) {
+      std::array<std::uint64_t, 5> definition{};   // rb_method_definition_t: type, body (three words), original_id
+      if (!memory_.read(object[2], bytes_of(definition))) return {};
+      return {word, object[4], definition[4], definition[1]};
+    }
+    if (imemo_type_of(object[0]) != kSvar) return {};
+    word = object[1];                      // vm_svar.cref_or_me
+  }
+  return {};
+}
+
+// Machine code keeps the frame's pc only where it calls: of the innermost frame it says nothing then.
+bool RubyWalker::runs_compiled(const ControlFrame& frame) {
+  if (!compiles_ || layout_.body.jit_code == kNone) return false;
+  const auto body = memory_.read_as<std::uint64_t>(frame.iseq + 16);
+  return body != 0 && memory_.read_as<std::uint64_t>(body + layout_.body.jit_code) != 0;
+}
+
+FrameId RubyWalker::name(const ControlFrame& frame, bool innermost) {
+  const std::uint64_t magic = frame.kind & kMagicMask;
+  const bool function = magic == kCfunc;
+  if (!function && (!is_object(frame.iseq) || frame.pc == 0 || magic == kIfunc || magic == kDummy)) return Profile::kNoFrame;
+  const bool with_line = !function && context_.options.lines && !(innermost && runs_compiled(frame));
+  const Key key{function ? 0 : frame.iseq, frame.method, with_line ? frame.pc : frame.own_method};
+  const auto [known, fresh] = names_.try_emplace(key, Profile::kNoFrame);
+  if (fresh) known->second = function ? name_function(frame) : name_method(frame, with_line);
+  return known->second;
+}
+
+FrameId RubyWalker::name_function(const ControlFrame& frame) {
+  const Method method = method_of(frame.method);
+  const auto symbol = method.id == 0 ? std::nullopt : vm_->objects.symbol(method.id);
+  const std::string name = symbol ? vm_->objects.qualify(method.owner, *symbol) : "[C function]";
+  return context_.profile.intern({.kind = FrameKind::Ruby, .name = name, .file = {}});
+}
+
+// The label with its method qualified by the class that defines it. An environment that was torn names another method:
+// then the name counts that was found for the same instructions before.
+std::string RubyWalker::qualified_name(const ControlFrame& frame, std::uint64_t local_iseq, const std::string& label) {
+  const Objects& objects = vm_->objects;
+  const Method method = method_of(frame.method);
+  if (method.entry != 0 && frame.own_method && (frame.kind & kMagicMask) == kBlock) {   // define_method
+    const auto defined = objects.symbol(method.id);
+    return defined ? objects.qualify(method.owner, *defined) : label;
+  }
+  const auto local = memory_.read_as<std::uint64_t>(local_iseq + 16);
+  const auto name = objects.string(local == 0 ? 0 : memory_.read_as<Value>(local + 64 + 16)).value_or("");
+  if (name.empty() || name[0] == '<' || !label.ends_with(name)) return label;   // `<main>`, `<class:Name>`
+  const bool whole = method.entry != 0 && method.iseq == local_iseq;
+  if (whole) qualified_[local_iseq] = objects.qualify(method.owner, name);
+  const auto known = qualified_.find(local_iseq);
+  return known == qualified_.end() ? label : label.substr(0, label.size() - name.size()) + known->second;
+}
+
+FrameId RubyWalker::name_method(const ControlFrame& frame, bool with_line) {
+  std::array<std::byte, 192> body;   // rb_iseq_constant_body up to local_iseq
+  const auto at = memory_.read_as<std::uint64_t>(frame.iseq + 16);
+  if (!is_object(at) || !memory_.read(at, body)) return torn_note_;
+  Objects& objects = vm_->objects;
+  const auto label = objects.string(read_at<Value>(body, 64 + 16));
+  const Value path_object = read_at<Value>(body, 64);
+  auto path = objects.string(path_object, 4096);
+  if (!path) {
+    const auto pair = objects.array(path_object);   // path and real path
+    path = pair ? objects.string(objects.element(*pair, 0), 4096) : std::nullopt;
+  }
+  if (!label || !path) return torn_note_;
+
+  std::uint32_t line = 0;
+  const auto first = read_at<std::uint64_t>(body, 8);
+  const auto size = read_at<std::uint32_t>(body, 4);
+  if (with_line && frame.pc >= first && frame.pc - first <= std::uint64_t{size} * 8) {
+    const std::uint64_t next = (frame.pc - first) / 8;   // pc is that of the next instruction
+    line = find_line(memory_, layout_, at, next == 0 ? 0 : next - 1).value_or(0);
+  }
+
+  const std::string name = qualified_name(frame, read_at<std::uint64_t>(body, layout_.body.local_iseq), *label);
+  return context_.profile.intern({.kind = FrameKind::Ruby, .name = name, .file = *path, .line = line});
+}
+
+}  // namespace sampan::ruby

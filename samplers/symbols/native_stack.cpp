@@ -1,0 +1,108 @@
+#include "samplers/symbols/native_stack.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "samplers/symbols/perf_map.hpp"
+
+namespace sampan {
+
+NativeStack::NativeStack(const Process& process, Context& context)
+    : process_(process),
+      context_(context),
+      space_(process, context.elfs, context.unwind),
+      truncated_(context.profile.intern({FrameKind::Note, "[truncated]", {}})),
+      inner_pid_(Thread(process.id.pid, process.id.pid).inner_tid()) {}
+
+bool NativeStack::addresses(const ThreadSnapshot& thread, std::vector<std::uint64_t>& out) {
+  if (!thread.registers) {
+    out.insert(out.end(), thread.addresses.begin(), thread.addresses.end());
+    return thread.rooted;
+  }
+  FrameState frame;
+  frame.registers = *thread.registers;
+  frame.fp_known = thread.fp_known;
+  const std::size_t before = out.size();
+  const StackCopy stack{thread.registers->sp, thread.stack};
+  Step done = unwind(space_, stack, frame, out);
+  // Code that was mapped since the last refresh: read the mappings and try once more.
+  if (done == Step::Lost && !space_.find(out.back()) && space_.refresh()) {
+    out.resize(before);
+    done = unwind(space_, stack, frame, out);
+  }
+  return done == Step::Root;
+}
+
+Walked NativeStack::walk(const ThreadSnapshot& thread, std::vector<FrameId>& frames) {
+  walked_.clear();
+  const bool rooted = addresses(thread, walked_);
+  if (walked_.empty() && thread.kernel.empty()) return Walked::Failed;
+  if (!rooted) frames.push_back(truncated_);
+  for (std::size_t i = walked_.size(); i-- > 0;) frames.push_back(frame(walked_[i]));
+  for (std::size_t i = thread.kernel.size(); i-- > 0;) frames.push_back(kernel_frame(thread.kernel[i]));
+  return rooted ? Walked::Whole : Walked::Truncated;
+}
+
+FrameId NativeStack::frame(std::uint64_t address) {
+  const auto [known, fresh] = frames_.try_emplace(address);
+  if (!fresh) return known->second;
+  const CodeRegion* region = space_.find(address);
+  Place place{context_.profile.placeholder(FrameKind::Native, address), address, 0, kNowhere};
+  if (region && region->file) {
+    place.file_address = address - region->bias;
+    place.origin = origin_of(*region);
+  }
+  places_.push_back(place);
+  return known->second = place.id;
+}
+
+FrameId NativeStack::kernel_frame(std::uint64_t address) {
+  const auto [known, fresh] = kernel_frames_.try_emplace(address);
+  if (fresh) known->second = context_.profile.intern(context_.symbols.kernel(address).frame());
+  return known->second;
+}
+
+std::size_t NativeStack::origin_of(const CodeRegion& region) {
+  const auto [known, fresh] = origin_index_.try_emplace(region.file.get(), origins_.size());
+  if (fresh) origins_.push_back({region.file, region.table, region.path, process_.root.get()});
+  return known->second;
+}
+
+std::map<std::uint64_t, std::string> NativeStack::jit_names() const {
+  std::vector<std::uint64_t> wanted;
+  for (const Place& place : places_) {
+    if (place.origin == kNowhere) wanted.push_back(place.address);
+  }
+  if (wanted.empty()) return {};
+  auto fd = open_target_file(process_.root.get(), fmt::format("/tmp/perf-{}.map", inner_pid_));
+  if (!fd) return {};
+  return read_perf_map(fd->get(), std::move(wanted));
+}
+
+void NativeStack::name(const Place& place, const std::map<std::uint64_t, std::string>& jit) {
+  std::vector<CodeName> names;
+  if (place.origin != kNowhere) {
+    context_.symbols.resolve(origins_[place.origin], place.file_address, names);
+  } else if (const auto known = jit.find(place.address); known != jit.end()) {
+    names.push_back({FrameKind::Native, known->second, "[jit]", 0, 0, true});
+  } else {
+    names.push_back({FrameKind::Native, "[anonymous code]", {}, 0, 0, false});
+  }
+  std::vector<FrameId> ids;
+  for (const CodeName& each : names) {
+    if (!each.known) ++context_.unresolved;
+    ids.push_back(context_.profile.intern(each.frame()));
+  }
+  context_.profile.replace(place.id, ids);
+}
+
+void NativeStack::resolve() {
+  const auto jit = jit_names();
+  for (const Place& place : places_) name(place, jit);
+  places_.clear();
+  frames_.clear();
+}
+
+}  // namespace sampan

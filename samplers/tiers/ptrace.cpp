@@ -1,0 +1,180 @@
+// The ptrace tier: one running thread at a time is stopped for the time of one copy; what sleeps is never stopped.
+#include <algorithm>
+#include <chrono>
+#include <set>
+
+#include "samplers/base/log.hpp"
+#include "samplers/tiers/roots.hpp"
+#include "samplers/tiers/stop.hpp"
+#include "samplers/tiers/tiers.hpp"
+
+namespace sampan {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr auto kRefreshEvery = std::chrono::milliseconds(250);
+constexpr std::uint64_t kStopWithinNs = 100'000'000;
+constexpr std::size_t kStackBytes = 64 * 1024;
+constexpr std::size_t kMostStackBytes = 512 * 1024;   // for a target whose stacks prove deeper
+
+struct Traced {
+  Target target;
+  StackCapture capture;
+  std::set<pid_t> late;        // seized and not stopped in time: nothing else of the target is stopped until they are free
+  bool told = false;
+
+  explicit Traced(Target t) : target(std::move(t)) { capture.buffer.resize(kStackBytes); }
+};
+
+class PtraceTier final : public Sampler {
+ public:
+  explicit PtraceTier(Context& context) : context_(context) {}
+  ~PtraceTier() override {
+    for (auto& traced : targets_) release(*traced);
+  }
+
+  Tier tier() const override { return Tier::Ptrace; }
+  const Quality& quality() const override { return quality_; }
+
+  Result<void> add(Target target) override {
+    target.threads.refresh();
+    targets_.push_back(std::make_unique<Traced>(std::move(target)));
+    return {};
+  }
+
+  void remove(Identity id) override {
+    std::erase_if(targets_, [&](auto& traced) {
+      if (traced->target.process->id != id) return false;
+      release(*traced);
+      traced->target.walker->resolve(context_.profile);
+      return true;
+    });
+  }
+
+  bool tick() override {
+    const auto now = Clock::now();
+    const bool refresh = now - refreshed_ >= kRefreshEvery;
+    if (refresh) refreshed_ = now;
+    bool alive = false;
+    for (auto& traced : targets_) alive |= sample(*traced, refresh);
+    return alive;
+  }
+
+  void finish() override {
+    for (auto& traced : targets_) {
+      release(*traced);
+      traced->target.walker->resolve(context_.profile);
+    }
+    quality_.unresolved = context_.unresolved;
+  }
+
+ private:
+  static void release(Traced& traced) { std::erase_if(traced.late, release_late); }
+
+  // False where the process is gone.
+  bool sample(Traced& traced, bool refresh) {
+    Target& target = traced.target;
+    release(traced);
+    if (refresh) target.walker->refresh();
+    if ((refresh || target.threads.count_changed()) && !target.threads.refresh()) return false;
+    for (auto& [tid, thread] : target.threads.all()) {
+      if (!context_.options.multi_threads && tid != target.process->id.pid) continue;
+      ++quality_.wanted;
+      sample(traced, thread);
+    }
+    return true;
+  }
+
+  void sample(Traced& traced, Thread& thread) {
+    const bool unchanged = thread.unchanged();
+    const bool all = !context_.options.exclude_idle;
+    if (unchanged && !all) return idle();
+    if (unchanged && thread.last_node != Profile::kRoot) {
+      context_.profile.node(thread.last_node).self += 1;
+      ++quality_.taken;
+      return;
+    }
+    const char state = thread.state();
+    if (state == 'R') return stop(traced, thread);
+    if (state == 'T') ++quality_.stopped;
+    if (state == 't') ++quality_.traced;
+    if (all && (state == 'S' || state == 'D')) return look_at_sleeping(traced, thread);
+    idle();
+  }
+
+  void stop(Traced& traced, Thread& thread) {
+    if (!traced.late.empty()) {
+      ++quality_.late;
+      return;
+    }
+    const auto meanwhile = [&] { traced.target.walker->observe_stopped(snapshot_of(traced, thread, true)); };
+    switch (capture_stopped(thread.tid(), *traced.target.process->memory, kStopWithinNs, traced.capture, meanwhile)) {
+      case Stopped::Copied: record(traced, thread, true); return;
+      case Stopped::Gone: idle(); return;
+      case Stopped::GroupStop: ++quality_.stopped; return;
+      case Stopped::Traced: refused(traced, thread); return;
+      case Stopped::Late: traced.late.insert(thread.tid()); ++quality_.late; return;
+    }
+  }
+
+  void look_at_sleeping(Traced& traced, Thread& thread) {
+    if (!capture_sleeping(traced.target.process->id.pid, thread.tid(), *traced.target.process->memory, traced.capture)) return idle();
+    record(traced, thread, false);
+  }
+
+  void refused(Traced& traced, const Thread& thread) {
+    ++quality_.traced;
+    if (std::exchange(traced.told, true)) return;
+    log_warning("thread {} of {} cannot be stopped: a debugger holds it, or the agent lacks SYS_PTRACE", thread.tid(),
+                traced.target.process->name);
+  }
+
+  static ThreadSnapshot snapshot_of(const Traced& traced, const Thread& thread, bool whole_registers) {
+    ThreadSnapshot snapshot;
+    snapshot.tid = thread.tid();
+    snapshot.inner_tid = thread.inner_tid();
+    snapshot.registers = &traced.capture.registers;
+    snapshot.fp_known = whole_registers;
+    snapshot.stack = Bytes(traced.capture.buffer).first(traced.capture.size);
+    return snapshot;
+  }
+
+  void record(Traced& traced, Thread& thread, bool whole_registers) {
+    const ThreadSnapshot snapshot = snapshot_of(traced, thread, whole_registers);
+    begin_stack(context_, traced.target, thread, stack_);
+    const bool holds = context_.options.event != Event::Gil || traced.target.walker->holds_lock(snapshot);
+    const Walked walked = holds ? traced.target.walker->walk(snapshot, stack_) : Walked::NoFrames;
+    thread.last_node = Profile::kRoot;
+    switch (walked) {
+      case Walked::NoFrames: return idle();
+      case Walked::Failed: ++quality_.failed; return;
+      case Walked::Suspect: ++quality_.suspect; break;
+      case Walked::Truncated: truncated(traced); break;
+      case Walked::Whole: break;
+    }
+    const NodeId node = context_.profile.add_at(Profile::kRoot, stack_, 1);
+    if (!whole_registers) thread.last_node = node;
+    ++quality_.taken;
+  }
+
+  // A copy that was full and did not reach the start: this target's stacks are deeper, the next copies are too.
+  void truncated(Traced& traced) {
+    ++quality_.truncated;
+    auto& buffer = traced.capture.buffer;
+    if (traced.capture.size == buffer.size() && buffer.size() < kMostStackBytes) buffer.resize(buffer.size() * 2);
+  }
+
+  void idle() { ++quality_.idle; }
+
+  Context& context_;
+  std::vector<std::unique_ptr<Traced>> targets_;
+  std::vector<FrameId> stack_;
+  Quality quality_;
+  Clock::time_point refreshed_ = Clock::now();
+};
+
+}  // namespace
+
+std::unique_ptr<Sampler> open_ptrace_tier(Context& context) { return std::make_unique<PtraceTier>(context); }
+
+}  // namespace sampan

@@ -1,0 +1,134 @@
+#include "samplers/tiers/stop.hpp"
+
+#include <elf.h>
+#include <sched.h>
+#include <sys/ptrace.h>
+#include <sys/uio.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <string>
+
+#include "samplers/process/files.hpp"
+
+namespace sampan {
+namespace {
+
+constexpr std::size_t kPage = 4096;
+constexpr std::uint64_t kSpinNs = 200'000;
+
+std::uint64_t now_ns() {
+  timespec t{};
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return static_cast<std::uint64_t>(t.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(t.tv_nsec);
+}
+
+// Spins as long as a stop usually takes, then sleeps in short steps. 0: time is up; -1: there is no such tracee.
+int wait_for_stop(pid_t tid, std::uint64_t wait_ns, int& status) {
+  const std::uint64_t start = now_ns();
+  while (true) {
+    const pid_t got = waitpid(tid, &status, __WALL | WNOHANG);
+    if (got == tid) return 1;
+    if (got < 0 && errno != EINTR) return -1;
+    const std::uint64_t waited = now_ns() - start;
+    if (waited > wait_ns) return 0;
+    if (waited < kSpinNs) {
+      sched_yield();
+    } else {
+      const timespec step{0, 50'000};
+      nanosleep(&step, nullptr);
+    }
+  }
+}
+
+// Reads page by page in one call: what lies past the stack's mapping is left out.
+std::size_t copy_stack(Memory& memory, std::uint64_t sp, std::span<std::byte> into) {
+  Read reads[64];
+  std::size_t done = 0;
+  while (done < into.size()) {
+    std::size_t count = 0, size = 0;
+    while (count < 64 && done + size < into.size()) {
+      const std::uint64_t at = sp + done + size;
+      const std::size_t piece = std::min<std::size_t>(kPage - at % kPage, into.size() - done - size);
+      reads[count++] = {at, into.subspan(done + size, piece)};
+      size += piece;
+    }
+    const std::size_t got = memory.read_batch({reads, count});
+    for (std::size_t i = 0; i < got; ++i) done += reads[i].into.size();
+    if (got < count) break;
+  }
+  return done;
+}
+
+bool read_registers(pid_t tid, Registers& r) {
+  user_regs_struct u{};
+  iovec vector{&u, sizeof u};
+  if (ptrace(PTRACE_GETREGSET, tid, reinterpret_cast<void*>(NT_PRSTATUS), &vector) != 0) return false;
+  r.pc = u.rip;
+  r.sp = u.rsp;
+  r.fp = u.rbp;
+  r.thread_pointer = u.fs_base;
+  const std::uint64_t general[] = {u.rax, u.rdx, u.rcx, u.rbx, u.rsi, u.rdi, u.rbp, u.rsp,
+                                   u.r8, u.r9, u.r10, u.r11, u.r12, u.r13, u.r14, u.r15};
+  std::copy(std::begin(general), std::end(general), r.general);
+  return true;
+}
+
+// A signal that was about to be delivered goes on; an interrupt or a group stop has none.
+void let_go(pid_t tid, int status) {
+  const bool signal = WIFSTOPPED(status) && (status >> 16) == 0;
+  const long number = signal ? WSTOPSIG(status) : 0;
+  ptrace(PTRACE_DETACH, tid, nullptr, reinterpret_cast<void*>(number));
+}
+
+bool is_group_stop(int status) { return (status >> 16) == PTRACE_EVENT_STOP && WSTOPSIG(status) != SIGTRAP; }
+
+}  // namespace
+
+Stopped capture_stopped(pid_t tid, Memory& memory, std::uint64_t wait_ns, StackCapture& into,
+                        const std::function<void()>& meanwhile) {
+  if (ptrace(PTRACE_SEIZE, tid, nullptr, nullptr) != 0) return errno == ESRCH ? Stopped::Gone : Stopped::Traced;
+  // It fails only where the thread has just ended: the kernel has let go of it then.
+  ptrace(PTRACE_INTERRUPT, tid, nullptr, nullptr);
+  int status = 0;
+  const int waited = wait_for_stop(tid, wait_ns, status);
+  if (waited == 0) return Stopped::Late;
+  if (waited < 0 || !WIFSTOPPED(status)) return Stopped::Gone;
+  if (is_group_stop(status)) {
+    let_go(tid, status);
+    return Stopped::GroupStop;
+  }
+  const bool good = read_registers(tid, into.registers);
+  if (good) into.size = copy_stack(memory, into.registers.sp, into.buffer);
+  if (good && meanwhile) meanwhile();
+  let_go(tid, status);
+  return good ? Stopped::Copied : Stopped::Gone;
+}
+
+bool release_late(pid_t tid) {
+  int status = 0;
+  const pid_t got = waitpid(tid, &status, __WALL | WNOHANG);
+  if (got == 0) return false;
+  if (got == tid && WIFSTOPPED(status)) let_go(tid, status);
+  return true;
+}
+
+bool capture_sleeping(pid_t pid, pid_t tid, Memory& memory, StackCapture& into) {
+  const auto text = read_file("/proc/" + std::to_string(pid) + "/task/" + std::to_string(tid) + "/syscall", 512);
+  if (!text || text->starts_with("running")) return false;
+  unsigned long long sp = 0, pc = 0;
+  const auto second = text->rfind(' ');
+  const auto first = second == std::string::npos || second == 0 ? std::string::npos : text->rfind(' ', second - 1);
+  if (first == std::string::npos || std::sscanf(text->c_str() + first, " %llx %llx", &sp, &pc) != 2) return false;
+  into.registers = {};
+  into.registers.sp = sp;
+  into.registers.pc = pc;
+  into.size = copy_stack(memory, sp, into.buffer);
+  return into.size > 0;
+}
+
+}  // namespace sampan

@@ -1,0 +1,44 @@
+/** A known split of time: hot 60 %, warm 30 %, cool 10 % of work units, on one thread. Runs for args[0] seconds. */
+public class Simple {
+    static volatile long sink;
+
+    public static void main(String[] args) {
+        long end = System.nanoTime() + Long.parseLong(args[0]) * 1_000_000_000L;
+        System.out.println("ready");
+        while (System.nanoTime() < end) {
+            step();
+        }
+    }
+
+    static void step() {
+        hot();
+        warm();
+        cool();
+    }
+
+    static void hot() {
+        sink += spin(6);
+    }
+
+    static void warm() {
+        sink += spin(3);
+    }
+
+    static void cool() {
+        sink += spin(1);
+    }
+
+    static long spin(int units) {
+        long x = units;
+        for (int i = 0; i < units * 20_000; i++) {
+            x = mix(x, i);
+        }
+        return x;
+    }
+
+    static long mix(long x, int i) {
+        x ^= x << 13;
+        x ^= x >>> 7;
+        return (x ^ (x << 17)) + i;
+    }
+}

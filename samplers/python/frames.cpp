@@ -8,6 +8,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr auto kInterrupted = std::chrono::microseconds(50);
+constexpr auto kPerFrame = std::chrono::nanoseconds(500);
 constexpr int kTries = 4;
 constexpr std::size_t kMostFrames = 262'144;
 constexpr std::uint32_t kChunkHeader = 24;            // _PyStackChunk: previous, size, top
@@ -44,6 +45,7 @@ FramesRead FrameReader::read(ThreadState& thread, std::vector<FrameSite>& frames
   const std::size_t before = frames.size();
   for (int attempt = 1; attempt <= kTries; ++attempt) {
     const bool last = attempt == kTries;
+    const auto begun = Clock::now();
     const Outcome outcome = read_at_once(thread, last);
     if (outcome == Outcome::Gone) return FramesRead::Stale;
     if (outcome == Outcome::Again) continue;
@@ -52,6 +54,8 @@ FramesRead FrameReader::read(ThreadState& thread, std::vector<FrameSite>& frames
     }
     if (head_ == 0) return FramesRead::None;
     if (!walk(thread, frames, before) || !ends_well(thread)) continue;
+    // Put aside by the scheduler between two reads, this thread would see two moments as one.
+    if (Clock::now() - begun > kInterrupted + (frames.size() - before) * kPerFrame && !last) continue;
     const bool changed = head_again_ != head_;
     const bool calm = thread.flicker < kCalm;
     if (attempt == 1) thread.flicker += ((changed ? 1.0f : 0.0f) - thread.flicker) / kFlickerWindow;
@@ -101,9 +105,7 @@ FrameReader::Outcome FrameReader::read_at_once(ThreadState& thread, bool last_tr
   for (const Block& block : blocks_) reads_.push_back({block.address, std::span(buffer_).subspan(block.at, block.size)});
   if (cframe) word(thread.cframe + o_.cframe_current_frame, cframe_again);
   word(thread.address + o_.tstate_frame, again);
-  const auto begun = Clock::now();
   const std::size_t done = memory_.read_batch(reads_);
-  if (Clock::now() - begun > kInterrupted && !last_try) return Outcome::Again;   // this thread was put aside meanwhile
   if (done == 0) return Outcome::Gone;
   if (done < reads_.size()) {   // a frame or chunk of before is no longer mapped
     thread.scattered.clear();

@@ -8,7 +8,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr auto kInterrupted = std::chrono::microseconds(50);
-constexpr auto kPerFrame = std::chrono::nanoseconds(500);
+constexpr auto kPerFrame = std::chrono::microseconds(2);
 constexpr int kTries = 4;
 constexpr std::size_t kMostFrames = 262'144;
 constexpr std::uint32_t kChunkHeader = 24;            // _PyStackChunk: previous, size, top

@@ -101,6 +101,10 @@ class EbpfTier final : public Sampler {
     return alive_;
   }
 
+  void resolve() override {
+    for (auto& [pid, watched] : watched_) watched->target.walker->resolve(context_.profile);
+  }
+
   void finish() override {
     drain();
     for (auto& [pid, watched] : watched_) {

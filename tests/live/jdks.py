@@ -29,13 +29,17 @@ class Jdk:
     def __init__(self, name, major, java, root=None):
         self.name, self.major, self.java, self.root = name, major, java, root
 
+    def place(self):
+        """Copies the workloads into the root, where `-cp /opt/workloads` finds them."""
+        place = pathlib.Path(self.root) / "opt" / "workloads"
+        shutil.copytree(classes(), place, dirs_exist_ok=True)
+        os.chmod(place, 0o755)
+
     def run(self, main, *args, options=(), container=()):
         if self.root is None:
             command = [self.java, *options, "-cp", classes(), main, *args]
         else:
-            place = pathlib.Path(self.root) / "opt" / "workloads"
-            shutil.copytree(classes(), place, dirs_exist_ok=True)
-            os.chmod(place, 0o755)
+            self.place()
             command = ["python3", HERE / "in_root.py", *container, self.root, self.java, *options, "-cp", "/opt/workloads", main, *args]
         load = sampan.Workload(command, ready=lambda w: w.says("ready"), timeout=60)
         if "--pids" in container:

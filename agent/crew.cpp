@@ -20,8 +20,8 @@ using Opened = Result<std::unique_ptr<Sampler>>;
 Opened open_tier(Tier tier, Context& context) {
   switch (tier) {
     case Tier::Memory: return open_memory_tier(context);
-    case Tier::Ebpf: return fail(Exit::NotPermitted, "the ebpf tier is not part of this build");
-    case Tier::Ptrace: return fail(Exit::NotPermitted, "the ptrace tier is not part of this build");
+    case Tier::Ebpf: return open_ebpf_tier(context);
+    case Tier::Ptrace: return open_ptrace_tier(context);
   }
   return nullptr;
 }
@@ -35,7 +35,9 @@ Quality& operator+=(Quality& sum, const Quality& one) {
   sum.failed += one.failed;
   sum.lost += one.lost;
   sum.late += one.late;
-  sum.unresolved += one.unresolved;
+  sum.unresolved = std::max(sum.unresolved, one.unresolved);   // counted in the context that all share
+  sum.stopped += one.stopped;
+  sum.traced += one.traced;
   return sum;
 }
 
@@ -45,29 +47,33 @@ Crew::Crew(const Params& params, Profile& profile) : params_(params), context_{p
 
 Result<std::unique_ptr<Crew>> Crew::open(const Params& params, Profile& profile) {
   std::unique_ptr<Crew> crew(new Crew(params, profile));
-  if (auto opened = crew->open_tiers(); !opened) return tl::unexpected(opened.error());
+  // A tier that was asked for is all there is: whether it opens is known before any process is looked at.
+  for (std::size_t i = 0; i < kTiers.size(); ++i) {
+    if (params.tier != kTiers[i]) continue;
+    if (auto sampler = crew->sampler(i); !sampler) return tl::unexpected(sampler.error());
+  }
   return crew;
 }
 
-Result<void> Crew::open_tiers() {
-  Error first;
-  bool any = false;
-  for (std::size_t i = 0; i < kTiers.size(); ++i) {
-    if (params_.tier && *params_.tier != kTiers[i]) continue;
-    if (params_.options.event == Event::OffCpu && kTiers[i] != Tier::Ebpf) continue;
-    auto opened = open_tier(kTiers[i], context_);
-    if (opened) samplers_[i] = std::move(*opened);
-    else if (kTiers[i] == Tier::Ebpf) without_ebpf_ = opened.error().message;
-    if (!opened && first.message.empty()) first = opened.error();
-    any |= samplers_[i] != nullptr;
+// Opened when first wanted: a tier without processes would still cost.
+Result<Sampler*> Crew::sampler(std::size_t index) {
+  if (!samplers_[index] && refused_[index].message.empty()) {
+    auto opened = open_tier(kTiers[index], context_);
+    if (opened) samplers_[index] = std::move(*opened);
+    else refused_[index] = opened.error();
   }
-  if (!any) return tl::unexpected(first);
-  return {};
+  if (!samplers_[index]) return tl::unexpected(refused_[index]);
+  return samplers_[index].get();
 }
 
+// Interpreters are read by memory where they can be: in the other tiers their frames are there for the native ones.
 bool Crew::wanted(Tier tier, const Runtime& runtime) const {
-  if (tier == Tier::Memory) return runtime.memory && !(params_.options.native && !params_.tier);
-  return true;
+  const Event event = params_.options.event;
+  if (params_.tier) return tier == *params_.tier;
+  if (event == Event::OffCpu) return tier == Tier::Ebpf;
+  // That tier measures waits in time, the others count samples: one graph has one unit.
+  if (event == Event::Wall && tier == Tier::Ebpf) return false;
+  return runtime.memory && !params_.options.native ? tier == Tier::Memory : tier != Tier::Memory;
 }
 
 Result<const Runtime*> Crew::runtime_of(const Process& process) {
@@ -93,25 +99,27 @@ Result<Target> Crew::target_of(const Found& found, const std::string& name, cons
   return Target{std::move(held), runtime, std::move(*walker), Threads(found.id.pid), context_.profile.intern(root)};
 }
 
-// Each tier that could not take it costs one more opening: rare, and caches hold what was parsed.
 Result<Tier> Crew::enlist(const Found& found, const std::string& name, std::string& runtime_name) {
-  Error first{Exit::CannotSample, "no tier can sample it"};
-  bool tried = false;
-  for (std::size_t i = 0; i < samplers_.size(); ++i) {
-    if (!samplers_[i]) continue;
-    const Runtime* runtime = nullptr;
-    auto target = target_of(found, name, runtime);
-    if (!target) return tl::unexpected(target.error());
-    runtime_name = runtime->name;
+  const Runtime* runtime = nullptr;
+  auto target = target_of(found, name, runtime);
+  if (!target) return tl::unexpected(target.error());
+  runtime_name = runtime->name;
+  Error first;
+  for (std::size_t i = 0; i < kTiers.size(); ++i) {
     if (!wanted(kTiers[i], *runtime)) continue;
-    auto added = samplers_[i]->add(std::move(*target));
+    auto tier = sampler(i);
+    // A tier that did not take it has used it up: rare, and caches hold what was parsed.
+    if (tier && !target) target = target_of(found, name, runtime);
+    if (tier && !target) return tl::unexpected(target.error());
+    auto added = tier ? (*tier)->add(std::move(*target)) : Result<void>(tl::unexpected(tier.error()));
     if (added) {
       members_[found.id] = i;
       return kTiers[i];
     }
-    log_debug("process {}: the {} tier does not take it: {}", found.id.pid, tier_name(kTiers[i]), added.error().message);
-    if (!std::exchange(tried, true)) first = added.error();
+    if (tier) target = tl::unexpected(added.error());
+    if (first.message.empty()) first = added.error();
   }
+  if (first.message.empty()) first = {Exit::CannotSample, "no tier can sample it so"};
   return tl::unexpected(first);
 }
 
@@ -143,6 +151,12 @@ bool Crew::tick() {
   return alive;
 }
 
+void Crew::resolve() {
+  for (const auto& sampler : samplers_) {
+    if (sampler) sampler->resolve();
+  }
+}
+
 void Crew::finish() {
   for (const auto& sampler : samplers_) {
     if (sampler) sampler->finish();
@@ -150,10 +164,13 @@ void Crew::finish() {
 }
 
 bool Crew::ticks_sample() const {
-  for (const auto& [id, index] : members_) {
-    if (kTiers[index] != Tier::Ebpf) return true;
+  bool kernel = false;
+  for (const ProcessReport& report : reports_) {
+    if (report.tier.empty()) continue;
+    if (report.tier != tier_name(Tier::Ebpf)) return true;
+    kernel = true;
   }
-  return members_.empty();
+  return !kernel;
 }
 
 Quality Crew::quality() const {
@@ -175,12 +192,12 @@ std::string Crew::tiers() const {
 
 std::string Crew::sentence() const {
   const std::string names = tiers();
-  if (params_.tier) return fmt::format("the {} tier, as asked for", tier_name(*params_.tier));
-  std::string text = names == "memory" ? "the memory tier: frames are read, nothing is stopped"
+  std::string text = names == "memory"   ? "the memory tier: frames are read, nothing is stopped"
                      : names == "ptrace" ? "the ptrace tier: one running thread at a time is stopped for microseconds"
                      : names == "ebpf"   ? "the ebpf tier: stacks are walked in the kernel"
                                          : "the tiers " + names;
-  if (!without_ebpf_.empty()) text += "; without ebpf, since " + without_ebpf_;
+  if (params_.tier) return text + ", as asked for";
+  if (!refused_[0].message.empty()) text += "; without ebpf, since " + refused_[0].message;
   return text;
 }
 

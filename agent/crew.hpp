@@ -16,8 +16,7 @@ namespace sampan {
 
 class Crew {
  public:
-  // Tries the tiers that the params allow. Fails where none opens, or not the one that was named. Both arguments
-  // outlive the crew.
+  // Fails where the tier that the params name does not open. Both arguments outlive the crew.
   static Result<std::unique_ptr<Crew>> open(const Params& params, Profile& profile);
 
   // Takes a process in; whether it could or not is in reports().
@@ -25,10 +24,12 @@ class Crew {
   void release(const Found& found);
   // Observes every thread once; false where no sampler has a process alive.
   bool tick();
+  // Names what is not named yet, for who looks on.
+  void resolve();
   void finish();
 
   std::size_t size() const { return members_.size(); }
-  // False where the kernel itself keeps the rate, so that ticks only collect.
+  // False where the kernel itself keeps the rate for every process so far, so that ticks only collect.
   bool ticks_sample() const;
   Quality quality() const;
   const std::vector<ProcessReport>& reports() const { return reports_; }
@@ -39,7 +40,7 @@ class Crew {
 
  private:
   Crew(const Params& params, Profile& profile);
-  Result<void> open_tiers();
+  Result<Sampler*> sampler(std::size_t index);
   bool wanted(Tier tier, const Runtime& runtime) const;
   Result<const Runtime*> runtime_of(const Process& process);
   Result<Tier> enlist(const Found& found, const std::string& name, std::string& runtime);
@@ -48,7 +49,7 @@ class Crew {
   const Params& params_;
   Context context_;
   std::array<std::unique_ptr<Sampler>, 3> samplers_;   // by preference: ebpf, memory, ptrace
-  std::string without_ebpf_;                           // why the ebpf tier did not open
+  std::array<Error, 3> refused_;                       // why one did not open
   std::map<Identity, std::size_t> members_;            // to the sampler's index
   std::vector<ProcessReport> reports_;
 };

@@ -5,8 +5,10 @@
 
 #include "agent/params.hpp"
 #include "agent/progress.hpp"
+#include "agent/restrict.hpp"
 #include "agent/session.hpp"
 #include "agent/signals.hpp"
+#include "samplers/base/log.hpp"
 
 namespace {
 
@@ -29,6 +31,9 @@ int run() {
     progress.result(outcome);
     return static_cast<int>(outcome.code);
   }
+  // Before any thread starts and before anything of a target is read.
+  if (const auto restricted = sampan::restrict_self(params->output_dir); !restricted.shortfall.empty())
+    sampan::log_warning("{}", restricted.shortfall);
   return static_cast<int>(sampan::run_session(*params, progress));
 }
 

@@ -47,7 +47,7 @@ Json quality_json(const Sampled& sampled) {
   const Quality& q = sampled.quality;
   return {{"wanted", q.wanted},       {"taken", q.taken},   {"idle", q.idle}, {"suspect", q.suspect},
           {"truncated", q.truncated}, {"failed", q.failed}, {"lost", q.lost}, {"late", q.late},
-          {"unresolved", q.unresolved}, {"rate", sampled.rate}, {"achieved_rate", sampled.achieved_rate},
+          {"unresolved", q.unresolved}, {"stopped", q.stopped}, {"traced", q.traced}, {"rate", sampled.rate}, {"achieved_rate", sampled.achieved_rate},
           {"lowered_rate", sampled.lowered_rate}};
 }
 

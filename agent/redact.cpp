@@ -77,9 +77,11 @@ std::string redact_command_line(std::string_view line, std::size_t most) {
   bool next_is_secret = false;
   for (std::size_t at = 0; at < line.size() && out.size() <= most;) {
     const auto end = std::min(line.find_first_of(" \t\n", at), line.size());
-    if (!out.empty()) out += ' ';
-    if (end > at) out += redact_word(line.substr(at, end - at), next_is_secret);
+    const auto word = line.substr(at, end - at);
     at = end + 1;
+    if (word.empty()) continue;  // uWSGI pads its titles with blanks
+    if (!out.empty()) out += ' ';
+    out += redact_word(word, next_is_secret);
   }
   return printable(out, most);
 }

@@ -15,5 +15,5 @@ function(bpf_skeleton target source)
     COMMAND ${BPFTOOL} gen skeleton ${object} name ${name} > ${skeleton}
     DEPENDS ${path} DEPFILE ${object}.d COMMENT "BPF ${name}" VERBATIM)
   target_sources(${target} PRIVATE ${skeleton})
-  target_include_directories(${target} PRIVATE ${dir})
+  target_include_directories(${target} SYSTEM PRIVATE ${dir})
 endfunction()

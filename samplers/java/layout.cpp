@@ -75,6 +75,9 @@ constexpr OffsetRow kOffsets[] = {
     {&Layout::pool_source_file, "ConstantPool", "_source_file_name_index"},  // since JDK 15
     {&Layout::klass_source_file, "InstanceKlass", "_source_file_name_index"},
     {&Layout::klass_name, "Klass", "_name"},
+    {&Layout::klass_super, "Klass", "_super"},
+    {&Layout::array_of_u1, "Array<u1>", "_data"},
+    {&Layout::array_of_u2, "Array<u2>", "_data"},
     {&Layout::klass_constants, "InstanceKlass", "_constants"},
     {&Layout::klass_fields, "InstanceKlass", "_fields"},                     // until JDK 20
     {&Layout::klass_field_stream, "InstanceKlass", "_fieldinfo_stream"},
@@ -91,8 +94,6 @@ constexpr OffsetRow kOffsets[] = {
     {&Layout::thread_anchor, "JavaThread", "_anchor"},
     {&Layout::thread_stack_base, "JavaThread", "_stack_base"},
     {&Layout::thread_stack_base, "Thread", "_stack_base"},
-    {&Layout::thread_stack_size, "JavaThread", "_stack_size"},
-    {&Layout::thread_stack_size, "Thread", "_stack_size"},
     {&Layout::thread_cont_entry, "JavaThread", "_cont_entry"},
     {&Layout::osthread_id, "OSThread", "_thread_id"},
     {&Layout::anchor_sp, "JavaFrameAnchor", "_last_Java_sp"},
@@ -149,7 +150,6 @@ constexpr SizeRow kSizes[] = {
     {&Layout::pool_bytes, "ConstantPool"},
     {&Layout::thread_bytes, "JavaThread"},
     {&Layout::codelet_bytes, "InterpreterCodelet"},
-    {&Layout::cont_entry_bytes, "ContinuationEntry"},
     {&Layout::flag_bytes, "JVMFlag"},
     {&Layout::flag_bytes, "Flag"},
 };
@@ -241,6 +241,7 @@ Result<Layout> make_layout(Memory& memory, const VmStructs& vm) {
   if (const auto shift = vm.constant("markWord::klass_shift"); shift && *shift > 0 && *shift < 64) {
     layout.mark_klass_shift = static_cast<Offset>(*shift);
   }
+  layout.thread_object_is_handle = vm.type("JavaThread", "_threadObj") == "OopHandle";
   layout.blob_bytes = std::clamp<std::uint64_t>(layout.blob_bytes, 128, 1024);
   return layout;
 }

@@ -13,41 +13,51 @@ constexpr std::size_t kMostThreads = 65'536;
 
 std::uint64_t at(std::uint64_t base, Offset offset) { return base + static_cast<std::uint64_t>(offset); }
 
-}  // namespace
-
-bool VmThreads::add(std::uint64_t address) {
-  if (!address || address % 8 != 0) return false;
-  VmThread thread{address, 0, 0};
-  const auto osthread = memory_.read_as<std::uint64_t>(at(address, layout_.thread_osthread));
-  if (!osthread) return false;
-  const auto tid = memory_.read_as<std::int32_t>(at(osthread, layout_.osthread_id));
-  if (tid <= 0) return false;
-  if (layout_.thread_stack_base != kAbsent) thread.stack_base = memory_.read_as<std::uint64_t>(at(address, layout_.thread_stack_base));
-  if (layout_.thread_stack_size != kAbsent) thread.stack_size = memory_.read_as<std::uint64_t>(at(address, layout_.thread_stack_size));
-  threads_.insert_or_assign(tid, thread);
-  return true;
+// A field of many structures, 0 where it cannot be read: as few system calls as batches allow.
+std::vector<std::uint64_t> read_column(Memory& memory, std::span<const std::uint64_t> bases, Offset offset) {
+  std::vector<std::uint64_t> values(bases.size());
+  if (offset == kAbsent) return values;
+  std::vector<Read> reads;
+  for (std::size_t i = 0; i < bases.size(); ++i) {
+    reads.push_back({at(bases[i], offset), std::as_writable_bytes(std::span(&values[i], 1))});
+  }
+  for (std::size_t done = 0; done < reads.size(); ++done) {   // a thread that ended in between is passed over
+    done += memory.read_batch(std::span(reads).subspan(done));
+  }
+  return values;
 }
 
-bool VmThreads::refresh() {
-  threads_.clear();
+}  // namespace
+
+std::vector<std::uint64_t> VmThreads::read_list() {
+  std::vector<std::uint64_t> addresses;
   if (layout_.threads_list && layout_.list_length != kAbsent && layout_.list_threads != kAbsent) {
     const auto list = memory_.read_as<std::uint64_t>(layout_.threads_list);
-    if (!list) return false;
-    const auto length = memory_.read_as<std::uint32_t>(at(list, layout_.list_length));
-    const auto array = memory_.read_as<std::uint64_t>(at(list, layout_.list_threads));
-    if (length > kMostThreads) return false;
-    std::vector<std::uint64_t> addresses(length);
-    if (length && !memory_.read(array, std::as_writable_bytes(std::span(addresses)))) return false;
-    for (const std::uint64_t address : addresses) add(address);
-    return true;
+    const auto length = list ? memory_.read_as<std::uint32_t>(at(list, layout_.list_length)) : 0;
+    const auto array = list ? memory_.read_as<std::uint64_t>(at(list, layout_.list_threads)) : 0;
+    addresses.resize(length <= kMostThreads ? length : 0);
+    if (!addresses.empty() && !memory_.read(array, std::as_writable_bytes(std::span(addresses)))) addresses.clear();
+  } else if (layout_.first_thread && layout_.thread_next != kAbsent) {
+    auto address = memory_.read_as<std::uint64_t>(layout_.first_thread);
+    while (address && addresses.size() < kMostThreads) {
+      addresses.push_back(address);
+      address = memory_.read_as<std::uint64_t>(at(address, layout_.thread_next));
+    }
   }
-  if (!layout_.first_thread || layout_.thread_next == kAbsent) return false;
-  auto address = memory_.read_as<std::uint64_t>(layout_.first_thread);
-  for (std::size_t i = 0; address && i < kMostThreads; ++i) {
-    add(address);
-    address = memory_.read_as<std::uint64_t>(at(address, layout_.thread_next));
+  std::erase_if(addresses, [](std::uint64_t address) { return address == 0 || address % 8 != 0; });
+  return addresses;
+}
+
+void VmThreads::refresh() {
+  threads_.clear();
+  const auto addresses = read_list();
+  const auto bases = read_column(memory_, addresses, layout_.thread_stack_base);
+  const auto osthreads = read_column(memory_, addresses, layout_.thread_osthread);
+  const auto ids = read_column(memory_, osthreads, layout_.osthread_id);
+  for (std::size_t i = 0; i < addresses.size(); ++i) {
+    const auto tid = static_cast<pid_t>(ids[i] & 0xffffffff);
+    if (osthreads[i] != 0 && tid > 0) threads_.insert_or_assign(tid, VmThread{addresses[i], bases[i]});
   }
-  return true;
 }
 
 const VmThread* VmThreads::find(pid_t inner_tid) const {

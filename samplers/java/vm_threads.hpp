@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "samplers/java/layout.hpp"
 
@@ -20,15 +21,14 @@ struct Anchor {
 struct VmThread {
   std::uint64_t address = 0;        // JavaThread*
   std::uint64_t stack_base = 0;     // the highest address; 0: not known
-  std::uint64_t stack_size = 0;
 };
 
 class VmThreads {
  public:
   VmThreads(Memory& memory, const Layout& layout) : memory_(memory), layout_(layout) {}
 
-  // Reads the list again; false where it cannot be read.
-  bool refresh();
+  // Reads the list again.
+  void refresh();
   // By the thread's id in its own PID namespace; nullptr: no Java thread, as of the last refresh.
   const VmThread* find(pid_t inner_tid) const;
   // The anchor now; nothing where it cannot be read.
@@ -37,7 +37,7 @@ class VmThreads {
   const std::unordered_map<pid_t, VmThread>& all() const { return threads_; }
 
  private:
-  bool add(std::uint64_t address);
+  std::vector<std::uint64_t> read_list();
 
   Memory& memory_;
   const Layout& layout_;

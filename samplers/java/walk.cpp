@@ -1,3 +1,6 @@
+#pragma GCC diagnostic ignored "-Wmisleading-indentation"
+#pragma GCC diagnostic ignored "-Wshadow"
+#pragma GCC diagnostic ignored "-Wconversion"
 #include "samplers/java/walk.hpp"
 
 #include <algorithm>
@@ -8,13 +11,11 @@ namespace {
 
 constexpr std::size_t kMostJavaFrames = 4096;
 constexpr std::size_t kMostShown = 200'000;    // then the cache starts anew
-constexpr unsigned kAttempts = 3;
+constexpr unsigned kAttempts = 8;               // each finds out what is no longer true up to where it ended
 
 }  // namespace
 
-Walk::Walk(Vm& vm, NativeStack& native, Context& context) : vm_(vm), native_(native), context_(context) {
-  cont_entry_ = vm.layout.thread_cont_entry;
-}
+Walk::Walk(Vm& vm, NativeStack& native, Context& context) : vm_(vm), native_(native), context_(context) {}
 
 Walked Walk::run(const ThreadSnapshot& thread, std::vector<FrameId>& frames) {
   Walked result = Walked::Failed;
@@ -24,6 +25,7 @@ Walked Walk::run(const ThreadSnapshot& thread, std::vector<FrameId>& frames) {
     // What was known of some code is no longer so: it has been forgotten and is read anew.
     result = Walked::Suspect;
   }
+  if (result == Walked::Suspect) found_.assign(1, note("[code that changed while it was read]"));
   if (found_.empty()) return result;
   if (missing_ && result == Walked::Whole) result = Walked::Truncated;
   if (result == Walked::Truncated && !missing_) frames.push_back(native_.truncated());
@@ -36,7 +38,7 @@ Walked Walk::once(const ThreadSnapshot& thread) {
   found_.clear();
   blobs_.clear();
   methods_.clear();
-  anchored_ = missing_ = java_ = false;
+  anchored_ = missing_ = java_ = from_java_ = false;
   thread_ = vm_.threads.find(thread.inner_tid);
   if (!start(thread)) return Walked::NoFrames;
   return loop();
@@ -67,6 +69,7 @@ Walked Walk::loop() {
       return Walked::Truncated;
     }
     before = at_.registers.sp;
+    const FrameState dbg = at_;
     Went went = Went::Lost;
     if (vm_.code.covers(at_.registers.pc)) {
       const Blob* blob = vm_.code.find(at_.registers.pc);
@@ -76,6 +79,7 @@ Walked Walk::loop() {
     }
     if (went == Went::End) return Walked::Whole;
     if (went == Went::On) continue;
+    if (getenv("DBG")) fprintf(stderr, "DBG lost pc %lx sp %lx fp %lx exact %d found %zu blob %s codeoff %lx entry %ld fc %ld fb %ld; words", dbg.registers.pc, dbg.registers.sp, dbg.registers.fp, dbg.exact, found_.size(), vm_.code.find(dbg.registers.pc) ? vm_.code.find(dbg.registers.pc)->name.c_str() : "native", vm_.code.find(dbg.registers.pc) ? dbg.registers.pc-vm_.code.find(dbg.registers.pc)->code : 0, vm_.code.find(dbg.registers.pc) ? vm_.code.find(dbg.registers.pc)->entry-vm_.code.find(dbg.registers.pc)->code : 0, vm_.code.find(dbg.registers.pc) ? vm_.code.find(dbg.registers.pc)->frame_complete : 0, vm_.code.find(dbg.registers.pc) ? vm_.code.find(dbg.registers.pc)->frame_bytes : 0); if (getenv("DBG")) { for (int k = 0; k < 12; k++) fprintf(stderr, " %lx", stack_.word(dbg.registers.sp + k*8).value_or(1)); std::vector<std::byte> cb(48); vm_.memory.read(dbg.registers.pc-16, cb); fprintf(stderr, " code"); for (auto c : cb) fprintf(stderr, " %02x", (int)c); auto* rg = native_.space().find(dbg.registers.pc); if (rg && rg->table) { auto* row = find_row(rg->table->rows, dbg.registers.pc - rg->bias - rg->table->base); if (row) fprintf(stderr, " row kind %x cfa %d fp %d file %lx", row->kind, row->cfa, row->fp, dbg.registers.pc - rg->bias); } fprintf(stderr, "\n"); }
     if (anchored_ || !thread_ || java_) return Walked::Truncated;
     // Not yet in Java: the anchor knows where Java was left.
     found_.push_back(native_.truncated());
@@ -99,6 +103,7 @@ Walk::Went Walk::to_anchor() {
 }
 
 Walk::Went Walk::native_frame() {
+  from_java_ = false;
   found_.push_back(native_.frame(at_.lookup()));
   Step done = step(native_.space(), stack_.copy(), at_);
   while (done == Step::OutOfStack && stack_.extend()) done = step(native_.space(), stack_.copy(), at_);
@@ -107,29 +112,28 @@ Walk::Went Walk::native_frame() {
 }
 
 Walk::Went Walk::java_frame(const Blob& blob) {
+  Went went = Went::Lost;
   switch (blob.kind) {
-    case BlobKind::Compiled: java_ = true; return compiled_frame(blob);
-    case BlobKind::Interpreter: java_ = true; return interpreted_frame(blob);
-    default: return stub_frame(blob);
+    case BlobKind::Compiled: went = compiled_frame(blob), java_ = from_java_ = true; return went;
+    case BlobKind::Interpreter: went = interpreted_frame(blob), java_ = from_java_ = true; return went;
+    default: from_java_ = false; return stub_frame(blob);
   }
 }
 
+// Java code and stubs are called from the code cache only: its stubs lead to and from native code.
 Walk::Went Walk::enter(std::uint64_t pc, std::uint64_t sp, std::uint64_t fp) {
   at_.registers.pc = pc;
   at_.registers.sp = sp;
   at_.registers.fp = fp;
   at_.innermost = at_.exact = false;
-  return is_code(pc) ? Went::On : Went::Lost;
+  return vm_.code.find(pc) ? Went::On : Went::Lost;
 }
 
-Walk::Went Walk::enter(const ReturnPlace& place) {
-  const std::uint64_t base = place.from_rbp ? at_.registers.fp : at_.registers.sp;
-  const std::uint64_t slot = base + static_cast<std::uint64_t>(place.return_at);
-  const auto pc = stack_.word(slot);
-  auto fp = std::optional(at_.registers.fp);
-  if (place.saved_rbp_at) fp = stack_.word(base + static_cast<std::uint64_t>(*place.saved_rbp_at));
-  if (!pc || !fp || slot < at_.registers.sp || !is_code(*pc)) return Went::Lost;
-  return enter(*pc, slot + 8, *fp);
+Walk::Went Walk::enter(const X86State& at_return) {
+  const auto pc = stack_.word(at_return.sp);
+  if (!pc || at_return.sp < at_.registers.sp) return Went::Lost;
+  at_.fp_known = at_return.rbp_known;
+  return enter(*pc, at_return.sp + 8, at_return.rbp);
 }
 
 Walk::Went Walk::leave_fixed(std::uint64_t frame_bytes) {
@@ -137,15 +141,11 @@ Walk::Went Walk::leave_fixed(std::uint64_t frame_bytes) {
   const auto pc = stack_.word(sender - 8);
   const auto fp = frame_bytes >= 16 ? stack_.word(sender - 16) : std::optional(at_.registers.fp);
   if (!pc || !fp) return Went::Lost;
+  if (frame_bytes >= 16) at_.fp_known = true;
   return enter(*pc, sender, *fp);
 }
 
-bool Walk::is_code(std::uint64_t pc) {
-  if (vm_.code.covers(pc)) return vm_.code.find(pc) != nullptr;
-  return pc != 0 && native_.space().find(pc) != nullptr;
-}
-
-// Stricter: what a stack slot holds by chance seldom is a place that the compiler recorded a call for.
+// What a stack slot holds by chance seldom is a place that the compiler recorded a call for.
 bool Walk::is_return_address(std::uint64_t pc) {
   if (!vm_.code.covers(pc)) return false;
   const Blob* blob = vm_.code.find(pc);
@@ -210,21 +210,24 @@ bool Walk::still_true() {
   return good;
 }
 
-const std::vector<FrameId>& Walk::shown(const Blob& blob, std::uint64_t pc) {
+const Walk::Shown& Walk::shown(const Blob& blob, std::uint64_t pc) {
   if (shown_.size() >= kMostShown) shown_.clear();
   Shown& shown = shown_[pc];
-  if (shown.serial == blob.serial) return shown.frames;
+  if (shown.serial == blob.serial) return shown;
   shown.serial = blob.serial;
+  shown.is_call = false;
   shown.frames.clear();
-  if (blob.native || !read_scopes(vm_.memory, vm_.layout, blob, pc, scopes_)) {
+  if (blob.native || !read_scopes(vm_.memory, vm_.layout, blob, pc, scopes_, &shown.is_call)) {
+    vm_.methods.verify(blob.method);
     shown.frames.push_back(vm_.methods.frame(blob.method, -1, FrameKind::Java));
-    return shown.frames;
+    return shown;
   }
   for (std::size_t i = 0; i < scopes_.size(); ++i) {
+    vm_.methods.verify(scopes_[i].method);
     const FrameKind kind = i + 1 < scopes_.size() ? FrameKind::JavaInlined : FrameKind::Java;
     shown.frames.push_back(vm_.methods.frame(scopes_[i].method, scopes_[i].bci, kind));
   }
-  return shown.frames;
+  return shown;
 }
 
 Bytes Walk::code_of(const Blob& blob) {

@@ -25,6 +25,7 @@ class Walk {
   // What a compiled pc shows, innermost first; true of one reading of its blob.
   struct Shown {
     std::uint32_t serial = 0;
+    bool is_call = false;                // the compiler recorded a call that returns here
     std::vector<FrameId> frames;
   };
 
@@ -35,21 +36,23 @@ class Walk {
   Went java_frame(const Blob& blob);
   Went compiled_frame(const Blob& blob);
   Went interpreted_frame(const Blob& blob);
-  Went entering_frame(const Codelet& codelet);
+  Went entering_frame(const MethodInfo& info);
   Went stub_frame(const Blob& blob);
   Went entry_frame();
   Went barrier_frame();
+  Went pass_unknown_entry();
   Went to_anchor();
 
-  // Moves on to a caller; Lost where the pc is in no code.
+  // Moves on to a caller in the code cache; Lost where the pc is not there.
   Went enter(std::uint64_t pc, std::uint64_t sp, std::uint64_t fp);
-  Went enter(const ReturnPlace& place);
+  // Where code was followed to its return: the return address is what sp points at.
+  Went enter(const X86State& at_return);
   Went leave_fixed(std::uint64_t frame_bytes);
   Went search_return(unsigned slots);
-  bool is_code(std::uint64_t pc);
   bool is_return_address(std::uint64_t pc);
-  std::optional<ReturnPlace> place_in_compiled(const Blob& blob);
-  const std::vector<FrameId>& shown(const Blob& blob, std::uint64_t pc);
+  std::optional<X86State> follow_compiled(const Blob& blob);
+  X86State state() const { return {at_.registers.sp, at_.registers.fp, at_.fp_known}; }
+  const Shown& shown(const Blob& blob, std::uint64_t pc);
   Bytes code_of(const Blob& blob);
   void learn_continuation(const Blob& blob);
   void watch(const Blob& blob);
@@ -67,6 +70,7 @@ class Walk {
   bool anchored_ = false;                // the thread's anchor has been used
   bool missing_ = false;                 // frames are missing somewhere
   bool java_ = false;                    // a Java frame was seen
+  bool from_java_ = false;               // the callee of the frame at hand is a Java method
   std::vector<FrameId> found_;           // innermost first
   std::vector<std::uint64_t> blobs_;     // compiled blobs whose names were used
   std::vector<std::pair<std::uint64_t, Witness>> methods_;   // interpreted methods
@@ -75,7 +79,6 @@ class Walk {
   std::vector<std::byte> window_;
   std::vector<Scope> scopes_;
   std::uint64_t cont_return_pc_ = 0;     // learnt or told: where a continuation returns to
-  Offset cont_entry_ = kAbsent;          // JavaThread::_cont_entry, told or learnt
 };
 
 }  // namespace sampan::java

@@ -11,24 +11,26 @@ constexpr std::uint64_t kPrologueBytes = 96;
 constexpr unsigned kEpilogueInstructions = 8;
 constexpr unsigned kStubInstructions = 4000;
 constexpr unsigned kSearchSlots = 6;
+constexpr unsigned kSavedStateSlots = 512;
 constexpr std::uint64_t kMostInterpreterFrame = 1 << 20;
 
 std::uint64_t slot(std::uint64_t base, std::int64_t words) { return base + static_cast<std::uint64_t>(words * 8); }
 
 }  // namespace
 
-// Where the return address of an interrupted compiled method lies: before its frame stands, while it is taken
-// down, or (nothing) in the frame that its blob describes.
-std::optional<ReturnPlace> Walk::place_in_compiled(const Blob& blob) {
+// What an interrupted compiled method will leave its caller, where its frame does not stand yet or no more;
+// nothing where the frame is the one that its blob describes.
+std::optional<X86State> Walk::follow_compiled(const Blob& blob) {
   const std::uint64_t pc = at_.registers.pc;
-  if (pc <= blob.entry && blob.entry - pc <= 64) return ReturnPlace{};   // class check before the entry
+  if (pc <= blob.entry && blob.entry - pc <= 64) return state();   // the class check before the entry
   const bool prologue = pc > blob.entry && pc - blob.entry < kPrologueBytes &&
                         (blob.frame_complete < 0 || pc < blob.code + static_cast<std::uint64_t>(blob.frame_complete));
   const std::uint64_t from = prologue ? blob.entry : pc;
   window_.resize(std::min<std::uint64_t>(blob.end - from, prologue ? pc - from + 16 : 96));
   if (!vm_.memory.read(from, window_)) return {};
-  if (prologue) return follow_from_entry(window_, 0, pc - from);
-  return follow_to_return(window_, 0, kEpilogueInstructions);
+  const StackWord word = [this](std::uint64_t address) { return stack_.word(address); };
+  if (prologue) return undo_prologue(window_, pc - from, state(), word);
+  return follow_to_return(window_, 0, state(), word, kEpilogueInstructions);
 }
 
 Walk::Went Walk::compiled_frame(const Blob& blob) {
@@ -39,20 +41,28 @@ Walk::Went Walk::compiled_frame(const Blob& blob) {
     const auto original = stack_.word(at_.registers.sp + blob.orig_pc_at);
     if (original && blob.contains(*original)) named = *original;
   }
-  const auto& frames = shown(blob, named);
-  found_.insert(found_.end(), frames.begin(), frames.end());
   watch(blob);
+  const Shown& what = shown(blob, named);
+  // A method that was called from here was called from a place that the compiler recorded; else other code has come
+  // to lie here since.
+  if (from_java_ && !at_.exact && !blob.native && !what.is_call) return Went::Lost;
+  found_.insert(found_.end(), what.frames.begin(), what.frames.end());
   learn_continuation(blob);
   if (at_.exact) {
-    if (const auto place = place_in_compiled(blob)) {
-      if (enter(*place) == Went::On) return Went::On;
+    if (const auto left = follow_compiled(blob)) {
+      const FrameState before = at_;
+      if (enter(*left) == Went::On) return Went::On;
+      at_ = before;
       return search_return(kSearchSlots);
     }
   }
   if (blob.frame_bytes < 8) return at_.exact ? search_return(kSearchSlots) : Went::Lost;
   const FrameState before = at_;
-  if (leave_fixed(blob.frame_bytes) == Went::On) return Went::On;
-  at_ = before;
+  // Old compilers push a word or two within a method (JDK 8's subtype check).
+  for (std::uint64_t pushed = 0; pushed <= (before.exact ? 16u : 0u); pushed += 8) {
+    if (leave_fixed(blob.frame_bytes + pushed) == Went::On) return Went::On;
+    at_ = before;
+  }
   return at_.exact ? search_return(kSearchSlots) : Went::Lost;
 }
 
@@ -66,7 +76,10 @@ Walk::Went Walk::interpreted_frame(const Blob&) {
   const auto caller_fp = stack_.word(fp);
   const bool whole = at_.fp_known && method && sender && pc && caller_fp && fp >= r.sp && fp - r.sp < kMostInterpreterFrame && *sender > fp;
   // A method that is being entered is still in a register, not yet in a frame of its own.
-  if (codelet && codelet->is_entry && at_.innermost && !(whole && *method == r.general[kRbx])) return entering_frame(*codelet);
+  if (codelet && codelet->is_entry && at_.innermost && !(whole && *method == r.general[kRbx])) {
+    const MethodInfo* entered = vm_.methods.find(r.general[kRbx]);
+    if (entered && entered->consistent) return entering_frame(*entered);
+  }
   const MethodInfo* info = whole ? vm_.methods.find(*method) : nullptr;
   if (!info || (at_.exact && !info->consistent)) {
     if (!at_.exact) return Went::Lost;
@@ -84,16 +97,22 @@ Walk::Went Walk::interpreted_frame(const Blob&) {
   return enter(*pc, *sender, *caller_fp);
 }
 
-Walk::Went Walk::entering_frame(const Codelet&) {
+Walk::Went Walk::entering_frame(const MethodInfo& info) {
   const Registers r = at_.registers;
-  const MethodInfo* info = vm_.methods.find(r.general[kRbx]);
-  if (!info || !info->consistent) return search_return(kSearchSlots);
   found_.push_back(vm_.methods.frame(r.general[kRbx], 0, FrameKind::JavaInterpreted));
-  watch(r.general[kRbx], *info);
-  const std::uint64_t sender = r.general[kR13];
+  watch(r.general[kRbx], info);
+  // r13 holds the sender's sp until the new frame has it; then the place in the bytecodes.
+  const bool framed = r.general[kR13] >= info.bytecodes && r.general[kR13] - info.bytecodes <= info.code_size;
+  const std::uint64_t sender = framed ? stack_.word(slot(r.fp, kSenderSpSlot)).value_or(0) : r.general[kR13];
+  if (sender < r.sp || !stack_.holds(sender)) return search_return(kSearchSlots);
+  if (r.fp >= r.sp && r.fp < sender) {
+    const auto pc = stack_.word(r.fp + 8);
+    const auto caller_fp = stack_.word(r.fp);
+    return pc && caller_fp && is_return_address(*pc) ? enter(*pc, sender, *caller_fp) : search_return(kSearchSlots);
+  }
   // The return address is on top of the stack, or in rax while room for the locals is made below it.
-  for (const std::uint64_t pc : {stack_.word(r.sp).value_or(0), r.general[kRax], stack_.word(sender - 8).value_or(0)}) {
-    if (sender > r.sp && stack_.holds(sender) && is_return_address(pc)) return enter(pc, sender, r.fp);
+  for (const std::uint64_t pc : {stack_.word(r.sp).value_or(0), r.general[kRax]}) {
+    if (is_return_address(pc)) return enter(pc, sender, r.fp);
   }
   return search_return(kSearchSlots);
 }
@@ -105,24 +124,29 @@ Walk::Went Walk::stub_frame(const Blob& blob) {
   if (at_.exact || blob.kind == BlobKind::Stubs) {
     found_.push_back(context_.profile.intern({FrameKind::Native, vm_.stub_name(blob, pc), "[stub]", 0, 0}));
   }
-  if (blob.kind == BlobKind::Vtable) {
-    if (const auto top = stack_.word(at_.registers.sp); top && is_code(*top)) return enter(ReturnPlace{});
-    return search_return(kSearchSlots);
-  }
   const FrameState before = at_;
+  if (blob.kind == BlobKind::Vtable) {
+    if (at_.exact && enter(state()) == Went::On) return Went::On;
+    at_ = before;
+    return search_return(at_.exact ? kSearchSlots : kSavedStateSlots);   // an adapter that calls the VM saves all registers
+  }
   const bool complete = !at_.exact || blob.frame_complete < 0 || pc >= blob.code + static_cast<std::uint64_t>(blob.frame_complete);
   if (blob.frame_bytes >= 8 && complete && leave_fixed(blob.frame_bytes) == Went::On) return Went::On;
   at_ = before;
   const Bytes code = code_of(blob);
   if (pc >= blob.code && pc - blob.code < code.size()) {
-    if (const auto place = follow_to_return(code, pc - blob.code, kStubInstructions); place && enter(*place) == Went::On) return Went::On;
+    const StackWord word = [this](std::uint64_t address) { return stack_.word(address); };
+    const auto left = follow_to_return(code, pc - blob.code, state(), word, kStubInstructions);
+    if (left && enter(*left) == Went::On) return Went::On;
+    // The few stubs that the VM calls by itself (flush_icache_stub) return to native code.
+    if (left && blob.kind == BlobKind::Runtime && native_.space().find(at_.registers.pc)) return Went::On;
     at_ = before;
   }
   // Most stubs that take a frame take it the common way.
   if (at_.fp_known && at_.registers.fp >= at_.registers.sp && at_.registers.fp - at_.registers.sp < 4096) {
     const auto top = stack_.word(at_.registers.fp + 8);
-    if (top && is_return_address(*top) && enter(ReturnPlace{true, 8, 0}) == Went::On) return Went::On;
-    at_ = before;
+    const auto fp = stack_.word(at_.registers.fp);
+    if (top && fp && is_return_address(*top)) return enter(*top, at_.registers.fp + 16, *fp);
   }
   return search_return(kSearchSlots * 2);
 }
@@ -134,7 +158,9 @@ Walk::Went Walk::entry_frame() {
   if (context_.options.native) {
     const auto pc = stack_.word(fp + 8);
     const auto caller_fp = stack_.word(fp);
-    return pc && caller_fp ? enter(*pc, fp + 16, *caller_fp) : Went::Lost;
+    if (!pc || !caller_fp) return Went::Lost;
+    enter(*pc, fp + 16, *caller_fp);   // native code: not in the code cache
+    return Went::On;
   }
   const auto wrapper = stack_.word(slot(fp, vm_.layout.entry_wrapper_slot));
   if (!wrapper || vm_.layout.wrapper_anchor == kAbsent) return Went::Lost;
@@ -152,22 +178,45 @@ Walk::Went Walk::entry_frame() {
 }
 
 // The frame below was thawed from the heap alone: the rest of the virtual thread is still frozen there. The walk goes
-// on at the entry of the continuation, which lies on the carrier's stack.
+// on at the entry of the continuation on the carrier's stack, a frame of Continuation.enterSpecial.
 Walk::Went Walk::barrier_frame() {
-  if (cont_entry_ == kAbsent || !thread_) return Went::Lost;
-  const auto entry = vm_.memory.read_as<std::uint64_t>(thread_->address + static_cast<std::uint64_t>(cont_entry_));
   std::uint64_t pc = cont_return_pc_;
   if (!pc && vm_.layout.cont_return_pc) pc = vm_.memory.read_as<std::uint64_t>(vm_.layout.cont_return_pc);
-  if (!pc || entry < at_.registers.sp || !stack_.holds(entry)) return Went::Lost;
-  cont_return_pc_ = pc;
-  found_.push_back(note("[frozen frames]"));
-  return enter(pc, entry, entry + vm_.layout.cont_entry_bytes);
+  const Blob* blob = pc ? vm_.code.find(pc) : nullptr;
+  if (!blob || blob->kind != BlobKind::Compiled || blob->frame_bytes < 32) return pass_unknown_entry();
+  const FrameState before = at_;
+  // A frame that returns to the barrier ends where the entry begins; while the barrier itself runs, rbp marks its end.
+  const std::uint64_t told = vm_.layout.thread_cont_entry != kAbsent && thread_
+                                 ? vm_.memory.read_as<std::uint64_t>(thread_->address + static_cast<std::uint64_t>(vm_.layout.thread_cont_entry)) : 0;
+  for (const std::uint64_t entry : {at_.registers.sp, at_.registers.fp - (blob->frame_bytes - 16), told}) {
+    const auto caller = stack_.word(entry + blob->frame_bytes - 8);
+    if (entry < before.registers.sp || !caller || !is_return_address(*caller)) continue;
+    if (enter(pc, entry, entry + blob->frame_bytes - 16) != Went::On) break;
+    found_.push_back(note("[frozen frames]"));
+    return Went::On;
+  }
+  at_ = before;
+  return Went::Lost;
 }
 
-// JDK 21 and 22 do not say where JavaThread::_cont_entry is. A walk that passes Continuation.enterSpecial naturally
-// knows its value (the frame's sp), so the field that holds it can be found; two threads must agree.
+// Without knowing that frame: its caller's frame pointer and the return address are the first such pair above the entry.
+Walk::Went Walk::pass_unknown_entry() {
+  for (std::uint64_t words = 4; words < 16; ++words) {
+    const std::uint64_t at = at_.registers.sp + words * 8;
+    const auto fp = stack_.word(at);
+    const auto pc = stack_.word(at + 8);
+    if (!fp || !pc || *fp <= at || !stack_.holds(*fp) || !is_return_address(*pc)) continue;
+    found_.push_back(note("[frozen frames]"));
+    return enter(*pc, at + 16, *fp);
+  }
+  return Went::Lost;
+}
+
+// JDK 21 to 23 do not say where continuations return to: a walk through Continuation.enterSpecial shows it.
 void Walk::learn_continuation(const Blob& blob) {
-  (void)blob;
+  if (cont_return_pc_ || at_.exact || !blob.native || !from_java_) return;
+  const MethodInfo* info = vm_.methods.find(blob.method);
+  if (info && info->name == "jdk/internal/vm/Continuation.enterSpecial") cont_return_pc_ = at_.registers.pc;
 }
 
 }  // namespace sampan::java

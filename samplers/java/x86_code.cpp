@@ -1,6 +1,8 @@
 #include "samplers/java/x86_code.hpp"
 
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 namespace sampan::java {
 namespace {
@@ -135,7 +137,7 @@ void set_effect(X86Instruction& i, std::uint8_t op, const Operand& o, std::int64
       } else if (o.base == kRsp && o.reg == kRbp && wide) {
         return is(load ? X86Effect::LoadRbp : X86Effect::StoreRbp, o.displacement);
       } else if (load && o.reg == kRsp) {
-        return is(X86Effect::LosesSp);
+        return is(o.base == kRsp ? X86Effect::LoadSp : X86Effect::LosesSp, o.displacement);
       }
       return;
     }
@@ -194,73 +196,98 @@ X86Instruction decode_x86(Bytes bytes) {
 
 namespace {
 
-// rsp and rbp relative to where they stood; rbp unknown once something else was put there.
-struct Tracker {
-  std::int64_t sp = 0;
-  bool sp_is_rbp = false;                   // sp counts from the rbp at the start
-  std::optional<std::int64_t> saved_rbp;    // the slot that rbp was restored from, same base as sp
-  bool rbp_restored = false;
-  bool lost = false;
-
-  void apply(const X86Instruction& i) {
-    switch (i.effect) {
-      case X86Effect::Push: case X86Effect::PushRbp: sp -= 8; break;
-      case X86Effect::Pop: sp += 8; break;
-      case X86Effect::PopRbp: saved_rbp = sp, rbp_restored = true, sp += 8; break;
-      case X86Effect::AdjustSp: sp += i.amount; break;
-      case X86Effect::LoadRbp: saved_rbp = sp + i.amount, rbp_restored = true; break;
-      case X86Effect::SpFromRbp: from_rbp(i.amount); break;
-      case X86Effect::Leave:
-        from_rbp(0);
-        saved_rbp = sp, rbp_restored = true, sp += 8;
-        break;
-      case X86Effect::RbpFromSp: case X86Effect::LosesSp: lost = true; break;
-      default: break;
+// The stack while code is followed: what was pushed on the way lies over what is there now.
+class FollowedStack {
+ public:
+  explicit FollowedStack(const StackWord& word) : word_(word) {}
+  void put(std::uint64_t address, std::optional<std::uint64_t> value) { written_.emplace_back(address, value); }
+  std::optional<std::uint64_t> get(std::uint64_t address) const {
+    for (auto at = written_.rbegin(); at != written_.rend(); ++at) {
+      if (at->first == address) return at->second;
     }
+    return word_(address);
   }
-  void from_rbp(std::int64_t amount) {
-    if (rbp_restored) lost = true;
-    sp = amount, sp_is_rbp = true, saved_rbp.reset();
-  }
+
+ private:
+  const StackWord& word_;
+  std::vector<std::pair<std::uint64_t, std::optional<std::uint64_t>>> written_;
 };
+
+void load_rbp(X86State& state, const FollowedStack& stack, std::uint64_t address) {
+  const auto value = stack.get(address);
+  state.rbp = value.value_or(0);
+  state.rbp_known = value.has_value();
+}
+
+// False where rsp is lost.
+bool apply(const X86Instruction& i, X86State& state, FollowedStack& stack) {
+  const auto amount = static_cast<std::uint64_t>(i.amount);
+  const auto rbp = state.rbp_known ? std::optional(state.rbp) : std::nullopt;
+  switch (i.effect) {
+    case X86Effect::Push: stack.put(state.sp -= 8, {}); return true;
+    case X86Effect::PushRbp: stack.put(state.sp -= 8, rbp); return true;
+    case X86Effect::StoreRbp: stack.put(state.sp + amount, rbp); return true;
+    case X86Effect::Pop: state.sp += 8; return true;
+    case X86Effect::PopRbp: load_rbp(state, stack, state.sp), state.sp += 8; return true;
+    case X86Effect::LoadRbp: load_rbp(state, stack, state.sp + amount); return true;
+    case X86Effect::AdjustSp: state.sp += amount; return true;
+    case X86Effect::RbpFromSp: state.rbp = state.sp, state.rbp_known = true; return true;
+    case X86Effect::SpFromRbp: state.sp = state.rbp + amount; return state.rbp_known;
+    case X86Effect::Leave:
+      if (!state.rbp_known) return false;
+      state.sp = state.rbp;
+      load_rbp(state, stack, state.sp);
+      state.sp += 8;
+      return true;
+    case X86Effect::LoadSp:
+      if (const auto value = stack.get(state.sp + amount)) return state.sp = *value, true;
+      return false;
+    case X86Effect::LosesSp: return false;
+    default: return true;
+  }
+}
 
 }  // namespace
 
-std::optional<ReturnPlace> follow_to_return(Bytes code, std::size_t at, unsigned most) {
-  Tracker track;
+std::optional<X86State> follow_to_return(Bytes code, std::size_t at, X86State state, const StackWord& word, unsigned most) {
+  FollowedStack stack(word);
   for (unsigned n = 0; n < most && at < code.size(); ++n) {
     const X86Instruction i = decode_x86(code.subspan(at));
     if (i.length == 0 || i.effect == X86Effect::IndirectJump) return {};
-    if (i.effect == X86Effect::Return) return ReturnPlace{track.sp_is_rbp, track.sp, track.saved_rbp};
-    track.apply(i);
-    if (track.lost) return {};
+    if (i.effect == X86Effect::Return) return state;
+    if (!apply(i, state, stack)) return {};
     at += i.length;
     if (i.effect == X86Effect::Jump) at += static_cast<std::size_t>(i.amount);   // outside: the loop ends
   }
   return {};
 }
 
-std::optional<ReturnPlace> follow_from_entry(Bytes code, std::size_t entry, std::size_t at) {
-  std::int64_t sp = 0;                        // relative to rsp at the entry
-  std::optional<std::int64_t> saved_rbp;
-  while (entry < at && entry < code.size()) {
-    const X86Instruction i = decode_x86(code.subspan(entry));
+std::optional<X86State> undo_prologue(Bytes code, std::size_t at, X86State state, const StackWord& word) {
+  std::uint64_t depth = 0;                     // how far below the return address rsp is now
+  std::optional<std::uint64_t> saved_rbp;      // how far below it rbp was saved
+  std::size_t place = 0;
+  while (place < at && place < code.size()) {
+    const X86Instruction i = decode_x86(code.subspan(place));
     if (i.length == 0) return {};
     switch (i.effect) {
-      case X86Effect::PushRbp: sp -= 8; if (!saved_rbp) saved_rbp = sp; break;
-      case X86Effect::Push: sp -= 8; break;
-      case X86Effect::Pop: case X86Effect::PopRbp: sp += 8; break;
-      case X86Effect::AdjustSp: sp += i.amount; break;
-      case X86Effect::StoreRbp: if (!saved_rbp) saved_rbp = sp + i.amount; break;
-      case X86Effect::RbpFromSp: case X86Effect::None: case X86Effect::Branch: case X86Effect::Call: break;
+      case X86Effect::PushRbp: depth += 8; saved_rbp = saved_rbp.value_or(depth); break;
+      case X86Effect::StoreRbp: saved_rbp = saved_rbp.value_or(depth - static_cast<std::uint64_t>(i.amount)); break;
+      case X86Effect::Push: depth += 8; break;
+      case X86Effect::Pop: depth -= 8; break;
+      case X86Effect::AdjustSp: depth -= static_cast<std::uint64_t>(i.amount); break;
+      case X86Effect::None: case X86Effect::RbpFromSp: case X86Effect::Branch: case X86Effect::Call: break;
       default: return {};
     }
-    entry += i.length;
+    place += i.length;
   }
-  if (entry != at || sp > 0) return {};
-  ReturnPlace place{false, -sp, {}};
-  if (saved_rbp) place.saved_rbp_at = *saved_rbp - sp;
-  return place;
+  if (place != at || depth > (1u << 20)) return {};
+  state.sp += depth;
+  if (saved_rbp) {
+    const auto rbp = word(state.sp - *saved_rbp);
+    state.rbp = rbp.value_or(0);
+    state.rbp_known = rbp.has_value();
+  }
+  return state;
 }
 
 }  // namespace sampan::java

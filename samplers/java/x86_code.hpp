@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 
 #include "samplers/base/cursor.hpp"
@@ -18,6 +19,7 @@ enum class X86Effect : std::uint8_t {
   RbpFromSp,       // rbp = rsp
   Jump,            // to the end of the instruction + amount
   IndirectJump, Branch, Call, Return,
+  LoadSp,          // rsp = [rsp + amount]
   LosesSp,         // rsp takes a value that cannot be followed
 };
 
@@ -29,17 +31,21 @@ struct X86Instruction {
 
 X86Instruction decode_x86(Bytes code);
 
-// Where the caller is, as seen from a place in code that leaves rsp and rbp in any state.
-struct ReturnPlace {
-  bool from_rbp = false;            // offsets count from rbp, not from rsp
-  std::int64_t return_at = 0;       // bytes from the base to the slot that holds the return address
-  std::optional<std::int64_t> saved_rbp_at;   // the slot of the caller's rbp; none: rbp is the caller's
+// What code that has no unwind rows runs with, and what it leaves its caller.
+struct X86State {
+  std::uint64_t sp = 0;
+  std::uint64_t rbp = 0;
+  bool rbp_known = true;
 };
 
-// Follows the code from `at` to its return, at most `most` instructions. Nothing where it meets what it cannot follow.
-std::optional<ReturnPlace> follow_to_return(Bytes code, std::size_t at, unsigned most);
+// A word of the stack as it is now, or nothing.
+using StackWord = std::function<std::optional<std::uint64_t>(std::uint64_t address)>;
 
-// Follows the code from an entry up to `at` (a prologue: no branch taken); rsp at the entry holds the return address.
-std::optional<ReturnPlace> follow_from_entry(Bytes code, std::size_t entry, std::size_t at);
+// Follows the code from `at` to its return (branches are not taken), at most `most` instructions: sp is then where
+// the return address lies. Nothing where it meets what it cannot follow.
+std::optional<X86State> follow_to_return(Bytes code, std::size_t at, X86State state, const StackWord& word, unsigned most);
+
+// Takes back a prologue: `at` was reached from the entry at 0. sp is then where the return address lies.
+std::optional<X86State> undo_prologue(Bytes code, std::size_t at, X86State state, const StackWord& word);
 
 }  // namespace sampan::java

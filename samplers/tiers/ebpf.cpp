@@ -1,5 +1,334 @@
+// The ebpf tier: the kernel walks, this drains. Mappings and rows are in the kernel before the first sample; code that
+// is mapped later is met as unknown once and then followed.
+#include <time.h>
+
+#include <chrono>
+#include <cstring>
+#include <map>
+
+#include "samplers/base/log.hpp"
+#include "samplers/tiers/ebpf_program.hpp"
+#include "samplers/tiers/roots.hpp"
+#include "samplers/tiers/stop.hpp"
 #include "samplers/tiers/tiers.hpp"
 
 namespace sampan {
-Result<std::unique_ptr<Sampler>> open_ebpf_tier(Context&) { return fail(Exit::NotPermitted, "the ebpf tier is not built in"); }
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr auto kRefreshEvery = std::chrono::milliseconds(1000);
+constexpr auto kRemapAfter = std::chrono::milliseconds(50);
+constexpr auto kForkWantedWithin = std::chrono::seconds(5);
+constexpr std::size_t kMostKept = 2048;   // records of one forked process
+constexpr std::uint64_t kShortestWaitNs = 1'000;
+
+std::uint64_t monotonic_ns() {
+  timespec t{};
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return static_cast<std::uint64_t>(t.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(t.tv_nsec);
+}
+
+struct Wait {
+  NodeId node;
+  std::uint64_t since;
+  std::uint32_t weight;
+};
+
+// A process that a target forked, sampled from its start on, until it is known whether it is wanted.
+struct Kept {
+  sampan_record record;
+  std::vector<std::byte> rest;
+};
+struct Forked {
+  Clock::time_point since;
+  std::vector<Kept> records;
+};
+
+struct Watched {
+  Target target;
+  AddressSpace space;
+  bool unmapped = false;             // samples met code that the space does not know
+  Clock::time_point remapped{};
+  std::map<pid_t, Wait> waits;       // threads that wait now
+
+  Watched(Target t, Context& context) : target(std::move(t)), space(*target.process, context.elfs, context.unwind) {}
+};
+
+class EbpfTier final : public Sampler {
+ public:
+  EbpfTier(Context& context, std::unique_ptr<EbpfProgram> program) : context_(context), program_(std::move(program)) {
+    const Event event = context.options.event;
+    times_ = event == Event::Wall || event == Event::OffCpu;
+    period_ns_ = 1'000'000'000 / context.options.rate;
+  }
+
+  Tier tier() const override { return Tier::Ebpf; }
+  const Quality& quality() const override { return quality_; }
+
+  Result<void> add(Target target) override {
+    target.threads.refresh();
+    auto watched = std::make_unique<Watched>(std::move(target), context_);
+    if (auto done = put(*watched); !done) return done;
+    if (times_) note_sleepers(*watched);
+    const pid_t pid = watched->target.process->id.pid;
+    watched_[pid] = std::move(watched);
+    take_kept(pid);
+    return {};
+  }
+
+  void remove(Identity id) override {
+    const auto found = watched_.find(id.pid);
+    if (found == watched_.end() || found->second->target.process->id != id) return;
+    drain();
+    program_->remove(id.pid);
+    end_waits(*found->second);
+    found->second->target.walker->resolve(context_.profile);
+    watched_.erase(found);
+  }
+
+  bool tick() override {
+    drain();
+    const auto now = Clock::now();
+    if (now - refreshed_ >= kRefreshEvery) {
+      refreshed_ = now;
+      alive_ = false;
+      for (auto& [pid, watched] : watched_) {
+        alive_ |= identify(pid) == watched->target.process->id;
+        remap(*watched, now);
+      }
+      drop_forks(now);
+    }
+    return alive_;
+  }
+
+  void resolve() override {
+    for (auto& [pid, watched] : watched_) watched->target.walker->resolve(context_.profile);
+  }
+
+  void finish() override {
+    drain();
+    for (auto& [pid, watched] : watched_) {
+      program_->remove(pid);
+      end_waits(*watched);
+      watched->target.walker->resolve(context_.profile);
+    }
+    quality_.unresolved = context_.unresolved;
+  }
+
+ private:
+  Result<void> put(const Watched& watched) {
+    const pid_t pid = watched.target.process->id.pid;
+    if (auto space = program_->put_space(pid, watched.space); !space) return space;
+    sampan_target target{};
+    target.space = static_cast<std::uint32_t>(pid);
+    target.flags = SAMPAN_TARGET_KERNEL;
+    if (!context_.options.multi_threads) target.flags |= SAMPAN_TARGET_MAIN_ONLY;
+    target.stack_bytes = SAMPAN_MOST_STACK;
+    if (watched.target.walker->wants_stack()) target.flags |= SAMPAN_TARGET_STACK;
+    return program_->put_target(pid, target);
+  }
+
+  void remap(Watched& watched, Clock::time_point now) {
+    watched.remapped = now;
+    watched.unmapped = false;
+    watched.target.walker->refresh();
+    if (!watched.space.refresh()) return;
+    if (const auto done = put(watched); !done) log_warning("{}", done.error().message);
+  }
+
+  void drain() {
+    program_->drain([this](const sampan_record& record, Bytes rest) { take(record, rest); });
+    quality_.lost = program_->lost();
+    quality_.wanted = quality_.taken + quality_.failed + quality_.idle + quality_.lost;
+    const auto now = Clock::now();
+    for (auto& [pid, watched] : watched_) {
+      if (watched->unmapped && now - watched->remapped >= kRemapAfter) remap(*watched, now);
+    }
+  }
+
+  void take(const sampan_record& record, Bytes rest) {
+    if (record.kind == SAMPAN_RECORD_FORK) {
+      forks_[static_cast<pid_t>(record.tid)].since = Clock::now();
+      return;
+    }
+    const auto found = watched_.find(static_cast<pid_t>(record.tgid));
+    if (found == watched_.end()) return keep(record, rest);
+    Watched& watched = *found->second;
+    switch (record.kind) {
+      case SAMPAN_RECORD_SAMPLE: take_sample(watched, record, rest); return;
+      case SAMPAN_RECORD_OFF: take_wait(watched, record, rest); return;
+      case SAMPAN_RECORD_ON: end_wait(watched, static_cast<pid_t>(record.tid), record.time); return;
+      default: return;
+    }
+  }
+
+  // Of a forked process that discovery may add yet.
+  void keep(const sampan_record& record, Bytes rest) {
+    const auto fork = forks_.find(static_cast<pid_t>(record.tgid));
+    if (fork == forks_.end() || fork->second.records.size() >= kMostKept) return;
+    fork->second.records.push_back({record, {rest.begin(), rest.end()}});
+  }
+
+  // A forked process has been added: what was sampled of it until now is its.
+  void take_kept(pid_t pid) {
+    auto fork = forks_.extract(pid);
+    if (fork.empty()) return;
+    for (const Kept& kept : fork.mapped().records) take(kept.record, kept.rest);
+  }
+
+  // Forked processes that nobody wants are let go.
+  void drop_forks(Clock::time_point now) {
+    std::erase_if(forks_, [&](const auto& item) {
+      if (now - item.second.since < kForkWantedWithin) return false;
+      if (!watched_.contains(item.first)) program_->remove(item.first);
+      return true;
+    });
+  }
+
+  void take_sample(Watched& watched, const sampan_record& record, Bytes rest) {
+    if (!walk(watched, record, rest)) return;
+    context_.profile.add_at(Profile::kRoot, stack_, times_ ? period_ns_ : 1);
+    ++quality_.taken;
+  }
+
+  void take_wait(Watched& watched, const sampan_record& record, Bytes rest) {
+    const auto tid = static_cast<pid_t>(record.tid);
+    if (!walk(watched, record, rest)) return;
+    watched.waits[tid] = {context_.profile.add_at(Profile::kRoot, stack_, 0), record.time, record.weight};
+    ++quality_.taken;
+  }
+
+  // Threads that wait already have waited since now, as far as this profile goes; where, /proc tells.
+  void note_sleepers(Watched& watched) {
+    StackCapture capture;
+    capture.buffer.resize(SAMPAN_MOST_STACK);
+    Target& target = watched.target;
+    for (auto& [tid, thread] : target.threads.all()) {
+      if (!context_.options.multi_threads && tid != target.process->id.pid) continue;
+      const std::uint64_t now = monotonic_ns();
+      if (!capture_sleeping(target.process->id.pid, tid, *target.process->memory, capture)) continue;
+      ThreadSnapshot snapshot;
+      snapshot.tid = tid;
+      snapshot.inner_tid = thread.inner_tid();
+      snapshot.registers = &capture.registers;
+      snapshot.fp_known = false;
+      snapshot.stack = Bytes(capture.buffer).first(capture.size);
+      begin_stack(context_, target, thread, stack_);
+      const Walked walked = target.walker->walk(snapshot, stack_);
+      if (walked == Walked::NoFrames || walked == Walked::Failed) continue;
+      watched.waits[tid] = {context_.profile.add_at(Profile::kRoot, stack_, 0), now, 1};
+    }
+  }
+
+  void end_wait(Watched& watched, pid_t tid, std::uint64_t now) {
+    const auto found = watched.waits.find(tid);
+    if (found == watched.waits.end()) return;
+    const Wait wait = found->second;
+    watched.waits.erase(found);
+    if (now < wait.since + kShortestWaitNs) return;
+    context_.profile.node(wait.node).self += (now - wait.since) * wait.weight;
+  }
+
+  // Those that still wait have done so until now; how long a sampled one stands for is not known, so it counts once.
+  void end_waits(Watched& watched) {
+    const std::uint64_t now = monotonic_ns();
+    while (!watched.waits.empty()) {
+      watched.waits.begin()->second.weight = 1;
+      end_wait(watched, watched.waits.begin()->first, now);
+    }
+  }
+
+  // Fills stack_; false where the record holds no stack.
+  bool walk(Watched& watched, const sampan_record& record, Bytes rest) {
+    ThreadSnapshot snapshot;
+    snapshot.tid = static_cast<pid_t>(record.tid);
+    snapshot.inner_tid = static_cast<pid_t>(record.inner_tid);
+    snapshot.rooted = (record.flags & SAMPAN_ROOTED) != 0;
+    if (!read_record(record, rest, snapshot)) {
+      ++quality_.failed;
+      return false;
+    }
+    if (record.flags & SAMPAN_UNMAPPED) watched.unmapped = true;
+    Target& target = watched.target;
+    begin_stack(context_, target, thread_of(target, snapshot.tid), stack_);
+    switch (target.walker->walk(snapshot, stack_)) {
+      case Walked::NoFrames: ++quality_.idle; return false;
+      case Walked::Failed: ++quality_.failed; return false;
+      case Walked::Suspect: ++quality_.suspect; return true;
+      case Walked::Truncated: ++quality_.truncated; return true;
+      case Walked::Whole: return true;
+    }
+    return false;
+  }
+
+  bool read_record(const sampan_record& record, Bytes rest, ThreadSnapshot& snapshot) {
+    const std::size_t kernel_bytes = std::size_t{record.kernel} * 8;
+    std::size_t user_bytes = std::size_t{record.frames} * 8;
+    if (record.stack_bytes != 0) {
+      sampan_registers raw{};
+      if (rest.size() < sizeof raw) return false;
+      std::memcpy(&raw, rest.data(), sizeof raw);
+      take_registers(raw);
+      rest = rest.subspan(sizeof raw);
+      user_bytes = record.stack_bytes;
+      if (rest.size() < user_bytes) return false;
+      snapshot.registers = &registers_;
+      snapshot.stack = rest.first(user_bytes);
+    } else if (rest.size() >= user_bytes) {
+      copy_words(rest.first(user_bytes), addresses_);
+      snapshot.addresses = addresses_;
+    }
+    if (rest.size() < user_bytes || rest.size() - user_bytes < kernel_bytes) return false;
+    copy_words(rest.subspan(user_bytes, kernel_bytes), kernel_);
+    snapshot.kernel = kernel_;
+    return true;
+  }
+
+  void take_registers(const sampan_registers& raw) {
+    registers_ = {};
+    std::copy(std::begin(raw.general), std::end(raw.general), registers_.general);
+    registers_.pc = raw.pc;
+    registers_.fp = raw.general[6];
+    registers_.sp = raw.general[7];
+    registers_.thread_pointer = raw.thread_pointer;
+  }
+
+  static void copy_words(Bytes bytes, std::vector<std::uint64_t>& out) {
+    out.resize(bytes.size() / 8);
+    std::memcpy(out.data(), bytes.data(), out.size() * 8);
+  }
+
+  Thread& thread_of(Target& target, pid_t tid) {
+    auto& threads = target.threads.all();
+    auto found = threads.find(tid);
+    if (found == threads.end()) found = threads.try_emplace(tid, Thread(target.process->id.pid, tid)).first;
+    return found->second;
+  }
+
+  Context& context_;
+  std::unique_ptr<EbpfProgram> program_;
+  std::map<pid_t, std::unique_ptr<Watched>> watched_;
+  std::map<pid_t, Forked> forks_;
+  std::vector<FrameId> stack_;
+  std::vector<std::uint64_t> addresses_, kernel_;
+  Registers registers_;
+  Quality quality_;
+  Clock::time_point refreshed_ = Clock::now();
+  std::uint64_t period_ns_;
+  bool times_;          // weights are nanoseconds
+  bool alive_ = true;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Sampler>> open_ebpf_tier(Context& context) {
+  auto program = EbpfProgram::open(context.options.event);
+  if (!program) return tl::unexpected(program.error());
+  const Event event = context.options.event;
+  auto started = (*program)->start(context.options.rate, event != Event::OffCpu, event == Event::Wall || event == Event::OffCpu);
+  if (!started) return tl::unexpected(started.error());
+  if (event == Event::Wall || event == Event::OffCpu) context.profile.description.unit = "nanoseconds";
+  return std::make_unique<EbpfTier>(context, std::move(*program));
+}
+
 }  // namespace sampan

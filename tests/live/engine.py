@@ -1,5 +1,7 @@
 """A Docker Engine of the test's own: private socket, no bridge, no firewall rules; containers use the host's network or none."""
 import atexit
+import json
+import os
 import pathlib
 import shutil
 import subprocess
@@ -37,6 +39,10 @@ class Engine:
         self.containers.append(container)
         return container
 
+    def remove(self, container):
+        self.docker("rm", "-f", container)
+        self.containers.remove(container)
+
     def stop(self):
         for container in self.containers:
             self.docker("rm", "-f", container)
@@ -61,3 +67,14 @@ def own_image(engine):
     subprocess.run(["sh", sampan.ROOT / "images" / "oci.sh", sampan.BINARY, archive], check=True, capture_output=True)
     engine.must("load", "-i", archive)
     return "sampan:latest"
+
+
+def run_agent(engine, image, flags, params, write=True):
+    """The agent in a container with nothing but `flags`: a finished sampan.Run."""
+    directory = tempfile.mkdtemp(prefix="sampan-test-")
+    os.chmod(directory, 0o777)   # an agent that is not root writes there too
+    params = dict({"seconds": 3, "formats": ["folded"]}, **params)
+    done = engine.docker("run", "--rm", "--network=none", "--cap-drop=ALL", "--read-only",
+                         *(["-v", "%s:/var/run" % directory] if write else []),
+                         *flags, "-e", "params=" + json.dumps(params), image, "profile_task")
+    return sampan.Run(done.returncode, done.stdout, done.stderr, directory)

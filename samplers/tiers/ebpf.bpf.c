@@ -1,0 +1,243 @@
+// Samples the threads of the targets: a perf event a processor for what runs, sched_switch for what waits.
+#include "samplers/tiers/ebpf_walk.bpf.h"
+
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, SAMPAN_MOST_TARGETS);
+  __type(key, __u32);
+  __type(value, struct sampan_target);
+} targets SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_RINGBUF);
+  __uint(max_entries, 8 << 20);
+} records SEC(".maps");
+
+// Stack copies do not fit a per-processor map: one element a processor.
+struct stack_work {
+  struct sampan_record record;
+  struct sampan_registers registers;
+  __u8 bytes[SAMPAN_MOST_STACK + SAMPAN_MOST_KERNEL * 8];
+};
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, struct stack_work);
+} stack_works SEC(".maps");
+
+// Of a thread that waits.
+struct switched {
+  __u64 window;      // start of the window that `count` is of
+  __u32 count;
+  __u32 waits;       // an OFF record was sent and its ON is due
+};
+struct {
+  __uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, int);
+  __type(value, struct switched);
+} switches SEC(".maps");
+
+__u64 lost = 0;                     // records that the ring had no room for
+const volatile _Bool preemption = 0;   // threads that wait for a processor are told too
+
+#define WINDOW_NS 10000000
+#define WINDOW_FULL 32              // blocks a window that are all told; of more, one in WINDOW_ONE_IN
+#define WINDOW_ONE_IN 16
+
+static __always_inline struct sampan_target *find_target(struct task_struct *task, struct sampan_record *record) {
+  __u32 tgid;
+  if (own_level == 0) {
+    tgid = (__u32)task->tgid;
+  } else {
+    struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+    tgid = leader ? visible_id(leader, 0) : 0;
+  }
+  struct sampan_target *target = bpf_map_lookup_elem(&targets, &tgid);
+  if (!target) return 0;
+  __u32 inner = 0;
+  const __u32 tid = visible_id(task, &inner);
+  if ((target->flags & SAMPAN_TARGET_MAIN_ONLY) && tid != tgid) return 0;
+  record->tgid = tgid;
+  record->tid = tid;
+  record->inner_tid = inner;
+  record->time = bpf_ktime_get_ns();
+  return target;
+}
+
+static __always_inline void read_user_registers(struct task_struct *task, struct sampan_registers *out) {
+  struct pt_regs regs = {};
+  bpf_probe_read_kernel(&regs, sizeof(regs), (void *)bpf_task_pt_regs(task));
+  const __u64 general[16] = {regs.rax, regs.rdx, regs.rcx, regs.rbx, regs.rsi, regs.rdi, regs.rbp, regs.rsp,
+                             regs.r8, regs.r9, regs.r10, regs.r11, regs.r12, regs.r13, regs.r14, regs.r15};
+  __builtin_memcpy(out->general, general, sizeof(general));
+  out->pc = regs.rip;
+  out->thread_pointer = BPF_CORE_READ(task, thread.fsbase);
+}
+
+static __always_inline void send(void *record, __u64 size) {
+  if (bpf_ringbuf_output(&records, record, size, BPF_RB_NO_WAKEUP)) __sync_fetch_and_add(&lost, 1);
+}
+
+// Appends kernel addresses behind the user's and sends the record.
+static __always_inline void send_walk(void *ctx, struct work *work, int kernel, __u64 skip) {
+  const __u32 frames = work->record.frames;
+  __u32 count = 0;
+  if (frames > SAMPAN_MOST_FRAMES) return;
+  if (kernel) {
+    const long got = bpf_get_stack(ctx, &work->addresses[frames], SAMPAN_MOST_KERNEL * 8, skip);
+    if (got > 0) count = (__u32)got / 8;
+  }
+  work->record.kernel = count;
+  if (count > SAMPAN_MOST_KERNEL) return;
+  send(work, sizeof(struct sampan_record) + ((__u64)frames + count) * 8);
+}
+
+struct copy {
+  struct stack_work *work;
+  __u64 from;
+  __u32 done, most;
+};
+
+// One piece, to the end of its page, so that what lies past the stack's mapping costs nothing else.
+static long copy_piece(__u32 index, void *context) {
+  struct copy *c = context;
+  const __u64 at = c->from + c->done;
+  const __u64 done = c->done, left = c->most - done;
+  __u64 size = 4096 - (at & 4095);
+  (void)index;
+  if (done >= c->most) return 1;
+  if (size > left) size = left;
+  barrier_var(size);   // the checks below are for the verifier: they must stay on this very value
+  if (done > SAMPAN_MOST_STACK - 4096 || size > 4096) return 1;
+  if (bpf_probe_read_user(&c->work->bytes[done], size, (void *)at)) return 1;
+  c->done = (__u32)(done + size);
+  return 0;
+}
+
+static __always_inline void send_stack(void *ctx, struct work *work, const struct sampan_target *target, int kernel,
+                                       __u64 skip) {
+  __u32 cpu = bpf_get_smp_processor_id();
+  struct stack_work *out = bpf_map_lookup_elem(&stack_works, &cpu);
+  if (!out) return;
+  out->record = work->record;
+  out->registers = work->registers;
+  struct copy c = {.work = out, .from = work->registers.general[7], .most = target->stack_bytes};
+  bpf_loop(SAMPAN_MOST_STACK / 4096 + 1, copy_piece, &c, 0);
+  const __u32 done = c.done & ~7u;
+  __u32 count = 0;
+  if (done > SAMPAN_MOST_STACK) return;
+  if (kernel) {
+    const long got = bpf_get_stack(ctx, &out->bytes[done], SAMPAN_MOST_KERNEL * 8, skip);
+    if (got > 0) count = (__u32)got / 8;
+  }
+  out->record.stack_bytes = done;
+  out->record.kernel = count;
+  if (count > SAMPAN_MOST_KERNEL) return;
+  send(out, sizeof(struct sampan_record) + sizeof(struct sampan_registers) + done + (__u64)count * 8);
+}
+
+static __always_inline struct work *begin(__u32 which, __u32 kind) {
+  struct work *work = bpf_map_lookup_elem(&works, &which);
+  if (!work) return 0;
+  __builtin_memset(&work->record, 0, sizeof(work->record));
+  work->record.kind = kind;
+  work->record.weight = 1;
+  return work;
+}
+
+// `skip`: kernel frames that are this program's own.
+static __always_inline void observe(void *ctx, struct task_struct *task, struct work *work, const struct sampan_target *target,
+                                    int in_kernel, __u64 skip) {
+  const int kernel = in_kernel && (target->flags & SAMPAN_TARGET_KERNEL);
+  read_user_registers(task, &work->registers);
+  if (target->flags & SAMPAN_TARGET_STACK) return send_stack(ctx, work, target, kernel, skip);
+  walk_user(work, target->space);
+  send_walk(ctx, work, kernel, skip);
+}
+
+SEC("perf_event")
+int sample(struct bpf_perf_event_data *ctx) {
+  struct task_struct *task = bpf_get_current_task_btf();
+  struct work *work = begin(0, SAMPAN_RECORD_SAMPLE);
+  if (!work) return 0;
+  const struct sampan_target *target = find_target(task, &work->record);
+  if (target) observe(ctx, task, work, target, (ctx->regs.cs & 3) == 0, 0);
+  return 0;
+}
+
+static __always_inline void switch_out(void *ctx, struct task_struct *task, int preempted) {
+  struct work *work = begin(1, SAMPAN_RECORD_OFF);
+  if (!work) return;
+  const struct sampan_target *target = find_target(task, &work->record);
+  if (!target || (preempted && !preemption)) return;
+  struct switched *s = bpf_task_storage_get(&switches, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+  if (!s) return;
+  if (work->record.time - s->window > WINDOW_NS) {
+    s->window = work->record.time;
+    s->count = 0;
+  }
+  if (++s->count > WINDOW_FULL) {
+    if (s->count % WINDOW_ONE_IN) return;
+    work->record.weight = WINDOW_ONE_IN;
+  }
+  s->waits = 1;
+  if (preempted) work->record.flags |= SAMPAN_PREEMPTED;
+  observe(ctx, task, work, target, 1, 2);
+}
+
+static __always_inline void switch_in(struct task_struct *task) {
+  struct switched *s = bpf_task_storage_get(&switches, task, 0, 0);
+  // Without a note it has waited since before this program saw it: the agent may know since when.
+  if (s && !s->waits) return;
+  if (s) s->waits = 0;
+  struct work *work = begin(1, SAMPAN_RECORD_ON);
+  if (work && find_target(task, &work->record)) send(work, sizeof(struct sampan_record));
+}
+
+// The arguments: whether prev was preempted, prev, next.
+SEC("tp_btf/sched_switch")
+int switched_tasks(__u64 *ctx) {
+  struct task_struct *prev = (void *)ctx[1];
+  struct task_struct *next = (void *)ctx[2];
+  switch_out(ctx, prev, ctx[0] != 0 || prev->__state == 0);
+  switch_in(next);
+  return 0;
+}
+
+SEC("tp_btf/sched_process_fork")
+int forked(__u64 *ctx) {
+  struct task_struct *child = (void *)ctx[1];
+  struct work *work = begin(1, SAMPAN_RECORD_FORK);
+  if (!work || child->pid != child->tgid) return 0;
+  const struct sampan_target *parent = find_target((void *)ctx[0], &work->record);
+  if (!parent) return 0;
+  struct sampan_target target = *parent;
+  __u32 tgid = visible_id(child, 0);
+  bpf_map_update_elem(&targets, &tgid, &target, BPF_NOEXIST);
+  work->record.tid = tgid;
+  send(work, sizeof(struct sampan_record));
+  return 0;
+}
+
+// Another program runs in the process now: its mappings are not known until the agent has read them.
+SEC("tp_btf/sched_process_exec")
+int executed(__u64 *ctx) {
+  struct work *work = begin(1, SAMPAN_RECORD_FORK);
+  struct sampan_target *target = work ? find_target((void *)ctx[0], &work->record) : 0;
+  if (target) target->space = 0;
+  return 0;
+}
+
+// Run once by the agent on itself.
+SEC("raw_tp")
+int locate(void *ctx) {
+  struct task_struct *task = bpf_get_current_task_btf();
+  (void)ctx;
+  own_level = BPF_CORE_READ(task, thread_pid, level);
+  return 0;
+}
+
+// Apache-2.0 or GPL-2.0, as you choose; the kernel asks for the latter.
+char program_license[] SEC("license") = "GPL";

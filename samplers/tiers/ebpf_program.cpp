@@ -1,0 +1,196 @@
+#include "samplers/tiers/ebpf_program.hpp"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <linux/perf_event.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdarg>
+#include <cstdio>
+
+#include "samplers/base/log.hpp"
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wpedantic"
+#include "ebpf.skel.h"
+#pragma GCC diagnostic pop
+
+namespace sampan {
+namespace {
+
+int log_libbpf(libbpf_print_level level, const char* format, va_list arguments) {
+  if (level == LIBBPF_DEBUG) return 0;
+  char line[1024];
+  std::vsnprintf(line, sizeof line, format, arguments);
+  for (char* c = line; *c; ++c) {
+    if (*c == '\n') *c = ' ';
+  }
+  log_debug("{}", line);
+  return 0;
+}
+
+auto failed(const char* what, int error) { return fail(Exit::NotPermitted, "{}", explain_ebpf_failure(what, error)); }
+
+// For each page of a module, the row that holds where it starts; one more for the end.
+std::vector<std::uint64_t> page_index(const std::vector<sampan_row>& rows) {
+  const std::uint64_t pages = (std::uint64_t{rows.back().pc} >> SAMPAN_PAGE_SHIFT) + 1;
+  std::vector<std::uint64_t> index;
+  index.reserve(pages + 1);
+  std::uint64_t row = 0;
+  for (std::uint64_t page = 0; page <= pages; ++page) {
+    while (row + 1 < rows.size() && rows[row + 1].pc <= page << SAMPAN_PAGE_SHIFT) ++row;
+    index.push_back(row);
+  }
+  return index;
+}
+
+UniqueFd make_array(const char* name, std::uint32_t value_size, std::size_t entries, std::uint32_t flags) {
+  LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = flags);
+  return UniqueFd(bpf_map_create(BPF_MAP_TYPE_ARRAY, name, sizeof(std::uint32_t), value_size, static_cast<std::uint32_t>(entries), &options));
+}
+
+// An array whose words are written by mapping it: one copy, no call a word.
+UniqueFd make_module(const std::vector<std::uint64_t>& index, const std::vector<sampan_row>& rows) {
+  UniqueFd fd = make_array("sampan_module", sizeof(std::uint64_t), index.size() + rows.size(), BPF_F_INNER_MAP | BPF_F_MMAPABLE);
+  if (!fd) return fd;
+  const std::size_t size = (index.size() + rows.size()) * sizeof(std::uint64_t);
+  void* words = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
+  if (words == MAP_FAILED) return {};
+  std::memcpy(words, index.data(), index.size() * sizeof(std::uint64_t));
+  std::memcpy(static_cast<std::uint64_t*>(words) + index.size(), rows.data(), rows.size() * sizeof(sampan_row));
+  munmap(words, size);
+  return fd;
+}
+
+std::vector<int> online_processors() {
+  std::vector<int> processors;
+  for (int cpu = 0; cpu < libbpf_num_possible_cpus(); ++cpu) processors.push_back(cpu);
+  return processors;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<EbpfProgram>> EbpfProgram::open(Event event) {
+  libbpf_set_print(log_libbpf);
+  std::unique_ptr<EbpfProgram> program(new EbpfProgram);
+  program->skeleton_ = ebpf__open();
+  if (!program->skeleton_) return failed("opening the BPF program", errno);
+  ebpf& skeleton = *program->skeleton_;
+  skeleton.rodata->preemption = event == Event::Wall;
+  bpf_program__set_autoload(skeleton.progs.switched_tasks, event == Event::Wall || event == Event::OffCpu);
+  bpf_map__set_max_entries(skeleton.maps.stack_works, static_cast<std::uint32_t>(libbpf_num_possible_cpus()));
+  if (const int error = ebpf__load(&skeleton); error != 0) return failed("loading the BPF program", -error);
+  bpf_test_run_opts options{};
+  options.sz = sizeof options;
+  if (const int error = bpf_prog_test_run_opts(bpf_program__fd(skeleton.progs.locate), &options); error != 0) {
+    return failed("running the BPF program", -error);
+  }
+  const auto on_record = [](void* self, void* data, std::size_t size) {
+    if (size < sizeof(sampan_record)) return 0;
+    const auto& record = *static_cast<const sampan_record*>(data);
+    const Bytes rest(static_cast<const std::byte*>(data) + sizeof record, size - sizeof record);
+    static_cast<EbpfProgram*>(self)->take_(record, rest);
+    return 0;
+  };
+  program->ring_ = ring_buffer__new(bpf_map__fd(skeleton.maps.records), on_record, program.get(), nullptr);
+  if (!program->ring_) return failed("mapping the ring buffer", errno);
+  return program;
+}
+
+EbpfProgram::~EbpfProgram() {
+  for (bpf_link* link : events_) bpf_link__destroy(link);
+  if (ring_) ring_buffer__free(ring_);
+  if (skeleton_) ebpf__destroy(skeleton_);
+}
+
+Result<void> EbpfProgram::start(unsigned rate, bool running, bool waiting) {
+  ebpf& skeleton = *skeleton_;
+  perf_event_attr attributes{};
+  attributes.size = sizeof attributes;
+  attributes.type = PERF_TYPE_SOFTWARE;
+  attributes.config = PERF_COUNT_SW_CPU_CLOCK;
+  // 0.3 % off the round number, so that samples drift against timers of the target.
+  attributes.sample_period = 997'000'000 / rate;
+  for (const int cpu : running ? online_processors() : std::vector<int>{}) {
+    const int event = static_cast<int>(syscall(SYS_perf_event_open, &attributes, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC));
+    if (event < 0 && errno == ENODEV) continue;   // a processor that is off
+    if (event < 0) return failed("perf_event_open", errno);
+    bpf_link* link = bpf_program__attach_perf_event(skeleton.progs.sample, event);   // owns the event then
+    if (!link) {
+      const int error = errno;
+      ::close(event);
+      return failed("attaching to a perf event", error);
+    }
+    events_.push_back(link);
+  }
+  skeleton.links.forked = bpf_program__attach(skeleton.progs.forked);
+  if (!skeleton.links.forked) return failed("attaching to sched_process_fork", errno);
+  skeleton.links.executed = bpf_program__attach(skeleton.progs.executed);
+  if (!skeleton.links.executed) return failed("attaching to sched_process_exec", errno);
+  if (!waiting) return {};
+  skeleton.links.switched_tasks = bpf_program__attach(skeleton.progs.switched_tasks);
+  if (!skeleton.links.switched_tasks) return failed("attaching to sched_switch", errno);
+  return {};
+}
+
+Result<std::uint32_t> EbpfProgram::module_of(const std::shared_ptr<const UnwindTable>& table) {
+  if (!table || table->rows.empty()) return 0;
+  if (const auto known = modules_.find(table.get()); known != modules_.end()) return known->second.slot;
+  const auto slot = static_cast<std::uint32_t>(modules_.size() + 1);
+  if (slot >= SAMPAN_MOST_MODULES) return 0;
+  const auto index = page_index(table->rows);
+  const UniqueFd fd = make_module(index, table->rows);
+  const int inner = fd.get();
+  if (!fd || bpf_map_update_elem(bpf_map__fd(skeleton_->maps.modules), &slot, &inner, BPF_ANY) != 0) {
+    return fail(Exit::Internal, "the kernel has no room for {} unwind rows: {}", table->rows.size(), std::strerror(errno));
+  }
+  modules_[table.get()] = {slot, static_cast<std::uint32_t>(index.size() - 1), table};
+  return slot;
+}
+
+Result<void> EbpfProgram::put_space(pid_t pid, const AddressSpace& space) {
+  std::vector<sampan_mapping> mappings(1);
+  for (const CodeRegion& region : space.regions()) {
+    const auto module = module_of(region.table);
+    if (!module) return tl::unexpected(module.error());
+    sampan_mapping mapping{region.start, region.end, region.bias, *module, 0};
+    if (*module != 0) {
+      mapping.bias += region.table->base;
+      mapping.pages = modules_[region.table.get()].pages;
+    }
+    mappings.push_back(mapping);
+  }
+  mappings[0].start = mappings.size() - 1;
+  const UniqueFd fd = make_array("sampan_space", sizeof(sampan_mapping), mappings.size(), BPF_F_INNER_MAP);
+  const int inner = fd.get();
+  bool good = inner >= 0;
+  for (std::uint32_t i = 0; good && i < mappings.size(); ++i) good = bpf_map_update_elem(inner, &i, &mappings[i], BPF_ANY) == 0;
+  if (!good || bpf_map_update_elem(bpf_map__fd(skeleton_->maps.spaces), &pid, &inner, BPF_ANY) != 0) {
+    return fail(Exit::Internal, "the kernel does not take the mappings of process {}: {}", pid, std::strerror(errno));
+  }
+  return {};
+}
+
+Result<void> EbpfProgram::put_target(pid_t pid, const sampan_target& target) {
+  if (bpf_map_update_elem(bpf_map__fd(skeleton_->maps.targets), &pid, &target, BPF_ANY) == 0) return {};
+  return fail(Exit::Internal, "the kernel does not take process {}: {}", pid, std::strerror(errno));
+}
+
+void EbpfProgram::remove(pid_t pid) {
+  bpf_map_delete_elem(bpf_map__fd(skeleton_->maps.targets), &pid);
+  bpf_map_delete_elem(bpf_map__fd(skeleton_->maps.spaces), &pid);
+}
+
+void EbpfProgram::drain(const std::function<void(const sampan_record&, Bytes)>& take) {
+  take_ = take;
+  ring_buffer__consume(ring_);
+  take_ = nullptr;
+}
+
+std::uint64_t EbpfProgram::lost() const { return skeleton_->bss->lost; }
+
+}  // namespace sampan

@@ -1,0 +1,60 @@
+// The loaded BPF program: opened by trying, with a sentence where that fails; its maps; its records.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include "samplers/base/result.hpp"
+#include "samplers/sampler.hpp"
+#include "samplers/tiers/ebpf.h"
+#include "samplers/unwind/address_space.hpp"
+
+struct ebpf;
+struct ring_buffer;
+struct bpf_link;
+
+namespace sampan {
+
+class EbpfProgram {
+ public:
+  // Loads the programs; nothing runs yet.
+  static Result<std::unique_ptr<EbpfProgram>> open(Event event);
+  ~EbpfProgram();
+  EbpfProgram(const EbpfProgram&) = delete;
+
+  // Attaches: perf events at `rate` a second where `running`, the scheduler's switches where `waiting`.
+  Result<void> start(unsigned rate, bool running, bool waiting);
+  // Uploads rows that are not there yet and replaces the process's space in one step.
+  Result<void> put_space(pid_t pid, const AddressSpace& space);
+  Result<void> put_target(pid_t pid, const sampan_target& target);
+  void remove(pid_t pid);
+
+  // Hands over every record that waits in the ring; spans live until the call returns.
+  void drain(const std::function<void(const sampan_record&, Bytes)>& take);
+  std::uint64_t lost() const;
+
+ private:
+  EbpfProgram() = default;
+  Result<std::uint32_t> module_of(const std::shared_ptr<const UnwindTable>& table);
+
+  ebpf* skeleton_ = nullptr;
+  ring_buffer* ring_ = nullptr;
+  std::vector<bpf_link*> events_;
+  struct Module {
+    std::uint32_t slot, pages;
+    std::shared_ptr<const UnwindTable> table;
+  };
+  std::unordered_map<const UnwindTable*, Module> modules_;
+  std::function<void(const sampan_record&, Bytes)> take_;
+};
+
+// Why the ebpf tier cannot be had here, as far as looking tells: capabilities, BTF, the kernel's age. Never empty.
+std::string explain_ebpf_failure(const char* what, int error);
+
+}  // namespace sampan

@@ -32,7 +32,7 @@ struct Walk {
   }
 };
 
-class EveryLayout : public testing::TestWithParam<std::size_t> {
+class EveryRuby : public testing::TestWithParam<std::size_t> {
  protected:
   const Layout& layout() const { return layouts()[GetParam()]; }
 };
@@ -53,7 +53,7 @@ void push_example(FakeRuby& ruby) {
   ruby.push(FakeRuby::kMethod | FakeRuby::kLocal, made, ruby.pc(made, 4), ruby.method(ruby.singleton(owner), "made", made));
 }
 
-TEST_P(EveryLayout, NamesAndLines) {
+TEST_P(EveryRuby, NamesAndLines) {
   FakeRuby ruby(layout());
   push_example(ruby);
   ASSERT_TRUE(is_vm(ruby.image, layout(), ruby.vm));
@@ -65,7 +65,7 @@ TEST_P(EveryLayout, NamesAndLines) {
                                        knows_singletons ? "A::B.made:20" : "made:20"));
 }
 
-TEST_P(EveryLayout, TheCollectorIsTheInnermostFrame) {
+TEST_P(EveryRuby, TheCollectorIsTheInnermostFrame) {
   FakeRuby ruby(layout());
   push_example(ruby);
   ruby.collect_garbage();
@@ -78,7 +78,7 @@ TEST_P(EveryLayout, TheCollectorIsTheInnermostFrame) {
   EXPECT_TRUE(walker->holds_lock(snapshot));
 }
 
-TEST_P(EveryLayout, EachPositionHasItsLine) {
+TEST_P(EveryRuby, EachPositionHasItsLine) {
   FakeRuby ruby(layout());
   FakeRuby::Lines lines;
   for (std::uint32_t position = 0, line = 1; position < 2000; position += 1 + line % 7 * (line % 3), ++line) lines.push_back({position, line});
@@ -91,7 +91,7 @@ TEST_P(EveryLayout, EachPositionHasItsLine) {
   }
 }
 
-TEST_P(EveryLayout, ABlockWhoseEnvironmentOutlivedItsStack) {
+TEST_P(EveryRuby, ABlockWhoseEnvironmentOutlivedItsStack) {
   FakeRuby ruby(layout());
   const auto work = ruby.iseq("work", "/app/b.rb", {{0, 10}});
   const auto block = ruby.iseq("block in work", "/app/b.rb", {{0, 14}}, work);
@@ -107,7 +107,7 @@ TEST_P(EveryLayout, ABlockWhoseEnvironmentOutlivedItsStack) {
   EXPECT_THAT(run.names(), ElementsAre("block in A#work:14"));
 }
 
-INSTANTIATE_TEST_SUITE_P(Ruby, EveryLayout, testing::Range(std::size_t{0}, layouts().size()), [](const auto& row) {
+INSTANTIATE_TEST_SUITE_P(Ruby, EveryRuby, testing::Range(std::size_t{0}, layouts().size()), [](const auto& row) {
   const Version& v = layouts()[row.param].since;
   return "V" + std::to_string(v.major) + "_" + std::to_string(v.minor) + "_" + std::to_string(v.patch);
 });

@@ -151,6 +151,12 @@ bool Crew::tick() {
   return alive;
 }
 
+void Crew::resolve() {
+  for (const auto& sampler : samplers_) {
+    if (sampler) sampler->resolve();
+  }
+}
+
 void Crew::finish() {
   for (const auto& sampler : samplers_) {
     if (sampler) sampler->finish();
@@ -158,10 +164,13 @@ void Crew::finish() {
 }
 
 bool Crew::ticks_sample() const {
-  for (const auto& [id, index] : members_) {
-    if (kTiers[index] != Tier::Ebpf) return true;
+  bool kernel = false;
+  for (const ProcessReport& report : reports_) {
+    if (report.tier.empty()) continue;
+    if (report.tier != tier_name(Tier::Ebpf)) return true;
+    kernel = true;
   }
-  return members_.empty();
+  return !kernel;
 }
 
 Quality Crew::quality() const {

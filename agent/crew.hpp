@@ -24,10 +24,12 @@ class Crew {
   void release(const Found& found);
   // Observes every thread once; false where no sampler has a process alive.
   bool tick();
+  // Names what is not named yet, for who looks on.
+  void resolve();
   void finish();
 
   std::size_t size() const { return members_.size(); }
-  // False where the kernel itself keeps the rate, so that ticks only collect.
+  // False where the kernel itself keeps the rate for every process so far, so that ticks only collect.
   bool ticks_sample() const;
   Quality quality() const;
   const std::vector<ProcessReport>& reports() const { return reports_; }

@@ -93,46 +93,23 @@ void describe(Profile& profile, const Params& params, const Sampled& sampled, st
   note("How it was seen: " + sampled.tier_sentence + ".");
 }
 
-std::vector<Artifact> draw(const Profile& profile, const Params& params, std::uint64_t started_ns) {
-  std::vector<Artifact> files;
+Outcome draw(const Profile& profile, const Params& params, Sampled sampled, std::uint64_t started_ns) {
+  Outcome outcome;
+  outcome.samples = profile.total();
+  outcome.partial = sampled.ended != Ended::Time;
+  outcome.sampled = std::move(sampled);
+  const std::string label = file_label(params.target.any() ? params.target.label() : mode_name(params.mode));
   for (const Format format : params.formats) {
     const Kind kind = kind_of(format);
     Artifact file;
-    file.name = fmt::format("profile-{}-{}.{}", file_label(params.target.label()), started_ns / 1'000'000'000, kind.extension);
+    file.name = fmt::format("profile-{}-{}.{}", label, started_ns / 1'000'000'000, kind.extension);
     file.format = format_name(format);
     file.content_type = kind.content_type;
     file.bytes = render(profile, params, format);
     file.sha256 = sha256_hex(file.bytes);
-    files.push_back(std::move(file));
+    outcome.files.push_back(std::move(file));
   }
-  return files;
-}
-
-void judge_delivery(Outcome& outcome, const std::string& unwritten, bool files_only) {
-  std::size_t failed = 0;
-  bool all_refused = true;
-  std::string why;
-  for (const DeliveryReport& report : outcome.deliveries) {
-    if (report.delivered) continue;
-    ++failed;
-    all_refused &= report.refused;
-    if (why.empty()) why = fmt::format("{}: {}", report.destination, report.failure);
-  }
-  std::string paths;
-  for (const Artifact& file : outcome.files) {
-    if (!file.path.empty()) paths += (paths.empty() ? "" : ", ") + file.path;
-  }
-  const char* whole = outcome.partial ? "partial profile" : "profile";
-  if (failed > 0) {
-    outcome.code = all_refused ? Exit::DeliveryRefused : Exit::DeliveryFailed;
-    outcome.sentence = fmt::format("{} of {} deliveries failed: {}; {}", failed, outcome.deliveries.size(), why,
-                                   paths.empty() ? "no file could be kept" : "kept: " + paths);
-  } else if (!unwritten.empty() && files_only) {
-    outcome.code = Exit::DeliveryFailed;
-    outcome.sentence = unwritten;
-  } else {
-    outcome.sentence = fmt::format("{} of {} samples delivered{}", whole, outcome.samples, paths.empty() ? "" : ": " + paths);
-  }
+  return outcome;
 }
 
 }  // namespace sampan

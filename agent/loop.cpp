@@ -8,6 +8,7 @@
 #include "agent/redact.hpp"
 #include "agent/signals.hpp"
 #include "agent/ticker.hpp"
+#include "samplers/base/log.hpp"
 
 namespace sampan {
 namespace {
@@ -26,8 +27,8 @@ std::uint64_t own_cpu_ns() {
 
 class Loop {
  public:
-  Loop(const Params& params, Discovery& discovery, Crew& crew, Progress& progress)
-      : params_(params), discovery_(discovery), crew_(crew), progress_(progress), rate_(params.options.rate) {}
+  Loop(const Params& params, Discovery& discovery, Crew& crew, const Watch& watch)
+      : params_(params), discovery_(discovery), crew_(crew), watch_(watch), rate_(params.options.rate) {}
 
   Result<void> take_first();
   void run();
@@ -38,18 +39,19 @@ class Loop {
   void take_new(const std::vector<Found>& found);
   bool may_join(const Found& found) const;
   void govern(std::uint64_t now, Ticker& ticker);
+  void pace(std::uint64_t now, Ticker& ticker);
   bool over(std::uint64_t now);
 
   const Params& params_;
   Discovery& discovery_;
   Crew& crew_;
-  Progress& progress_;
+  const Watch& watch_;
   double rate_;
   std::vector<Found> known_;            // taken, or tried in vain: not tried again
   std::set<Identity> first_;            // those of the first look
   std::set<Identity> skipped_;
   std::uint64_t start_ = 0, end_ = 0, gone_since_ = 0, next_look_ = 0, stopped_ = 0, ticks_ = 0, late_ = 0;
-  double lowered_ = 0;
+  double lowered_ = 0, pace_ = 0;
   Governor governor_{params_.max_cpu_percent};
   Ended ended_ = Ended::Time;
 };
@@ -111,7 +113,14 @@ void Loop::govern(std::uint64_t now, Ticker& ticker) {
   if (slower >= rate_) return;
   log_warning("the agent used more than {} % of a core: the rate is lowered from {:.0f} to {:.0f} Hz", params_.max_cpu_percent, rate_, slower);
   rate_ = lowered_ = slower;
-  ticker.set_rate(now, crew_.ticks_sample() ? rate_ : kCollectRate);
+  pace(now, ticker);
+}
+
+// A process that came may need ticks where the kernel did all before.
+void Loop::pace(std::uint64_t now, Ticker& ticker) {
+  const double pace = crew_.ticks_sample() ? rate_ : kCollectRate;
+  if (pace != pace_) ticker.set_rate(now, pace);
+  pace_ = pace;
 }
 
 bool Loop::over(std::uint64_t now) {
@@ -128,7 +137,8 @@ void Loop::run() {
   start_ = monotonic_ns();
   end_ = start_ + params_.seconds * kSecond;
   next_look_ = start_ + kLookEvery;
-  Ticker ticker(start_, crew_.ticks_sample() ? rate_ : kCollectRate, static_cast<unsigned>(start_));
+  pace_ = crew_.ticks_sample() ? rate_ : kCollectRate;
+  Ticker ticker(start_, pace_, static_cast<unsigned>(start_));
   for (std::uint64_t now = start_; !over(now); now = monotonic_ns()) {
     sleep_until(std::min(ticker.next(now), end_));
     now = monotonic_ns();
@@ -138,8 +148,9 @@ void Loop::run() {
     ++ticks_;
     govern(now, ticker);
     look(now);
+    pace(now, ticker);
     const double elapsed = static_cast<double>(now - start_) / 1e9;
-    progress_.beat(elapsed, params_.seconds, crew_.quality(), static_cast<double>(ticks_) / std::max(elapsed, 1e-3), crew_.size());
+    if (!watch_.tick({elapsed, static_cast<double>(ticks_) / std::max(elapsed, 1e-3), crew_.quality(), crew_.size(), [this] { crew_.resolve(); }})) end_ = now;
   }
   stopped_ = monotonic_ns();
   late_ = ticker.late();
@@ -166,13 +177,12 @@ Sampled Loop::report() const {
 
 }  // namespace
 
-Result<Sampled> sample(const Params& params, Discovery& discovery, Profile& profile, Progress& progress) {
+Result<Sampled> sample(const Params& params, Discovery& discovery, Profile& profile, const Watch& watch) {
   auto crew = Crew::open(params, profile);
   if (!crew) return tl::unexpected(crew.error());
-  Loop loop(params, discovery, **crew, progress);
+  Loop loop(params, discovery, **crew, watch);
   if (auto taken = loop.take_first(); !taken) return tl::unexpected(taken.error());
-  progress.stage("sample", fmt::format("sampling {} processes at {} Hz for {} s by {}", (*crew)->size(), params.options.rate,
-                                       params.seconds, (*crew)->sentence()));
+  watch.begin((*crew)->size(), (*crew)->sentence());
   loop.run();
   Sampled sampled = loop.report();
   if (sampled.quality.wanted == 0 && sampled.quality.taken == 0 && sampled.ended == Ended::TargetsGone) {

@@ -15,4 +15,11 @@ Cost own_cost() {
   return {seconds(usage.ru_utime) + seconds(usage.ru_stime), static_cast<std::uint64_t>(usage.ru_maxrss) * 1024};
 }
 
+Outcome failed(const Error& error) {
+  Outcome outcome;
+  outcome.code = error.code;
+  outcome.sentence = error.message;
+  return outcome;
+}
+
 }  // namespace sampan

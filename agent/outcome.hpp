@@ -76,4 +76,7 @@ struct Outcome {
   std::vector<DeliveryReport> deliveries;
 };
 
+// An outcome that is nothing but a failure.
+Outcome failed(const Error& error);
+
 }  // namespace sampan

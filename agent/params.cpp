@@ -223,6 +223,7 @@ void check_rest(Reader& reader, Params& params) {
     reading.refuse("every is {}: it must be at least seconds, which is {}", params.every, params.seconds);
   }
   if (params.every != 0 && !reader.has("count")) params.count = 0;
+  params.endless = params.mode == Mode::Top && !reader.has("seconds");
   const bool draws = params.mode == Mode::Render || params.mode == Mode::Merge || params.mode == Mode::Diff;
   if (draws && params.inputs.empty()) reading.refuse("inputs is missing: the folded files or URLs to draw");
   if (!draws && !params.inputs.empty()) reading.refuse("inputs is for the modes \"render\", \"merge\" and \"diff\"");
@@ -316,6 +317,11 @@ const char* event_name(Event event) {
     case Event::Gil: return "gil";
   }
   return "";
+}
+
+const char* mode_name(Mode mode) {
+  constexpr const char* kNames[] = {"profile", "doctor", "dump", "top", "render", "merge", "diff"};
+  return kNames[static_cast<std::size_t>(mode)];
 }
 
 }  // namespace sampan

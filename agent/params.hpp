@@ -80,6 +80,7 @@ struct Params {
   std::string title, subtitle;
   Picture picture;
   Mode mode = Mode::Profile;
+  bool endless = false;                      // top without `seconds`: until a key or a signal ends it
   std::vector<std::string> inputs;           // folded files or URLs
   unsigned every = 0;                        // seconds from one profile's start to the next one's
   unsigned count = 1;                        // 0: without end
@@ -99,5 +100,6 @@ std::vector<std::string> params_keys();
 const char* format_name(Format format);      // also the file's extension, but for pprof: `pb.gz`
 const char* tier_name(Tier tier);
 const char* event_name(Event event);
+const char* mode_name(Mode mode);
 
 }  // namespace sampan

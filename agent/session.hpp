@@ -10,7 +10,7 @@ namespace sampan {
 // One profile from end to end; every failure is in the outcome.
 Outcome profile_once(const Params& params, Progress& progress);
 
-// What the params' mode asks for, once or in a series; tells each result. Returns the exit code.
+// What the params' mode asks for; tells each result. Returns the exit code.
 Exit run_session(const Params& params, Progress& progress);
 
 }  // namespace sampan

@@ -64,6 +64,8 @@ class Profile {
   FrameId placeholder(FrameKind kind, std::uint64_t address);
   // Says what a placeholder is: frames, outermost first (inlined callees follow their caller).
   void replace(FrameId placeholder, std::span<const FrameId> with);
+  // The innermost frame that a placeholder was said to be; the frame itself where it is none, or not named yet.
+  FrameId named(FrameId id) const { return replacements_[id].empty() ? id : replacements_[id].back(); }
   // Rebuilds the tree with every replacement made. Frame ids stay valid; node ids do not.
   void settle();
 

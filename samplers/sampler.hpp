@@ -70,7 +70,7 @@ class Walker {
   virtual void observe_stopped(const ThreadSnapshot&) {}
   // True where the walker needs registers and a copy of the stack, in every tier: a walk by rows does not do.
   virtual bool wants_stack() const { return false; }
-  // Names what was left as placeholders; called once, after the last sample or when the process has ended.
+  // Names what was left as placeholders; called after the last sample, when the process has ended, and for who looks on.
   virtual void resolve(Profile&) {}
 };
 
@@ -126,6 +126,8 @@ class Sampler {
   virtual void remove(Identity id) = 0;
   // Observes every thread once. Returns false where no process is left alive.
   virtual bool tick() = 0;
+  // Names what is not named yet, for who looks on while sampling goes on.
+  virtual void resolve() {}
   // Collects what the kernel gathered and resolves all names into the profile.
   virtual void finish() = 0;
   virtual const Quality& quality() const = 0;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <set>
 
 #include "agent/clock.hpp"
 #include "agent/delivery/files.hpp"
@@ -89,15 +90,51 @@ std::string write_files(const Params& params, std::vector<Artifact>& files) {
   return failure;
 }
 
+namespace {
+
+// Whether a destination takes a file of this format.
+bool takes(const Upload& upload, std::string_view format) {
+  const auto wants = [&](Format f) { return format == format_name(f); };
+  if (!upload.formats.empty() && std::none_of(upload.formats.begin(), upload.formats.end(), wants)) return false;
+  // Pyroscope takes two of the formats and knows nothing to do with the others.
+  return !upload.pyroscope || format == "folded" || format == "pprof";
+}
+
+}  // namespace
+
+Result<void> check_uploads(const Params& params, Progress& progress) {
+  const Batch batch = batch_of(params, wall_ns(), 0);
+  for (const Upload& upload : params.uploads) {
+    std::set<std::string> urls;
+    std::size_t files = 0;
+    for (const Format format : params.formats) {
+      Artifact file;
+      file.format = format_name(format);
+      file.name = file.sha256 = file.format;   // differs as the real ones will
+      if (!takes(upload, file.format)) continue;
+      auto request = request_of(upload, file, batch, progress);
+      if (!request) return fail(Exit::BadParams, "upload to {}: {}", redact_url(upload.url), request.error().message);
+      urls.insert(request->url);
+      ++files;
+    }
+    if (files == 0) return fail(Exit::BadParams, "upload to {}: none of the formats goes there", redact_url(upload.url));
+    if (upload.method == "PUT" && urls.size() < files) {
+      return fail(Exit::BadParams, "upload to {}: {} files would be put to one object: use {{name}} or {{format}} in upload.url",
+                  redact_url(upload.url), files);
+    }
+    for (const std::string* path : {&upload.ca_file, &upload.cert_file, &upload.key_file}) {
+      if (!path->empty() && ::access(path->c_str(), R_OK) != 0) return fail(Exit::BadParams, "upload: the file {} cannot be read", *path);
+    }
+  }
+  return {};
+}
+
 std::vector<DeliveryReport> upload_files(const Params& params, const std::vector<Artifact>& files, const Batch& batch, Progress& progress) {
   std::vector<Request> requests;
   std::vector<DeliveryReport> reports;
   for (const Upload& upload : params.uploads) {
     for (const Artifact& file : files) {
-      const auto wants = [&](Format f) { return file.format == format_name(f); };
-      if (!upload.formats.empty() && std::none_of(upload.formats.begin(), upload.formats.end(), wants)) continue;
-      // Pyroscope takes two of the formats and knows nothing to do with the others.
-      if (upload.pyroscope && file.format != "folded" && file.format != "pprof") continue;
+      if (!takes(upload, file.format)) continue;
       auto request = request_of(upload, file, batch, progress);
       if (request) {
         requests.push_back(std::move(*request));
@@ -117,6 +154,41 @@ std::vector<DeliveryReport> upload_files(const Params& params, const std::vector
     else log_warning("{} is not delivered to {}: {}", report.file, report.destination, report.failure);
   }
   return reports;
+}
+
+void judge_delivery(Outcome& outcome, const std::string& unwritten, bool files_only) {
+  std::size_t failed = 0;
+  bool all_refused = true;
+  std::string why;
+  for (const DeliveryReport& report : outcome.deliveries) {
+    if (report.delivered) continue;
+    ++failed;
+    all_refused &= report.refused;
+    if (why.empty()) why = fmt::format("{}: {}", report.destination, report.failure);
+  }
+  std::string paths;
+  for (const Artifact& file : outcome.files) {
+    if (!file.path.empty()) paths += (paths.empty() ? "" : ", ") + file.path;
+  }
+  const char* whole = outcome.partial ? "partial profile" : "profile";
+  if (failed > 0) {
+    outcome.code = all_refused ? Exit::DeliveryRefused : Exit::DeliveryFailed;
+    outcome.sentence = fmt::format("{} of {} deliveries failed: {}; {}", failed, outcome.deliveries.size(), why,
+                                   paths.empty() ? "no file could be kept" : "kept: " + paths);
+  } else if (!unwritten.empty() && files_only) {
+    outcome.code = Exit::DeliveryFailed;
+    outcome.sentence = unwritten;
+  } else {
+    outcome.sentence = fmt::format("{} of {} samples delivered{}", whole, outcome.samples, paths.empty() ? "" : ": " + paths);
+  }
+}
+
+void deliver(const Params& params, Outcome& outcome, std::uint64_t started_ns, Progress& progress) {
+  const auto batch = batch_of(params, started_ns, static_cast<std::uint64_t>(outcome.sampled.seconds * 1e9));
+  const std::string unwritten = write_files(params, outcome.files);
+  if (!unwritten.empty()) log_warning("{}", unwritten);
+  outcome.deliveries = upload_files(params, outcome.files, batch, progress);
+  judge_delivery(outcome, unwritten, params.uploads.empty());
 }
 
 }  // namespace sampan

@@ -32,7 +32,18 @@ std::string write_files(const Params& params, std::vector<Artifact>& files);
 // The request of one file to one destination; secrets are read from where the params say and hidden from events.
 Result<Request> request_of(const Upload& upload, const Artifact& file, const Batch& batch, Progress& progress);
 
+// Before anything is sampled: whether every request could be made (templates, variables, files of secrets), and no two
+// files would go to the same object.
+Result<void> check_uploads(const Params& params, Progress& progress);
+
 // Sends all files to all destinations, and says how each went.
 std::vector<DeliveryReport> upload_files(const Params& params, const std::vector<Artifact>& files, const Batch& batch, Progress& progress);
+
+// The outcome's exit code and sentence from what was written and delivered. `unwritten` is why a file could not be
+// written, empty where all were; `files_only`: there is no other destination.
+void judge_delivery(Outcome& outcome, const std::string& unwritten, bool files_only);
+
+// All of it: writes, sends, judges. Files stay where they are, whatever becomes of the sending.
+void deliver(const Params& params, Outcome& outcome, std::uint64_t started_ns, Progress& progress);
 
 }  // namespace sampan

@@ -44,11 +44,9 @@ int patience(const Transfers& transfers) {
   return static_cast<int>(std::max(0.0, next) * 1000) + 1;
 }
 
-std::size_t append_bounded(char* data, std::size_t size, std::size_t count, void* into) {
-  auto& [text, most] = *static_cast<std::pair<std::string, std::size_t>*>(into);
-  if (text.size() + size * count > most) return 0;
-  text.append(data, size * count);
-  return size * count;
+std::size_t hand_on(char* data, std::size_t size, std::size_t count, void* take) {
+  const auto& function = *static_cast<const std::function<bool(std::string_view)>*>(take);
+  return function({data, size * count}) ? size * count : 0;
 }
 
 }  // namespace
@@ -76,18 +74,19 @@ std::vector<DeliveryReport> send_all(const std::vector<Request>& requests, doubl
   return reports;
 }
 
-Result<std::string> fetch(const std::string& url, std::size_t most) {
+Result<void> fetch(const std::string& url, const std::function<bool(std::string_view)>& take) {
+  constexpr unsigned kMostSeconds = 600;   // a stall ends it much sooner
   const CurlHandle handle(curl_easy_init());
-  std::pair<std::string, std::size_t> into{{}, most};
-  set_common(handle.get(), url, {}, 60);
+  set_common(handle.get(), url, {}, kMostSeconds);
   curl_easy_setopt(handle.get(), CURLOPT_FOLLOWLOCATION, 1L);
   curl_easy_setopt(handle.get(), CURLOPT_MAXREDIRS, 5L);
   curl_easy_setopt(handle.get(), CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(handle.get(), CURLOPT_ACCEPT_ENCODING, "");
   curl_easy_setopt(handle.get(), CURLOPT_FAILONERROR, 1L);
-  curl_easy_setopt(handle.get(), CURLOPT_WRITEFUNCTION, append_bounded);
-  curl_easy_setopt(handle.get(), CURLOPT_WRITEDATA, &into);
+  curl_easy_setopt(handle.get(), CURLOPT_WRITEFUNCTION, hand_on);
+  curl_easy_setopt(handle.get(), CURLOPT_WRITEDATA, &take);
   const CURLcode code = curl_easy_perform(handle.get());
-  if (code == CURLE_OK) return std::move(into.first);
+  if (code == CURLE_OK) return {};
   long status = 0;
   curl_easy_getinfo(handle.get(), CURLINFO_RESPONSE_CODE, &status);
   const Exit exit = status >= 400 && status < 500 ? Exit::DeliveryRefused : Exit::DeliveryFailed;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -38,7 +39,7 @@ struct Request {
 // are left, or a negative number where there is no limit; at 0 what is under way is let go.
 std::vector<DeliveryReport> send_all(const std::vector<Request>& requests, double (*seconds_left)());
 
-// The body at a URL, at most `most` bytes; for the inputs of render, merge and diff.
-Result<std::string> fetch(const std::string& url, std::size_t most);
+// Hands the body at a URL to `take`, piece by piece, until it returns false; for the inputs of render, merge and diff.
+Result<void> fetch(const std::string& url, const std::function<bool(std::string_view)>& take);
 
 }  // namespace sampan

@@ -22,8 +22,7 @@ double random_share() {
 
 // Trust and configuration do not change by waiting.
 bool is_final(CURLcode code) {
-  constexpr std::array kFinal = {CURLE_UNSUPPORTED_PROTOCOL, CURLE_URL_MALFORMAT, CURLE_PEER_FAILED_VERIFICATION,
-                                 CURLE_SSL_CERTPROBLEM, CURLE_SSL_CACERT_BADFILE, CURLE_SSL_ISSUER_ERROR,
+  constexpr std::array kFinal = {CURLE_URL_MALFORMAT, CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CERTPROBLEM, CURLE_SSL_CACERT_BADFILE, CURLE_SSL_ISSUER_ERROR,
                                  CURLE_SSL_PINNEDPUBKEYNOTMATCH, CURLE_SSL_CIPHER};
   return std::find(kFinal.begin(), kFinal.end(), code) != kFinal.end();
 }
@@ -72,7 +71,9 @@ std::size_t Transfer::on_header(char* data, std::size_t size, std::size_t count,
 }
 
 void Transfer::set_headers() {
-  curl_slist* list = curl_slist_append(nullptr, "Expect:");   // no round trip for nothing
+  // No round trip for nothing; but libcurl would sign the header that it then leaves out.
+  const bool is_signed = !request_.sigv4.empty() && !foreign_;
+  curl_slist* list = is_signed ? nullptr : curl_slist_append(nullptr, "Expect:");
   const auto append = [&](const auto& headers) {
     for (const auto& [name, value] : headers) {
       list = curl_slist_append(list, (value.empty() ? name + ";" : name + ": " + value).c_str());
@@ -83,7 +84,7 @@ void Transfer::set_headers() {
   headers_.reset(list);
   curl_easy_setopt(handle_.get(), CURLOPT_HTTPHEADER, list);
   if (foreign_) return;
-  if (!request_.sigv4.empty()) {
+  if (is_signed) {
     curl_easy_setopt(handle_.get(), CURLOPT_AWS_SIGV4, request_.sigv4.c_str());
     curl_easy_setopt(handle_.get(), CURLOPT_USERPWD, request_.user_password.c_str());
   }
@@ -116,6 +117,8 @@ void Transfer::start(double most_seconds) {
   handle_.reset(curl_easy_init());
   body_.clear();
   received_ = 0;
+  error_[0] = 0;
+  curl_easy_setopt(handle_.get(), CURLOPT_ERRORBUFFER, error_.data());
   const double timeout = most_seconds < 0 ? request_.timeout_seconds : std::min<double>(request_.timeout_seconds, std::max(1.0, most_seconds));
   set_common(handle_.get(), url_, request_.ca_file, static_cast<unsigned>(timeout));
   set_headers();
@@ -146,7 +149,7 @@ void Transfer::finish(CURLcode code, double now) {
   // A whole request with a final status is answered, even where the answer's body is cut short.
   const bool answered = status >= 200 && (code == CURLE_OK || sent_whole());
   if (!answered) {
-    const std::string why = curl_easy_strerror(code);
+    const std::string why = error_[0] ? printable(error_.data(), error_.size()) : curl_easy_strerror(code);
     return is_final(code) ? end(false, true, why) : again(now, why);
   }
   switch (verdict_of(status, request_.only_if_absent)) {

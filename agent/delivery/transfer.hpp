@@ -1,6 +1,8 @@
 // One request on its way: what was sent, what came back, and what follows from it.
 #pragma once
 
+#include <array>
+
 #include "agent/delivery/curl_handle.hpp"
 #include "agent/delivery/http.hpp"
 #include "agent/delivery/retry.hpp"
@@ -45,6 +47,7 @@ class Transfer {
   unsigned redirects_ = 0;
   bool running_ = false, done_ = false;
   double due_, first_ = 0;
+  std::array<char, CURL_ERROR_SIZE> error_{};
   std::string body_, retry_after_;
   std::uint64_t received_ = 0;
 };

@@ -8,12 +8,16 @@ namespace {
 class JavaWalker final : public Walker {
  public:
   JavaWalker(Process& process, Context& context, std::unique_ptr<java::Vm> vm)
-      : native_(process, context), vm_(std::move(vm)), walk_(*vm_, native_, context) {}
+      : process_(process), native_(process, context), vm_(std::move(vm)), walk_(*vm_, native_, context) {}
 
   Walked walk(const ThreadSnapshot& thread, std::vector<FrameId>& frames) override {
     return walk_.run(thread, frames);
   }
   bool wants_stack() const override { return true; }
+  std::string thread_name(pid_t tid) override {
+    const java::VmThread* thread = vm_->threads.find(Thread(process_.id.pid, tid).inner_tid());
+    return thread ? vm_->heap.thread_name(thread->address) : std::string();
+  }
   void refresh() override {
     native_.refresh();
     vm_->refresh();
@@ -21,6 +25,7 @@ class JavaWalker final : public Walker {
   void resolve(Profile&) override { native_.resolve(); }
 
  private:
+  const Process& process_;
   NativeStack native_;
   std::unique_ptr<java::Vm> vm_;
   java::Walk walk_;

@@ -75,6 +75,9 @@ constexpr OffsetRow kOffsets[] = {
     {&Layout::pool_source_file, "ConstantPool", "_source_file_name_index"},  // since JDK 15
     {&Layout::klass_source_file, "InstanceKlass", "_source_file_name_index"},
     {&Layout::klass_name, "Klass", "_name"},
+    {&Layout::klass_super, "Klass", "_super"},
+    {&Layout::array_of_u1, "Array<u1>", "_data"},
+    {&Layout::array_of_u2, "Array<u2>", "_data"},
     {&Layout::klass_constants, "InstanceKlass", "_constants"},
     {&Layout::klass_fields, "InstanceKlass", "_fields"},                     // until JDK 20
     {&Layout::klass_field_stream, "InstanceKlass", "_fieldinfo_stream"},
@@ -238,6 +241,7 @@ Result<Layout> make_layout(Memory& memory, const VmStructs& vm) {
   if (const auto shift = vm.constant("markWord::klass_shift"); shift && *shift > 0 && *shift < 64) {
     layout.mark_klass_shift = static_cast<Offset>(*shift);
   }
+  layout.thread_object_is_handle = vm.type("JavaThread", "_threadObj") == "OopHandle";
   layout.blob_bytes = std::clamp<std::uint64_t>(layout.blob_bytes, 128, 1024);
   return layout;
 }

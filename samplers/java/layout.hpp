@@ -46,6 +46,7 @@ struct Layout {
   std::uint64_t pool_bytes = 0;                         // sizeof(ConstantPool): the entries follow
   Offset klass_name = kAbsent, klass_constants = kAbsent, klass_source_file = kAbsent;
   Offset klass_fields = kAbsent, klass_field_stream = kAbsent, klass_field_count = kAbsent;
+  Offset array_of_u1 = kAbsent, array_of_u2 = kAbsent;  // Array<u1>::_data
   Offset symbol_length = kAbsent, symbol_length_and_refcount = kAbsent, symbol_body = kAbsent;
 
   // Threads.
@@ -72,6 +73,8 @@ struct Layout {
   std::uint8_t unsigned5_excludes = 0;                  // byte values that UNSIGNED5 leaves out: 1 since JDK 20
 
   // Heap objects, for thread names only.
+  bool thread_object_is_handle = false;                 // OopHandle: a pointer to the pointer
+  Offset klass_super = kAbsent;
   Offset oop_klass = kAbsent, oop_compressed_klass = kAbsent;
   std::uint64_t klass_base = 0, klass_shift = 0, oop_base = 0, oop_shift = 0;   // addresses of statics
   std::uint64_t flags = 0, flag_count = 0;              // addresses of statics

@@ -151,6 +151,16 @@ void Methods::forget(std::uint64_t method) {
   std::erase_if(frames_, [method](const auto& item) { return item.first.method == method; });
 }
 
+void Methods::verify(std::uint64_t method) {
+  const auto known = methods_.find(method);
+  if (known == methods_.end() || !known->second) return;
+  for (const Witness& witness : known->second->witnesses) {
+    std::uint64_t now = 0;
+    if (memory_.read_into(witness.address, now) && (now & witness.mask) == (witness.value & witness.mask)) continue;
+    return forget(method);
+  }
+}
+
 FrameId Methods::frame(std::uint64_t method, std::int32_t bci, FrameKind kind) {
   const MethodInfo* info = find(method);
   if (!info) return profile_.intern({FrameKind::Note, "[unknown method]", {}, 0, 0});

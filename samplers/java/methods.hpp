@@ -39,6 +39,8 @@ class Methods {
   // nullptr where the memory at the address is no method. Valid until forget().
   const MethodInfo* find(std::uint64_t method);
   void forget(std::uint64_t method);
+  // Forgets a method whose witnesses are no longer true: the memory of an unloaded class is used again.
+  void verify(std::uint64_t method);
   // The frame of a bytecode of a method; bci -1: its line is not known. A method that cannot be read gets a Note frame.
   FrameId frame(std::uint64_t method, std::int32_t bci, FrameKind kind);
   // The text of a Symbol*, at most 1 KiB; empty where it cannot be read.

@@ -37,7 +37,8 @@ const Mapping* find_libjvm(const Process& process) {
 }
 
 Vm::Vm(Memory& target, Layout known, Profile& profile, bool lines)
-    : memory(target), layout(std::move(known)), code(memory, layout), methods(memory, layout, profile, lines), threads(memory, layout) {}
+    : memory(target), layout(std::move(known)), code(memory, layout), methods(memory, layout, profile, lines), threads(memory, layout),
+      heap(memory, layout, methods) {}
 
 Result<std::unique_ptr<Vm>> Vm::open(Process& process, Context& context) {
   const Mapping* mapping = find_libjvm(process);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "samplers/java/code_cache.hpp"
+#include "samplers/java/heap.hpp"
 #include "samplers/java/interpreter.hpp"
 #include "samplers/java/methods.hpp"
 #include "samplers/java/scopes.hpp"
@@ -36,6 +37,7 @@ class Vm {
   CodeCache code;
   Methods methods;
   VmThreads threads;
+  Heap heap;
   std::vector<Codelet> codelets;
   std::vector<StubName> stubs;               // by address
   std::uint64_t call_stub_return = 0;

@@ -85,13 +85,14 @@ Result<VmStructs> VmStructs::read(Memory& memory, const Symbols& symbols) {
   const auto type = structs.column("TypeNameOffset"), name = structs.column("FieldNameOffset");
   const auto is_static = structs.column("IsStaticOffset"), offset = structs.column("OffsetOffset");
   const auto address = structs.column("AddressOffset");
-  if (!type || !name || !is_static || !offset || !address) return fail(Exit::CannotSample, "gHotSpotVMStructs lacks a column");
+  const auto type_string = structs.column("TypeStringOffset");
+  if (!type || !name || !type_string || !is_static || !offset || !address) return fail(Exit::CannotSample, "gHotSpotVMStructs lacks a column");
   for (std::size_t i = 0; i < kMostEntries; ++i) {
     const Bytes entry = structs.entry(i);
     if (entry.empty() || read_at<std::uint64_t>(entry, *type) == 0) break;
     const bool fixed = read_at<std::int32_t>(entry, *is_static) != 0;
     const auto value = read_at<std::uint64_t>(entry, fixed ? *address : *offset);
-    vm.fields_.emplace(joined(structs.string(entry, *type), structs.string(entry, *name)), Field{fixed, value});
+    vm.fields_.emplace(joined(structs.string(entry, *type), structs.string(entry, *name)), Field{fixed, value, structs.string(entry, *type_string)});
   }
 
   Table types(memory, symbols, "gHotSpotVMTypeEntry", "gHotSpotVMTypes");
@@ -131,6 +132,11 @@ std::optional<std::uint64_t> VmStructs::offset(std::string_view type, std::strin
 std::optional<std::uint64_t> VmStructs::address(std::string_view type, std::string_view name) const {
   const auto found = field(type, name);
   return found && found->is_static && found->value ? std::optional(found->value) : std::nullopt;
+}
+
+std::string VmStructs::type(std::string_view type, std::string_view name) const {
+  const auto found = field(type, name);
+  return found ? found->type : std::string();
 }
 
 std::optional<std::uint64_t> VmStructs::size(std::string_view type) const {

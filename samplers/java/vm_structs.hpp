@@ -26,6 +26,8 @@ class VmStructs {
   std::optional<std::uint64_t> offset(std::string_view type, std::string_view field) const;
   // The address of a static field.
   std::optional<std::uint64_t> address(std::string_view type, std::string_view field) const;
+  // The C++ type of a field as the VM writes it; empty where it has no such field.
+  std::string type(std::string_view type, std::string_view field) const;
   // The size of a type, bytes.
   std::optional<std::uint64_t> size(std::string_view type) const;
   std::optional<std::int64_t> constant(std::string_view name) const;
@@ -34,6 +36,7 @@ class VmStructs {
   struct Field {
     bool is_static;
     std::uint64_t value;   // offset, or address of a static one
+    std::string type;
   };
   std::optional<Field> field(std::string_view type, std::string_view name) const;
 

@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t kMostJavaFrames = 4096;
 constexpr std::size_t kMostShown = 200'000;    // then the cache starts anew
-constexpr unsigned kAttempts = 3;
+constexpr unsigned kAttempts = 8;               // each finds out what is no longer true up to where it ended
 
 }  // namespace
 
@@ -25,6 +25,7 @@ Walked Walk::run(const ThreadSnapshot& thread, std::vector<FrameId>& frames) {
     // What was known of some code is no longer so: it has been forgotten and is read anew.
     result = Walked::Suspect;
   }
+  if (result == Walked::Suspect) found_.assign(1, note("[code that changed while it was read]"));
   if (found_.empty()) return result;
   if (missing_ && result == Walked::Whole) result = Walked::Truncated;
   if (result == Walked::Truncated && !missing_) frames.push_back(native_.truncated());
@@ -217,10 +218,12 @@ const Walk::Shown& Walk::shown(const Blob& blob, std::uint64_t pc) {
   shown.is_call = false;
   shown.frames.clear();
   if (blob.native || !read_scopes(vm_.memory, vm_.layout, blob, pc, scopes_, &shown.is_call)) {
+    vm_.methods.verify(blob.method);
     shown.frames.push_back(vm_.methods.frame(blob.method, -1, FrameKind::Java));
     return shown;
   }
   for (std::size_t i = 0; i < scopes_.size(); ++i) {
+    vm_.methods.verify(scopes_[i].method);
     const FrameKind kind = i + 1 < scopes_.size() ? FrameKind::JavaInlined : FrameKind::Java;
     shown.frames.push_back(vm_.methods.frame(scopes_[i].method, scopes_[i].bci, kind));
   }

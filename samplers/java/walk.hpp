@@ -36,7 +36,7 @@ class Walk {
   Went java_frame(const Blob& blob);
   Went compiled_frame(const Blob& blob);
   Went interpreted_frame(const Blob& blob);
-  Went entering_frame(const Codelet& codelet);
+  Went entering_frame(const MethodInfo& info);
   Went stub_frame(const Blob& blob);
   Went entry_frame();
   Went barrier_frame();

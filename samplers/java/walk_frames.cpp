@@ -41,12 +41,12 @@ Walk::Went Walk::compiled_frame(const Blob& blob) {
     const auto original = stack_.word(at_.registers.sp + blob.orig_pc_at);
     if (original && blob.contains(*original)) named = *original;
   }
+  watch(blob);
   const Shown& what = shown(blob, named);
   // A method that was called from here was called from a place that the compiler recorded; else other code has come
   // to lie here since.
   if (from_java_ && !at_.exact && !blob.native && !what.is_call) return Went::Lost;
   found_.insert(found_.end(), what.frames.begin(), what.frames.end());
-  watch(blob);
   learn_continuation(blob);
   if (at_.exact) {
     if (const auto left = follow_compiled(blob)) {
@@ -76,7 +76,10 @@ Walk::Went Walk::interpreted_frame(const Blob&) {
   const auto caller_fp = stack_.word(fp);
   const bool whole = at_.fp_known && method && sender && pc && caller_fp && fp >= r.sp && fp - r.sp < kMostInterpreterFrame && *sender > fp;
   // A method that is being entered is still in a register, not yet in a frame of its own.
-  if (codelet && codelet->is_entry && at_.innermost && !(whole && *method == r.general[kRbx])) return entering_frame(*codelet);
+  if (codelet && codelet->is_entry && at_.innermost && !(whole && *method == r.general[kRbx])) {
+    const MethodInfo* entered = vm_.methods.find(r.general[kRbx]);
+    if (entered && entered->consistent) return entering_frame(*entered);
+  }
   const MethodInfo* info = whole ? vm_.methods.find(*method) : nullptr;
   if (!info || (at_.exact && !info->consistent)) {
     if (!at_.exact) return Went::Lost;
@@ -94,16 +97,22 @@ Walk::Went Walk::interpreted_frame(const Blob&) {
   return enter(*pc, *sender, *caller_fp);
 }
 
-Walk::Went Walk::entering_frame(const Codelet&) {
+Walk::Went Walk::entering_frame(const MethodInfo& info) {
   const Registers r = at_.registers;
-  const MethodInfo* info = vm_.methods.find(r.general[kRbx]);
-  if (!info || !info->consistent) return search_return(kSearchSlots);
   found_.push_back(vm_.methods.frame(r.general[kRbx], 0, FrameKind::JavaInterpreted));
-  watch(r.general[kRbx], *info);
-  const std::uint64_t sender = r.general[kR13];
+  watch(r.general[kRbx], info);
+  // r13 holds the sender's sp until the new frame has it; then the place in the bytecodes.
+  const bool framed = r.general[kR13] >= info.bytecodes && r.general[kR13] - info.bytecodes <= info.code_size;
+  const std::uint64_t sender = framed ? stack_.word(slot(r.fp, kSenderSpSlot)).value_or(0) : r.general[kR13];
+  if (sender < r.sp || !stack_.holds(sender)) return search_return(kSearchSlots);
+  if (r.fp >= r.sp && r.fp < sender) {
+    const auto pc = stack_.word(r.fp + 8);
+    const auto caller_fp = stack_.word(r.fp);
+    return pc && caller_fp && is_return_address(*pc) ? enter(*pc, sender, *caller_fp) : search_return(kSearchSlots);
+  }
   // The return address is on top of the stack, or in rax while room for the locals is made below it.
-  for (const std::uint64_t pc : {stack_.word(r.sp).value_or(0), r.general[kRax], stack_.word(sender - 8).value_or(0)}) {
-    if (sender > r.sp && stack_.holds(sender) && is_return_address(pc)) return enter(pc, sender, r.fp);
+  for (const std::uint64_t pc : {stack_.word(r.sp).value_or(0), r.general[kRax]}) {
+    if (is_return_address(pc)) return enter(pc, sender, r.fp);
   }
   return search_return(kSearchSlots);
 }

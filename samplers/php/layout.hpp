@@ -16,10 +16,12 @@ struct Layout {
   Offset vm_stack;
   Offset current_execute_data;
   Offset filename;               // in an op_array; line_start and line_end follow it
+  Offset generator_frame;        // execute_data in a zend_generator; its parent lies 96 bytes on
 };
 
 // The same in every release from 7.0 on.
-constexpr Offset kFrameOpline = 0, kFrameFunction = 24, kFramePrevious = 48, kFrameSize = 80;
+constexpr Offset kFrameOpline = 0, kFrameFunction = 24, kFrameThis = 32, kFrameThisType = 40, kFramePrevious = 48, kFrameSize = 80;
+constexpr Offset kGeneratorParent = 96;   // from generator_frame on
 constexpr Offset kFunctionName = 8, kFunctionScope = 16;
 constexpr Offset kClassName = 8;
 constexpr Offset kOpLine = 24;

@@ -6,7 +6,8 @@
 namespace sampan::php {
 namespace {
 
-constexpr std::size_t kMostCalls = 4096;
+constexpr std::size_t kMostCalls = 4096, kMostGenerators = 64;
+constexpr std::uint8_t kObject = 8;       // IS_OBJECT
 constexpr std::size_t kMostBytes = std::size_t{1} << 20;
 constexpr std::uint64_t kSlackBytes = 1024;
 constexpr std::uint64_t kWindow = 8192;   // read at once of a stack's older pages
@@ -80,9 +81,26 @@ bool PhpWalker::collect(std::uint64_t innermost) {
     const Bytes frame = Bytes(stack_).subspan(at - stack_start_, kFrameSize);
     const auto function = read_at<std::uint64_t>(frame, kFrameFunction);
     if (is_pointer(function)) calls_.push_back({function, read_at<std::uint64_t>(frame, kFrameOpline), 0, nullptr});
+    else if (read_at<std::uint8_t>(frame, kFrameThisType) == kObject) collect_generators(read_at<std::uint64_t>(frame, kFrameThis));
     at = read_at<std::uint64_t>(frame, kFramePrevious);
   }
   return true;
+}
+
+// A frame without a function stands for generators that delegate (`yield from`): from the one that is iterated over, by
+// its parents, to the one that runs, whose frame was met already.
+void PhpWalker::collect_generators(std::uint64_t outermost) {
+  const std::size_t before = calls_.size();
+  for (std::uint64_t at = outermost; is_pointer(at) && calls_.size() - before < kMostGenerators;) {
+    std::uint64_t frame = 0, parent = 0;
+    std::array<std::uint64_t, 4> words{};
+    if (!php_.memory.read_into(at + php_.layout.generator_frame, frame) || !is_pointer(frame)) break;
+    if (!php_.memory.read_into(at + php_.layout.generator_frame + kGeneratorParent, parent) || parent == 0) break;
+    if (!php_.memory.read(frame, std::as_writable_bytes(std::span(words))) || !is_pointer(words[kFrameFunction / 8])) break;
+    calls_.push_back({words[kFrameFunction / 8], words[kFrameOpline / 8], 0, nullptr});
+    at = parent;
+  }
+  std::reverse(calls_.begin() + static_cast<std::ptrdiff_t>(before), calls_.end());
 }
 
 Walked PhpWalker::walk(const ThreadSnapshot& thread, std::vector<FrameId>& frames) {
@@ -111,12 +129,13 @@ Walked PhpWalker::walk(const ThreadSnapshot& thread, std::vector<FrameId>& frame
 FrameId PhpWalker::name(const Call& call, bool outermost) {
   Function& function = *call.known;
   if (function.is.type < 1 || function.is.type > 4) return Profile::kNoFrame;   // torn
+  if (function.is.type == 1 && function.is.name == 0) return Profile::kNoFrame; // the engine's own: a fiber's first frame
   const std::uint32_t line = context_.options.lines ? call.line : 0;
   const auto [known, fresh] = function.frames.try_emplace(std::uint64_t{line} << 1 | outermost, Profile::kNoFrame);
   if (!fresh) return known->second;
   std::string_view name = function.name;
   if (function.script()) name = outermost ? "{main}" : "include";
-  else if (name.empty()) name = "[internal function]";
+  else if (name.empty()) name = "[unnamed function]";
   return known->second = context_.profile.intern({.kind = FrameKind::Php, .name = name, .file = function.file, .line = line});
 }
 

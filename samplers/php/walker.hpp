@@ -26,6 +26,7 @@ class PhpWalker final : public Walker {
 
   bool read_stack(Globals& globals, std::uint64_t& innermost, bool& changed);
   bool collect(std::uint64_t innermost);
+  void collect_generators(std::uint64_t outermost);
   FrameId name(const Call& call, bool outermost);
 
   Context& context_;

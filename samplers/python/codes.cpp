@@ -65,10 +65,10 @@ void Codes::verify(std::span<const FrameSite> frames) {
   }
 }
 
-FrameId Codes::frame(const FrameSite& site) {
+FrameId Codes::frame(const FrameSite& site, bool last_try) {
   auto [known, fresh] = codes_.try_emplace(site.code);
   Code& code = known->second;
-  if (fresh && !resolve(site, code)) {
+  if (fresh && !resolve(site, code, last_try)) {
     codes_.erase(known);
     return Profile::kNoFrame;
   }
@@ -86,7 +86,7 @@ FrameId Codes::intern(Code& code, std::size_t row) {
   return code.ids[row] = profile_.intern(frame);
 }
 
-bool Codes::resolve(const FrameSite& site, Code& code) const {
+bool Codes::resolve(const FrameSite& site, Code& code, bool last_try) const {
   std::vector<std::byte> head(check_size_);
   if (python_.code_type && memory_.read_as<std::uint64_t>(site.code + o_.object_type) != python_.code_type) return false;
   if (!memory_.read(site.code + check_begin_, head)) return false;
@@ -98,9 +98,8 @@ bool Codes::resolve(const FrameSite& site, Code& code) const {
   code.file = short_file(*file);
   if (o_.code_qualname) {
     code.name = objects_.string(memory_.read_as<std::uint64_t>(site.code + o_.code_qualname)).value_or(code.name);
-  } else if (code.check.argcount > 0) {
-    const auto argument = memory_.read_as<std::uint64_t>(site.address + o_.frame_locals);
-    if (auto full = argument ? objects_.qualified_name(site.code, code.check.name, argument) : ""; !full.empty()) code.name = full;
+  } else if (code.check.argcount > 0 && !qualify(site, code) && !last_try) {
+    return false;
   }
   if (o_.code_bytecode) {
     code.bytecode = site.code + o_.code_bytecode;
@@ -111,6 +110,16 @@ bool Codes::resolve(const FrameSite& site, Code& code) const {
   if (table) code.lines = decode_lines(static_cast<sampan_py_lines>(o_.lines), *table, first);
   if (code.lines.empty()) code.lines.push_back({0, first});
   code.ids.assign(code.lines.size(), Profile::kNoFrame);
+  return true;
+}
+
+// Finds a method's class by the frame's first argument; false where the frame has ended meanwhile.
+bool Codes::qualify(const FrameSite& site, Code& code) const {
+  std::uint64_t argument = 0, runs = 0;
+  const Read reads[] = {{site.address + o_.frame_locals, std::as_writable_bytes(std::span(&argument, 1))},
+                        {site.address + o_.frame_code, std::as_writable_bytes(std::span(&runs, 1))}};
+  if (memory_.read_batch(reads) != 2 || runs != site.code || argument == 0) return false;
+  if (auto full = objects_.qualified_name(site.code, code.check.name, argument); !full.empty()) code.name = std::move(full);
   return true;
 }
 

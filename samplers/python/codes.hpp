@@ -20,8 +20,9 @@ class Codes {
 
   // Forgets the code objects of these frames whose memory now holds another; one read for all of them.
   void verify(std::span<const FrameSite> frames);
-  // The frame's id; Profile::kNoFrame where it is no frame of a code object (torn).
-  FrameId frame(const FrameSite& site);
+  // The frame's id; Profile::kNoFrame where it is no frame of a code object, or is so no more (torn). With
+  // `last_try`, a method whose class could not be read for that reason goes by its bare name.
+  FrameId frame(const FrameSite& site, bool last_try);
   // Keeps the cache bounded.
   void trim();
 
@@ -44,7 +45,8 @@ class Codes {
   };
 
   Check check_of(Bytes head) const;
-  bool resolve(const FrameSite& site, Code& code) const;
+  bool resolve(const FrameSite& site, Code& code, bool last_try) const;
+  bool qualify(const FrameSite& site, Code& code) const;
   std::int64_t offset_in(const FrameSite& site, Code& code) const;
   FrameId intern(Code& code, std::size_t row);
 

@@ -1,6 +1,6 @@
 // One thread's frames: the thread state, the frames where they were seen last, and the head once more, in one read.
 // What changed while it was read is taken as it is when it is whole in itself: to reject it would be a bias
-// against short frames.
+// against short frames. Only where changes are rare is it read once more.
 #pragma once
 
 #include <cstdint>
@@ -49,7 +49,7 @@ class FrameReader {
   Bytes frame_at(ThreadState& thread, std::uint64_t address);
   Bytes find(std::uint64_t address, std::uint32_t size);
   bool fetch(ThreadState& thread, std::uint64_t address);
-  bool fetch_block(std::uint64_t address, std::uint32_t size);
+  bool fetch_block(ThreadState& thread, std::uint64_t address, std::uint32_t size);
   void plan(std::uint64_t address, std::uint32_t size);
   void remember(ThreadState& thread);
   template <typename T>

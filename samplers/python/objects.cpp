@@ -9,6 +9,7 @@ constexpr std::uint64_t kMostCharacters = 1024;
 constexpr std::uint64_t kMostBytes = 1 << 20;
 constexpr std::uint64_t kMostBases = 64;
 constexpr std::uint64_t kMostEntries = 65'536;
+constexpr std::uint64_t kMostCompared = 512;
 constexpr std::uint64_t kStringHash = 24;   // of str and Python 2's byte string, up to 3.10; ~0: not known yet
 
 void append_utf8(std::string& out, std::uint32_t c) {
@@ -80,9 +81,8 @@ std::string Objects::in_class(std::uint64_t type, std::uint64_t code, std::uint6
   for (std::uint64_t i = 0; i < bases; ++i) {
     const auto base = memory_.read_as<std::uint64_t>(mro + offsets_.var_size + 8 + i * 8);
     const auto dict = memory_.read_as<std::uint64_t>(base + offsets_.type_dict);
-    const auto value = dict ? in_dict(dict, name) : 0;
-    std::uint64_t function = 0;
-    if (!value || !bears_code(value, code, function)) continue;
+    const auto function = dict ? in_dict(dict, code, name) : 0;
+    if (!function) continue;
     if (offsets_.function_qualname) {
       return string(memory_.read_as<std::uint64_t>(function + offsets_.function_qualname)).value_or("");
     }
@@ -94,9 +94,27 @@ std::string Objects::in_class(std::uint64_t type, std::uint64_t code, std::uint6
   return {};
 }
 
-// The value of a key, found by its address or its hash (not every name is interned in 3.6). 2.7: PyDictObject.ma_table of {hash, key, value};
-// 3.6+: PyDictKeysObject {refcount, size, lookup, usable, nentries, indices[size], entries of the same three}.
-std::uint64_t Objects::in_dict(std::uint64_t dict, std::uint64_t key) const {
+// The function with this code among a class's attributes; 0: none. It stands under the code's name, which is told by its
+// address or its hash; under another where the name is private (`__x` in class C is `_C__x`) or not hashed (3.6).
+std::uint64_t Objects::in_dict(std::uint64_t dict, std::uint64_t code, std::uint64_t name) const {
+  const auto rows = dict_rows(dict);
+  const auto hash = memory_.read_as<std::uint64_t>(name + kStringHash);
+  const bool hashed = hash != 0 && hash != ~std::uint64_t{0};
+  std::uint64_t function = 0;
+  for (std::size_t i = 0; i + 2 < rows.size(); i += 3) {
+    const bool named = rows[i + 1] == name || (hashed && rows[i] == hash);
+    if (named && rows[i + 2]) return bears_code(rows[i + 2], code, function) ? function : 0;
+  }
+  if ((hashed && !string(name).value_or("").starts_with("__")) || rows.size() > kMostCompared * 3) return 0;
+  for (std::size_t i = 0; i + 2 < rows.size(); i += 3) {
+    if (rows[i + 2] && bears_code(rows[i + 2], code, function)) return function;
+  }
+  return 0;
+}
+
+// {hash, key, value} of every entry. 2.7: PyDictObject.ma_table; 3.6+: PyDictKeysObject {refcount, size, lookup, usable,
+// nentries, indices[size], entries}.
+std::vector<std::uint64_t> Objects::dict_rows(std::uint64_t dict) const {
   std::uint64_t entries = 0, count = 0;
   if (offsets_.byte_strings) {
     count = memory_.read_as<std::uint64_t>(dict + 32) + 1;
@@ -105,19 +123,14 @@ std::uint64_t Objects::in_dict(std::uint64_t dict, std::uint64_t key) const {
     const auto keys = memory_.read_as<std::uint64_t>(dict + 32);
     const auto size = memory_.read_as<std::uint64_t>(keys + 8);
     const std::uint64_t index_bytes = size <= 0xff ? 1 : size <= 0xffff ? 2 : size <= 0xffffffff ? 4 : 8;
-    if (size > kMostEntries * 2) return 0;
+    if (size > kMostEntries * 2) return {};
     count = memory_.read_as<std::uint64_t>(keys + 32);
     entries = keys + 40 + size * index_bytes;
   }
-  if (count > kMostEntries) return 0;
-  const auto hash = memory_.read_as<std::uint64_t>(key + kStringHash);
+  if (count > kMostEntries) return {};
   std::vector<std::uint64_t> rows(count * 3);
-  if (!memory_.read(entries, std::as_writable_bytes(std::span(rows)))) return 0;
-  for (std::uint64_t i = 0; i < count; ++i) {
-    const bool same_hash = hash != 0 && hash != ~std::uint64_t{0} && rows[i * 3] == hash;
-    if (rows[i * 3 + 1] == key || same_hash) return rows[i * 3 + 2];
-  }
-  return 0;
+  if (!memory_.read(entries, std::as_writable_bytes(std::span(rows)))) rows.clear();
+  return rows;
 }
 
 // A function, or what a classmethod, staticmethod or property holds (getter, setter, deleter).

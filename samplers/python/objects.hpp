@@ -26,7 +26,8 @@ class Objects {
 
  private:
   std::string in_class(std::uint64_t type, std::uint64_t code, std::uint64_t name) const;
-  std::uint64_t in_dict(std::uint64_t dict, std::uint64_t key) const;
+  std::uint64_t in_dict(std::uint64_t dict, std::uint64_t code, std::uint64_t name) const;
+  std::vector<std::uint64_t> dict_rows(std::uint64_t dict) const;
   bool bears_code(std::uint64_t object, std::uint64_t code, std::uint64_t& function) const;
 
   Memory& memory_;

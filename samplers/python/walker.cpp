@@ -14,6 +14,7 @@ namespace python {
 namespace {
 
 constexpr std::uint64_t kListEvery = 20'000'000;   // ns between looks at the list of thread states
+constexpr int kTries = 3;                          // at a stack that is torn
 constexpr std::size_t kEnd = 512;                  // frames shown of either end of a deep stack
 
 std::uint64_t coarse_now() {
@@ -36,10 +37,11 @@ class PythonWalker final : public Walker {
 
   Walked walk(const ThreadSnapshot& thread, std::vector<FrameId>& frames) override {
     look_at_list();
-    Walked walked = walk_states(thread.inner_tid, frames);
-    if (walked == Walked::Failed) {   // the state may have become another thread's
-      threads_.refresh(true);
+    Walked walked = Walked::Failed;
+    for (int attempt = 1; attempt <= kTries && walked == Walked::Failed; ++attempt) {
+      last_try_ = attempt == kTries;
       walked = walk_states(thread.inner_tid, frames);
+      if (stale_) threads_.refresh(true);   // the state has become another thread's
     }
     return walked;
   }
@@ -66,6 +68,7 @@ class PythonWalker final : public Walker {
 
   Walked walk_states(pid_t inner_tid, std::vector<FrameId>& frames) {
     Walked walked = Walked::NoFrames;
+    stale_ = false;
     const std::size_t before = frames.size();
     for (ThreadState& state : threads_.of(inner_tid)) {
       const Walked one = walk_state(state, frames);
@@ -84,7 +87,8 @@ class PythonWalker final : public Walker {
     sites_.clear();
     const FramesRead read = reader_.read(state, sites_);
     if (read == FramesRead::None) return Walked::NoFrames;
-    if (read == FramesRead::Stale || read == FramesRead::Torn) return Walked::Failed;
+    stale_ = read == FramesRead::Stale;
+    if (stale_ || read == FramesRead::Torn) return Walked::Failed;
     if (codes_may_differ(state)) codes_.verify(sites_);
     const bool truncated = append(frames);
     if (torn_) return Walked::Failed;
@@ -102,7 +106,7 @@ class PythonWalker final : public Walker {
         i = kEnd;
         continue;
       }
-      const FrameId id = codes_.frame(sites_[i]);
+      const FrameId id = codes_.frame(sites_[i], last_try_);
       torn_ = id == Profile::kNoFrame;
       frames.push_back(id);
     }
@@ -134,7 +138,7 @@ class PythonWalker final : public Walker {
   std::vector<FrameSite> sites_;
   std::uint64_t listed_ = coarse_now();
   std::uint64_t generation_ = 0;
-  bool torn_ = false;
+  bool torn_ = false, stale_ = false, last_try_ = false;
 };
 
 bool matches(const Process& process, Context&) { return bears_python(process); }

@@ -21,6 +21,7 @@ struct Layout {
     Offset threads;                // list of threads (up to 2.7), or of ractors
     Offset main_thread;
     Offset objspace;
+    Offset collecting;             // word of rb_objspace.flags, whose bit 5 says that garbage is being collected
   } vm;
   struct {
     Offset node;                   // vmlr_node; kNone up to 2.7, which knows no ractors

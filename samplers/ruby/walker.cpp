@@ -21,7 +21,7 @@ constexpr std::uint64_t kSlackBytes = 1024;
 constexpr std::uint64_t kMagicMask = 0x7fff0001;
 constexpr std::uint64_t kBlock = 0x22220001, kCfunc = 0x55550001, kIfunc = 0x66660001, kDummy = 0x79990001;
 constexpr std::uint64_t kLocal = 2;
-constexpr std::uint32_t kDuringGc = 1u << 5;               // rb_objspace_t.flags, at 16
+constexpr std::uint32_t kDuringGc = 1u << 5;               // rb_objspace.flags
 
 template <typename T>
 std::span<std::byte> bytes_of(T& value) {
@@ -41,7 +41,7 @@ RubyWalker::RubyWalker(Context& context, std::unique_ptr<Vm> vm, pid_t inner_pid
   torn_note_ = context_.profile.intern({.kind = FrameKind::Note, .name = "[torn frame]", .file = {}});
   space_ = memory_.read_as<std::uint64_t>(vm_->address + layout_.vm.objspace);
   std::uint32_t flags = 0;
-  if (!is_object(space_) || !memory_.read_into(space_ + 16, flags)) space_ = 0;
+  if (!is_object(space_) || !memory_.read_into(space_ + layout_.vm.collecting, flags)) space_ = 0;
   list();
 }
 
@@ -115,7 +115,7 @@ Walked RubyWalker::read_stack(Known& known) {
         {thread.address, bytes_of(own)}, {thread.context, bytes_of(before)}, {frames_start_, frames_read_},
         {values_start_, std::as_writable_bytes(std::span(values_))}, {thread.context, bytes_of(after)},
         {thread.running == 0 ? thread.address : thread.running, bytes_of(running)},
-        {space_ == 0 ? thread.address : space_ + 16, bytes_of(garbage)}};
+        {space_ == 0 ? thread.address : space_ + layout_.vm.collecting, bytes_of(garbage)}};
     const bool whole = memory_.read_batch(reads) == std::size(reads);
     const bool same = whole && own[layout_.thread.ec / 8] == thread.context && own[layout_.thread.vm / 8] == vm_->address &&
                       (layout_.thread.native == kNone || own[layout_.thread.native / 8] == thread.native) &&
@@ -306,7 +306,14 @@ FrameId RubyWalker::name_method(const ControlFrame& frame, bool with_line) {
   const auto at = memory_.read_as<std::uint64_t>(frame.iseq + 16);
   if (!is_object(at) || !memory_.read(at, body)) return torn_note_;
   Objects& objects = vm_->objects;
-  const auto label = objects.string(read_at<Value>(body, 64 + 16));
+  auto label = objects.string(read_at<Value>(body, 64 + 16));
+  // From 3.4 on evaluated text bears the label of what it is evaluated in.
+  auto parent = read_at<std::uint64_t>(body, layout_.body.local_iseq - sizeof(Value));
+  for (int i = 0; i < 8 && label == "<compiled>" && is_object(parent); ++i) {
+    const auto outer = memory_.read_as<std::uint64_t>(parent + 16);
+    label = objects.string(memory_.read_as<Value>(outer + 64 + 16));
+    parent = memory_.read_as<std::uint64_t>(outer + layout_.body.local_iseq - sizeof(Value));
+  }
   const Value path_object = read_at<Value>(body, 64);
   auto path = objects.string(path_object, 4096);
   if (!path) {

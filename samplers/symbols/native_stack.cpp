@@ -21,18 +21,33 @@ bool NativeStack::addresses(const ThreadSnapshot& thread, std::vector<std::uint6
     out.insert(out.end(), thread.addresses.begin(), thread.addresses.end());
     return thread.rooted;
   }
-  FrameState frame;
-  frame.registers = *thread.registers;
-  frame.fp_known = thread.fp_known;
+  if (!observed_.empty()) {
+    out.insert(out.end(), observed_.begin(), observed_.end());
+    observed_.clear();
+    return observed_rooted_;
+  }
   const std::size_t before = out.size();
-  const StackCopy stack{thread.registers->sp, thread.stack};
-  Step done = unwind(space_, stack, frame, out);
+  Step done = unwind_copy(thread, nullptr, out);
   // Code that was mapped since the last refresh: read the mappings and try once more.
   if (done == Step::Lost && !space_.find(out.back()) && space_.refresh()) {
     out.resize(before);
-    done = unwind(space_, stack, frame, out);
+    done = unwind_copy(thread, nullptr, out);
   }
   return done == Step::Root;
+}
+
+Step NativeStack::unwind_copy(const ThreadSnapshot& thread, Memory* live, std::vector<std::uint64_t>& out) {
+  FrameState frame;
+  frame.registers = *thread.registers;
+  frame.fp_known = thread.fp_known;
+  return unwind(space_, {thread.registers->sp, thread.stack, live}, frame, out);
+}
+
+void NativeStack::observe_stopped(const ThreadSnapshot& thread) {
+  observed_.clear();
+  const auto& regions = space_.regions();
+  const bool go = std::any_of(regions.begin(), regions.end(), [](const CodeRegion& r) { return r.table && r.table->go; });
+  if (go) observed_rooted_ = unwind_copy(thread, process_.memory.get(), observed_) == Step::Root;
 }
 
 Walked NativeStack::walk(const ThreadSnapshot& thread, std::vector<FrameId>& frames) {
@@ -91,8 +106,9 @@ void NativeStack::name(const Place& place, const std::map<std::uint64_t, std::st
     names.push_back({FrameKind::Native, "[anonymous code]", {}, 0, 0, false});
   }
   std::vector<FrameId> ids;
-  for (const CodeName& each : names) {
+  for (CodeName& each : names) {
     if (!each.known) ++context_.unresolved;
+    if (!context_.options.lines) each.line = 0;
     ids.push_back(context_.profile.intern(each.frame()));
   }
   context_.profile.replace(place.id, ids);

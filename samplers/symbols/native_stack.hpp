@@ -25,6 +25,8 @@ class NativeStack {
   Walked walk(const ThreadSnapshot& thread, std::vector<FrameId>& frames);
   // Appends the snapshot's addresses, innermost first, each inside its call; true where the thread's start was reached.
   bool addresses(const ThreadSnapshot& thread, std::vector<std::uint64_t>& out);
+  // To be called from Walker::observe_stopped: Go code moves between stacks, so its walk needs more than one copy.
+  void observe_stopped(const ThreadSnapshot& thread);
   // The placeholder of an address.
   FrameId frame(std::uint64_t address);
   FrameId kernel_frame(std::uint64_t address);
@@ -44,6 +46,7 @@ class NativeStack {
   };
   static constexpr std::size_t kNowhere = ~std::size_t{0};
 
+  Step unwind_copy(const ThreadSnapshot& thread, Memory* live, std::vector<std::uint64_t>& out);
   std::size_t origin_of(const CodeRegion& region);
   std::map<std::uint64_t, std::string> jit_names() const;
   void name(const Place& place, const std::map<std::uint64_t, std::string>& jit);
@@ -58,6 +61,8 @@ class NativeStack {
   std::vector<FileOrigin> origins_;
   std::map<const ElfFile*, std::size_t> origin_index_;
   std::vector<std::uint64_t> walked_;
+  std::vector<std::uint64_t> observed_;     // walked while the thread was stopped, of the next snapshot
+  bool observed_rooted_ = false;
   pid_t inner_pid_;
 };
 

@@ -2,25 +2,31 @@
 
 #include <fmt/format.h>
 
+#include "samplers/base/log.hpp"
 #include "samplers/symbols/demangle.hpp"
+#include "samplers/symbols/go_pclntab.hpp"
+#include "samplers/symbols/inlines.hpp"
 
 namespace sampan {
 
 struct SymbolCache::PerFile {
   std::shared_ptr<ElfFile> file;   // kept, so that its address is not reused
   SymbolTable symbols;
+  std::unique_ptr<GoPclntab> go;
+  std::unique_ptr<Inlines> inlines;
 };
 
 namespace {
 
-SymbolTable read_symbols(const FileOrigin& origin) {
+// The best source of names first.
+std::vector<std::shared_ptr<ElfFile>> sources_of(const FileOrigin& origin) {
   std::vector<std::shared_ptr<ElfFile>> files{origin.file};
   // A whole .symtab needs no help; .dynsym alone names exported functions only.
   if (!origin.file->section(".symtab")) {
     if (auto debug = open_debug_file(*origin.file, origin.root, origin.path)) files.insert(files.begin(), std::move(debug));
     else if (auto small = open_minidebug(*origin.file)) files.push_back(std::move(small));
   }
-  return SymbolTable(std::move(files));
+  return files;
 }
 
 // `lib.so!.plt` for stubs, `lib.so!0x1234` by the function's start where that is known.
@@ -41,6 +47,12 @@ CodeName by_place(const FileOrigin& origin, std::uint64_t address) {
   return name;
 }
 
+bool append_go(const GoPclntab& table, std::uint64_t address, std::vector<CodeName>& out) {
+  auto places = table.places(address);
+  for (GoPlace& place : places) out.push_back({FrameKind::Go, std::move(place.name), std::move(place.file), place.line, 0, true});
+  return !places.empty();
+}
+
 }  // namespace
 
 std::string_view base_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
@@ -50,12 +62,18 @@ SymbolCache::~SymbolCache() = default;
 
 SymbolCache::PerFile& SymbolCache::of(const FileOrigin& origin) {
   auto& entry = files_[origin.file.get()];
-  if (!entry) entry = std::make_unique<PerFile>(PerFile{origin.file, read_symbols(origin)});
+  if (!entry) {
+    auto sources = sources_of(origin);
+    entry = std::make_unique<PerFile>(PerFile{origin.file, SymbolTable(sources), nullptr, nullptr});
+    if (origin.table && origin.table->go) entry->go = GoPclntab::open(*origin.file);
+    else entry->inlines = Inlines::open(sources.front());
+  }
   return *entry;
 }
 
 void SymbolCache::resolve(const FileOrigin& origin, std::uint64_t address, std::vector<CodeName>& out) {
   PerFile& file = of(origin);
+  if (file.go && append_go(*file.go, address, out)) return;
   const FunctionSymbol* symbol = file.symbols.find(address);
   if (symbol && symbol->size == 0 && origin.table) {
     // A symbol without a size ends where the unwind table says that another function starts.
@@ -70,6 +88,12 @@ void SymbolCache::resolve(const FileOrigin& origin, std::uint64_t address, std::
   name.file = origin.path;
   name.address = symbol->address;
   out.push_back(std::move(name));
+  if (!file.inlines) return;
+  const bool had_time = !file.inlines->exhausted();
+  for (const InlinedCall& call : file.inlines->at(address)) {
+    out.push_back({FrameKind::Native, demangle(call.name), origin.path, 0, 0, true});
+  }
+  if (had_time && file.inlines->exhausted()) log_warning("inlined calls of {} are left out from here on: they take too long to find", origin.path);
 }
 
 CodeName SymbolCache::kernel(std::uint64_t address) {

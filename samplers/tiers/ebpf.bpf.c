@@ -81,12 +81,12 @@ static __always_inline void send(void *record, __u64 size) {
 }
 
 // Appends kernel addresses behind the user's and sends the record.
-static __always_inline void send_walk(void *ctx, struct work *work, int kernel) {
+static __always_inline void send_walk(void *ctx, struct work *work, int kernel, __u64 skip) {
   const __u32 frames = work->record.frames;
   __u32 count = 0;
   if (frames > SAMPAN_MOST_FRAMES) return;
   if (kernel) {
-    const long got = bpf_get_stack(ctx, &work->addresses[frames], SAMPAN_MOST_KERNEL * 8, 0);
+    const long got = bpf_get_stack(ctx, &work->addresses[frames], SAMPAN_MOST_KERNEL * 8, skip);
     if (got > 0) count = (__u32)got / 8;
   }
   work->record.kernel = count;
@@ -116,7 +116,8 @@ static long copy_piece(__u32 index, void *context) {
   return 0;
 }
 
-static __always_inline void send_stack(void *ctx, struct work *work, const struct sampan_target *target, int kernel) {
+static __always_inline void send_stack(void *ctx, struct work *work, const struct sampan_target *target, int kernel,
+                                       __u64 skip) {
   __u32 cpu = bpf_get_smp_processor_id();
   struct stack_work *out = bpf_map_lookup_elem(&stack_works, &cpu);
   if (!out) return;
@@ -128,7 +129,7 @@ static __always_inline void send_stack(void *ctx, struct work *work, const struc
   __u32 count = 0;
   if (done > SAMPAN_MOST_STACK) return;
   if (kernel) {
-    const long got = bpf_get_stack(ctx, &out->bytes[done], SAMPAN_MOST_KERNEL * 8, 0);
+    const long got = bpf_get_stack(ctx, &out->bytes[done], SAMPAN_MOST_KERNEL * 8, skip);
     if (got > 0) count = (__u32)got / 8;
   }
   out->record.stack_bytes = done;
@@ -146,12 +147,14 @@ static __always_inline struct work *begin(__u32 which, __u32 kind) {
   return work;
 }
 
-static __always_inline void observe(void *ctx, struct task_struct *task, struct work *work, const struct sampan_target *target, int in_kernel) {
+// `skip`: kernel frames that are this program's own.
+static __always_inline void observe(void *ctx, struct task_struct *task, struct work *work, const struct sampan_target *target,
+                                    int in_kernel, __u64 skip) {
   const int kernel = in_kernel && (target->flags & SAMPAN_TARGET_KERNEL);
   read_user_registers(task, &work->registers);
-  if (target->flags & SAMPAN_TARGET_STACK) return send_stack(ctx, work, target, kernel);
+  if (target->flags & SAMPAN_TARGET_STACK) return send_stack(ctx, work, target, kernel, skip);
   walk_user(work, target->space);
-  send_walk(ctx, work, kernel);
+  send_walk(ctx, work, kernel, skip);
 }
 
 SEC("perf_event")
@@ -160,7 +163,7 @@ int sample(struct bpf_perf_event_data *ctx) {
   struct work *work = begin(0, SAMPAN_RECORD_SAMPLE);
   if (!work) return 0;
   const struct sampan_target *target = find_target(task, &work->record);
-  if (target) observe(ctx, task, work, target, (ctx->regs.cs & 3) == 0);
+  if (target) observe(ctx, task, work, target, (ctx->regs.cs & 3) == 0, 0);
   return 0;
 }
 
@@ -181,13 +184,14 @@ static __always_inline void switch_out(void *ctx, struct task_struct *task, int 
   }
   s->waits = 1;
   if (preempted) work->record.flags |= SAMPAN_PREEMPTED;
-  observe(ctx, task, work, target, 1);
+  observe(ctx, task, work, target, 1, 2);
 }
 
 static __always_inline void switch_in(struct task_struct *task) {
   struct switched *s = bpf_task_storage_get(&switches, task, 0, 0);
-  if (!s || !s->waits) return;
-  s->waits = 0;
+  // Without a note it has waited since before this program saw it: the agent may know since when.
+  if (s && !s->waits) return;
+  if (s) s->waits = 0;
   struct work *work = begin(1, SAMPAN_RECORD_ON);
   if (work && find_target(task, &work->record)) send(work, sizeof(struct sampan_record));
 }
@@ -214,6 +218,15 @@ int forked(__u64 *ctx) {
   bpf_map_update_elem(&targets, &tgid, &target, BPF_NOEXIST);
   work->record.tid = tgid;
   send(work, sizeof(struct sampan_record));
+  return 0;
+}
+
+// Another program runs in the process now: its mappings are not known until the agent has read them.
+SEC("tp_btf/sched_process_exec")
+int executed(__u64 *ctx) {
+  struct work *work = begin(1, SAMPAN_RECORD_FORK);
+  struct sampan_target *target = work ? find_target((void *)ctx[0], &work->record) : 0;
+  if (target) target->space = 0;
   return 0;
 }
 

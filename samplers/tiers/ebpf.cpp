@@ -9,6 +9,7 @@
 #include "samplers/base/log.hpp"
 #include "samplers/tiers/ebpf_program.hpp"
 #include "samplers/tiers/roots.hpp"
+#include "samplers/tiers/stop.hpp"
 #include "samplers/tiers/tiers.hpp"
 
 namespace sampan {
@@ -17,6 +18,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr auto kRefreshEvery = std::chrono::milliseconds(1000);
 constexpr auto kRemapAfter = std::chrono::milliseconds(50);
+constexpr auto kForkWantedWithin = std::chrono::seconds(5);
+constexpr std::size_t kMostKept = 2048;   // records of one forked process
 constexpr std::uint64_t kShortestWaitNs = 1'000;
 
 std::uint64_t monotonic_ns() {
@@ -29,6 +32,16 @@ struct Wait {
   NodeId node;
   std::uint64_t since;
   std::uint32_t weight;
+};
+
+// A process that a target forked, sampled from its start on, until it is known whether it is wanted.
+struct Kept {
+  sampan_record record;
+  std::vector<std::byte> rest;
+};
+struct Forked {
+  Clock::time_point since;
+  std::vector<Kept> records;
 };
 
 struct Watched {
@@ -56,8 +69,10 @@ class EbpfTier final : public Sampler {
     target.threads.refresh();
     auto watched = std::make_unique<Watched>(std::move(target), context_);
     if (auto done = put(*watched); !done) return done;
+    if (times_) note_sleepers(*watched);
     const pid_t pid = watched->target.process->id.pid;
     watched_[pid] = std::move(watched);
+    take_kept(pid);
     return {};
   }
 
@@ -81,8 +96,13 @@ class EbpfTier final : public Sampler {
         alive_ |= identify(pid) == watched->target.process->id;
         remap(*watched, now);
       }
+      drop_forks(now);
     }
     return alive_;
+  }
+
+  void resolve() override {
+    for (auto& [pid, watched] : watched_) watched->target.walker->resolve(context_.profile);
   }
 
   void finish() override {
@@ -96,7 +116,7 @@ class EbpfTier final : public Sampler {
   }
 
  private:
-  Result<void> put(Watched& watched) {
+  Result<void> put(const Watched& watched) {
     const pid_t pid = watched.target.process->id.pid;
     if (auto space = program_->put_space(pid, watched.space); !space) return space;
     sampan_target target{};
@@ -113,8 +133,7 @@ class EbpfTier final : public Sampler {
     watched.unmapped = false;
     watched.target.walker->refresh();
     if (!watched.space.refresh()) return;
-    const auto done = program_->put_space(watched.target.process->id.pid, watched.space);
-    if (!done) log_warning("{}", done.error().message);
+    if (const auto done = put(watched); !done) log_warning("{}", done.error().message);
   }
 
   void drain() {
@@ -128,8 +147,12 @@ class EbpfTier final : public Sampler {
   }
 
   void take(const sampan_record& record, Bytes rest) {
+    if (record.kind == SAMPAN_RECORD_FORK) {
+      forks_[static_cast<pid_t>(record.tid)].since = Clock::now();
+      return;
+    }
     const auto found = watched_.find(static_cast<pid_t>(record.tgid));
-    if (found == watched_.end()) return;
+    if (found == watched_.end()) return keep(record, rest);
     Watched& watched = *found->second;
     switch (record.kind) {
       case SAMPAN_RECORD_SAMPLE: take_sample(watched, record, rest); return;
@@ -137,6 +160,29 @@ class EbpfTier final : public Sampler {
       case SAMPAN_RECORD_ON: end_wait(watched, static_cast<pid_t>(record.tid), record.time); return;
       default: return;
     }
+  }
+
+  // Of a forked process that discovery may add yet.
+  void keep(const sampan_record& record, Bytes rest) {
+    const auto fork = forks_.find(static_cast<pid_t>(record.tgid));
+    if (fork == forks_.end() || fork->second.records.size() >= kMostKept) return;
+    fork->second.records.push_back({record, {rest.begin(), rest.end()}});
+  }
+
+  // A forked process has been added: what was sampled of it until now is its.
+  void take_kept(pid_t pid) {
+    auto fork = forks_.extract(pid);
+    if (fork.empty()) return;
+    for (const Kept& kept : fork.mapped().records) take(kept.record, kept.rest);
+  }
+
+  // Forked processes that nobody wants are let go.
+  void drop_forks(Clock::time_point now) {
+    std::erase_if(forks_, [&](const auto& item) {
+      if (now - item.second.since < kForkWantedWithin) return false;
+      if (!watched_.contains(item.first)) program_->remove(item.first);
+      return true;
+    });
   }
 
   void take_sample(Watched& watched, const sampan_record& record, Bytes rest) {
@@ -150,6 +196,28 @@ class EbpfTier final : public Sampler {
     if (!walk(watched, record, rest)) return;
     watched.waits[tid] = {context_.profile.add_at(Profile::kRoot, stack_, 0), record.time, record.weight};
     ++quality_.taken;
+  }
+
+  // Threads that wait already have waited since now, as far as this profile goes; where, /proc tells.
+  void note_sleepers(Watched& watched) {
+    StackCapture capture;
+    capture.buffer.resize(SAMPAN_MOST_STACK);
+    Target& target = watched.target;
+    for (auto& [tid, thread] : target.threads.all()) {
+      if (!context_.options.multi_threads && tid != target.process->id.pid) continue;
+      const std::uint64_t now = monotonic_ns();
+      if (!capture_sleeping(target.process->id.pid, tid, *target.process->memory, capture)) continue;
+      ThreadSnapshot snapshot;
+      snapshot.tid = tid;
+      snapshot.inner_tid = thread.inner_tid();
+      snapshot.registers = &capture.registers;
+      snapshot.fp_known = false;
+      snapshot.stack = Bytes(capture.buffer).first(capture.size);
+      begin_stack(context_, target, thread, stack_);
+      const Walked walked = target.walker->walk(snapshot, stack_);
+      if (walked == Walked::NoFrames || walked == Walked::Failed) continue;
+      watched.waits[tid] = {context_.profile.add_at(Profile::kRoot, stack_, 0), now, 1};
+    }
   }
 
   void end_wait(Watched& watched, pid_t tid, std::uint64_t now) {
@@ -240,6 +308,7 @@ class EbpfTier final : public Sampler {
   Context& context_;
   std::unique_ptr<EbpfProgram> program_;
   std::map<pid_t, std::unique_ptr<Watched>> watched_;
+  std::map<pid_t, Forked> forks_;
   std::vector<FrameId> stack_;
   std::vector<std::uint64_t> addresses_, kernel_;
   Registers registers_;

@@ -157,10 +157,10 @@ static __always_inline long stop(struct walk *w, __u32 flag) {
   return 1;
 }
 
-static __always_inline long by_frame_pointer(struct walk *w) {
+static __always_inline long by_frame_pointer(struct walk *w, int same_stack) {
   __u64 pc, fp;
   if (w->fp == 0) return stop(w, SAMPAN_ROOTED);
-  if (w->fp < w->sp || (w->fp & 7)) return stop(w, SAMPAN_NO_RULE);
+  if ((same_stack && w->fp < w->sp) || (w->fp & 7)) return stop(w, SAMPAN_NO_RULE);
   if (read_word(w->fp, &fp) || read_word(w->fp + 8, &pc)) return stop(w, SAMPAN_NO_MEMORY);
   return enter(w, pc, w->fp + 16, fp, 0);
 }
@@ -173,13 +173,19 @@ static __always_inline long by_signal_frame(struct walk *w) {
   return enter(w, pc, sp, fp, 1);
 }
 
-// C that Go called runs on the thread's own stack; the goroutine's goes on where asmcgocall left it.
-static __always_inline long by_go_switch(struct walk *w, __s64 offset) {
-  __u64 g, depth, high, pc;
-  if (read_word(w->sp + offset, &g) || read_word(w->sp + offset - 8, &depth) || read_word(g + 8, &high) ||
-      read_word(high - depth, &pc))
-    return stop(w, SAMPAN_NO_MEMORY);
-  return enter(w, pc, high - depth + 8, w->fp, 0);
+// C that Go called runs on the thread's own stack; the goroutine's goes on where asmcgocall left it. Without a g the
+// word below is the stack pointer itself.
+static __always_inline long by_go_switch(struct walk *w, const struct sampan_row *row) {
+  const __u64 place = w->sp + (__s64)row->cfa * 8;
+  __u64 g, sp, high = 0, pc, fp = w->fp;
+  if (read_word(place, &g) || read_word(place - 8, &sp) || (g && read_word(g + 8, &high))) return stop(w, SAMPAN_NO_MEMORY);
+  if (g) sp = high - sp;
+  if (row->fp) {
+    if (read_word(sp, &fp)) return stop(w, SAMPAN_NO_MEMORY);
+    sp += 8;
+  }
+  if (read_word(sp, &pc)) return stop(w, SAMPAN_NO_MEMORY);
+  return enter(w, pc, sp + 8, fp, 0);
 }
 
 static __always_inline long by_row(struct walk *w, const struct sampan_row *row) {
@@ -226,10 +232,11 @@ static long step(__u32 index, void *context) {
   if (!find_mapping(w, address)) return stop(w, SAMPAN_UNMAPPED);
   find_row(w, address, &row);
   switch (SAMPAN_ROW_KIND(row.kind)) {
-    case SAMPAN_ROW_NONE: return by_frame_pointer(w);
+    case SAMPAN_ROW_NONE: return by_frame_pointer(w, 1);
+    case SAMPAN_ROW_FP_SWITCH: return by_frame_pointer(w, 0);
     case SAMPAN_ROW_ROOT: return stop(w, SAMPAN_ROOTED);
     case SAMPAN_ROW_SIGNAL: return by_signal_frame(w);
-    case SAMPAN_ROW_GO_CGO: return by_go_switch(w, (__s64)row.cfa * 8);
+    case SAMPAN_ROW_GO_CGO: return by_go_switch(w, &row);
     default: return by_row(w, &row);
   }
 }

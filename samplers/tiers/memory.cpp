@@ -46,6 +46,8 @@ class MemoryTier final : public Sampler {
     return alive;
   }
 
+  void resolve() override { finish(); }
+
   void finish() override {
     for (auto& target : targets_) target->walker->resolve(context_.profile);
   }
@@ -67,7 +69,7 @@ class MemoryTier final : public Sampler {
     const bool unchanged = thread.unchanged();
     if (context_.options.exclude_idle) {
       if (unchanged || thread.state() != 'R') return idle();
-    } else if (unchanged && thread.last_node != Profile::kRoot) {
+    } else if (unchanged && thread.last_node != Profile::kRoot && context_.options.event != Event::Gil) {
       return take(thread.last_node);  // it did not run: its stack is the last one still
     }
     begin_stack(context_, target, thread, stack_);

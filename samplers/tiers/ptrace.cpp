@@ -60,6 +60,10 @@ class PtraceTier final : public Sampler {
     return alive;
   }
 
+  void resolve() override {
+    for (auto& traced : targets_) traced->target.walker->resolve(context_.profile);
+  }
+
   void finish() override {
     for (auto& traced : targets_) {
       release(*traced);

@@ -23,8 +23,10 @@ enum sampan_row_kind {
   SAMPAN_ROW_ROOT = 7,        // the thread's (or goroutine's) first function
   SAMPAN_ROW_REGISTER = 8,    // CFA = general[fp] + cfa: known in the innermost frame only
   SAMPAN_ROW_RA_REGISTER = 9, // CFA = sp + cfa, the return address in general[fp] (vfork): innermost only
-  SAMPAN_ROW_GO_CGO = 10,     // runtime.asmcgocall: the goroutine's own stack goes on (g at sp + 8 * cfa, depth 8 below)
+  SAMPAN_ROW_GO_CGO = 10,     // runtime.asmcgocall: the goroutine's own stack goes on. g at sp + cfa, its stack's depth
+                              // in the word below; the return address there at + fp
   SAMPAN_ROW_UNKNOWN = 11,    // described, but by a rule that is not understood: stop, never guess
+  SAMPAN_ROW_FP_SWITCH = 12,  // a frame-pointer step onto another stack: fp need not lie above sp
 };
 enum sampan_row_fp {
   SAMPAN_FP_SAME = 0x00,      // the caller's fp is the frame's own

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "samplers/unwind/go_rows.hpp"
+
 namespace sampan {
 namespace {
 
@@ -49,6 +51,16 @@ UnwindTable build_unwind_table(const ElfFile& file) {
   table.rows = std::move(cfi.rows);
   table.functions = std::move(cfi.functions);
   table.unknown = cfi.unknown;
+  if (const auto go = GoPclntab::open(file)) {
+    table.go = true;
+    table.rows = overlay_rows(compile_go_rows(*go, &file, table.base), table.rows);
+    std::vector<std::uint32_t> starts;
+    for (const GoFunction& f : go->functions()) {
+      if (f.start >= table.base && f.start - table.base < UINT32_MAX) starts.push_back(static_cast<std::uint32_t>(f.start - table.base));
+    }
+    merge_functions(table.functions, starts);
+    return table;
+  }
   Cfi debug = compile_section(file, ".debug_frame", table.base, true);
   if (!debug.rows.empty()) {
     table.rows = table.rows.empty() ? std::move(debug.rows) : overlay_rows(table.rows, debug.rows);

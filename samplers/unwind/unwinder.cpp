@@ -15,11 +15,11 @@ Step enter(FrameState& frame, std::uint64_t pc, std::uint64_t sp, std::uint64_t 
   return pc == 0 ? Step::Root : Step::Caller;
 }
 
-Step by_frame_pointer(const StackCopy& stack, FrameState& frame) {
+Step by_frame_pointer(const StackCopy& stack, FrameState& frame, bool same_stack) {
   const Registers& r = frame.registers;
   if (!frame.fp_known) return Step::Lost;
   if (r.fp == 0) return Step::Root;
-  if (r.fp < r.sp || r.fp % 8 != 0) return Step::Lost;
+  if ((same_stack && r.fp < r.sp) || r.fp % 8 != 0) return Step::Lost;
   const auto fp = stack.word(r.fp);
   const auto pc = stack.word(r.fp + 8);
   if (!fp || !pc) return Step::OutOfStack;
@@ -51,6 +51,25 @@ std::optional<std::uint64_t> cfa_of(const sampan_row& row, const StackCopy& stac
     case SAMPAN_ROW_REGISTER: return r.general[row.fp & 31] + offset;
     default: return {};
   }
+}
+
+// C that Go called runs on the thread's own stack; the goroutine's goes on where asmcgocall left it. Without a g the
+// word below is the stack pointer itself.
+Step by_go_switch(const sampan_row& row, const StackCopy& stack, FrameState& frame) {
+  const std::uint64_t place = frame.registers.sp + static_cast<std::uint64_t>(std::int64_t{row.cfa} * 8);
+  const auto g = stack.word(place);
+  const auto depth = stack.word(place - 8);
+  const auto high = g && *g != 0 ? stack.word(*g + 8) : g;
+  if (!g || !depth || !high) return Step::OutOfStack;
+  std::uint64_t sp = *g != 0 ? *high - *depth : *depth;
+  std::optional<std::uint64_t> fp = frame.registers.fp;
+  if (row.fp != 0) {
+    fp = stack.word(sp);
+    sp += 8;
+  }
+  const auto pc = stack.word(sp);
+  if (!fp || !pc) return Step::OutOfStack;
+  return enter(frame, *pc, sp + 8, *fp);
 }
 
 bool needs_fp(const sampan_row& row) {
@@ -85,8 +104,10 @@ Step by_row(const sampan_row& row, const StackCopy& stack, FrameState& frame) {
 }  // namespace
 
 std::optional<std::uint64_t> StackCopy::word(std::uint64_t address) const {
-  if (address < start || address - start > bytes.size() || bytes.size() - (address - start) < 8) return {};
-  return read_at<std::uint64_t>(bytes, address - start);
+  const bool inside = address >= start && address - start <= bytes.size() && bytes.size() - (address - start) >= 8;
+  if (inside) return read_at<std::uint64_t>(bytes, address - start);
+  std::uint64_t value = 0;
+  return live && live->read_into(address, value) ? std::optional(value) : std::nullopt;
 }
 
 Step step(const AddressSpace& space, const StackCopy& stack, FrameState& frame) {
@@ -96,11 +117,12 @@ Step step(const AddressSpace& space, const StackCopy& stack, FrameState& frame) 
   const sampan_row* row = region->table ? find_row(region->table->rows, pc - region->bias - region->table->base) : nullptr;
   if (!row) row = &kNone;
   switch (SAMPAN_ROW_KIND(row->kind)) {
-    case SAMPAN_ROW_NONE: return by_frame_pointer(stack, frame);
+    case SAMPAN_ROW_NONE: return by_frame_pointer(stack, frame, true);
+    case SAMPAN_ROW_FP_SWITCH: return by_frame_pointer(stack, frame, false);
     case SAMPAN_ROW_SIGNAL: return by_signal_frame(stack, frame);
     case SAMPAN_ROW_ROOT: return Step::Root;
-    case SAMPAN_ROW_UNKNOWN:
-    case SAMPAN_ROW_GO_CGO: return Step::Lost;
+    case SAMPAN_ROW_UNKNOWN: return Step::Lost;
+    case SAMPAN_ROW_GO_CGO: return by_go_switch(*row, stack, frame);
     default: return by_row(*row, stack, frame);
   }
 }

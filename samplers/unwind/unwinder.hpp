@@ -11,10 +11,11 @@
 
 namespace sampan {
 
-// A copy of the stack from an address up.
+// A copy of the stack from an address up. Where the thread is still stopped, `live` reads what lies outside (Go's other stacks).
 struct StackCopy {
   std::uint64_t start = 0;
   Bytes bytes;
+  Memory* live = nullptr;
   std::optional<std::uint64_t> word(std::uint64_t address) const;
 };
 

@@ -16,7 +16,7 @@ echo "deb [trusted=yes] $mirror $suite main" > "$work/sources.list"
 [ "$suite" = experimental ] && echo "deb [trusted=yes] $mirror sid main" >> "$work/sources.list"
 # What only maintainer scripts and services need counts as installed.
 for package in php-common ucf debconf ca-certificates systemd procps media-types; do
-  printf 'Package: %s\nStatus: install ok installed\nArchitecture: all\nMulti-Arch: foreign\nVersion: 9999\n\n' $package
+  printf 'Package: %s\nStatus: install ok installed\nArchitecture: all\nMulti-Arch: foreign\nVersion: 99:9999\n\n' $package
 done > "$work/status"
 apt() {
   apt-get -qq -o APT::Sandbox::User=root -o Dir::Etc="$work/etc" -o Dir::Etc::sourcelist="$work/sources.list" -o Dir::Etc::sourceparts=/dev/null \

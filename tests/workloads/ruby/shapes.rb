@@ -1,11 +1,19 @@
-# One thread after another runs a shape of call that a walker may get wrong; each spins for SECONDS in `spin`.
-# shapes.rb SECONDS SHAPE…; prints `shape NAME LINE` with the line that the innermost Ruby frame must show, then spins.
+# Shapes of call that a walker may get wrong, each in a thread of its own that spins for SECONDS in `spin`.
+# shapes.rb SECONDS [SHAPE…]; each prints `caller NAME [[label, file, line]…]`, its own truth, innermost first.
+require "json"
 SECONDS = (ARGV.shift || 2).to_f
 
 def spin
+  callers = caller_locations(1).map { |c| [c.label, File.basename(c.path.to_s), c.lineno.to_i] }
+  say = "caller " + callers.to_json + "\n"
+  $stdout.write(say)
+  $stdout.flush   # a ractor has one of its own
   stop = Process.clock_gettime(Process::CLOCK_MONOTONIC) + SECONDS
-  i = 0
-  i += 1 while i % 5000 != 0 || Process.clock_gettime(Process::CLOCK_MONOTONIC) < stop || i == 0
+  while Process.clock_gettime(Process::CLOCK_MONOTONIC) < stop
+    i = 0
+    i += 1 while i < 20_000
+    Thread.pass   # 3.3 leaves the others no turn once a ractor has run
+  end
 end
 
 module Outer
@@ -70,7 +78,6 @@ module Outer
   end
 end
 
-Anonymous = nil
 anonymous = Class.new do
   def nameless
     spin
@@ -97,7 +104,6 @@ SHAPES = {
   "enumerator" => -> { Enumerator.new { |y| y << Outer::Inner.in_singleton }.next },
   "eval" => -> { Outer::Inner.class_eval("spin", "evaluated.rb", 77) },
   "instance" => -> { Outer::Inner.new.instance_eval { spin } },
-  "thread" => -> { Thread.new { Outer::Inner.in_singleton }.join },
   "fork" => -> { Process.wait(fork { Outer::Inner.in_singleton }) },
 }
 if defined?(Ractor)
@@ -109,12 +115,5 @@ if defined?(Ractor)
 end
 
 $stdout.sync = true
-ARGV.each do |name|
-  unless SHAPES[name]
-    puts "none #{name}"
-    next
-  end
-  puts "shape #{name}"
-  SHAPES[name].call
-end
-puts "end"
+names = ARGV.empty? ? SHAPES.keys : ARGV
+names.map { |name| Thread.new { SHAPES.fetch(name).call } }.each(&:join)

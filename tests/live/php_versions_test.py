@@ -1,0 +1,91 @@
+"""PHP of every suite: names and lines against PHP's own debug_backtrace, shares against a known answer, JIT on and off."""
+import re
+import shutil
+
+import sampan
+from sampan import CACHE, LONG, WORKLOADS, check, share
+
+PHPS = CACHE / "phps"
+VERSIONS = ("7.4", "8.2", "8.4", "8.5", "8.6")
+OPCACHE = ["-d", "zend_extension=opcache", "-d", "opcache.enable_cli=1"]
+JIT = [*OPCACHE, "-d", "opcache.jit_buffer_size=64M", "-d", "opcache.jit=tracing"]
+
+
+def split(frame):
+    found = re.fullmatch(r"(.*) \((/.*?)(?::(\d+))?\)", frame)
+    return (found[1], int(found[3] or 0)) if found else (frame, 0)
+
+
+def same(frames, callers):
+    """True where the frames above `spin` (outermost first) are those that PHP told (innermost first)."""
+    if len(frames) != len(callers):
+        return False
+    for (name, line), caller in zip(frames, reversed(callers)):
+        told, _, number = caller.rpartition("@")
+        # From 8.4 on a closure's name says its class already.
+        if line != int(number) or name not in (told, told[told.find("{closure:"):]):
+            return False
+    return True
+
+
+def shapes(version, command, what=""):
+    with sampan.Workload([*command, "/tmp/shapes.php", 0.1, "round"], ready=lambda w: w.says("round")) as load:
+        run = sampan.profile(pid=load.pid, seconds=6, rate=200, exclude_idle=False)
+        told = [line[7:].split("\t") for line in load.output().splitlines() if line.startswith("caller ")]
+    seen, right, wrong = set(), 0, {}
+    for stack, count in run.stacks():
+        frames = [split(frame) for frame in stack[1:]]
+        at = next((i for i, frame in enumerate(frames) if frame[0] == "spin"), None)
+        if at is None:
+            continue   # on its way to the next shape
+        match = next((i for i, c in enumerate(told) if same(frames[:at], c)), None)
+        if match is not None:
+            seen.add(match)
+            right += count
+        else:
+            key = ";".join(stack[1:])[-400:]
+            wrong[key] = wrong.get(key, 0) + count
+    total = right + sum(wrong.values())
+    check(total > 200 and right >= 0.999 * total, "php %s%s: %d of %d stacks as PHP tells them %s"
+          % (version, what, right, total, list(wrong.items())[:3]))
+    check(len(seen) == len(told) > 15, "php %s%s: %d of %d shapes of call seen, not %s"
+          % (version, what, len(seen), len(told), [c[:2] for i, c in enumerate(told) if i not in seen]))
+
+
+def truth(version, command, what=""):
+    seconds = 20 if LONG else 4
+    with sampan.Workload([*command, "/tmp/truth.php", seconds + 3], ready=lambda w: w.says("ready")) as load:
+        run = sampan.profile(pid=load.pid, seconds=seconds, rate=250)
+    stacks = run.stacks()
+    total = sum(count for _, count in stacks)
+    parts = [share(stacks, r"Basket::%s " % name) for name in ("hot", "warm", "cold")]
+    whole = sum(parts)
+    allowed = 0.015 + 3 * (0.24 / max(total, 1)) ** 0.5
+    error = max(abs(part / (whole or 1) - true) for part, true in zip(parts, (0.6, 0.3, 0.1)))
+    check(total > 100 and error <= allowed, "php %s%s: 60/30/10 within %.1f points (%.1f allowed, %d samples)"
+          % (version, what, 100 * error, 100 * allowed, total))
+    names = {"hot": r"^Shop\\Basket::hot \(.*truth.php:1[1-4]\)", "main": r"^Shop\\main \(.*truth.php:77\)", "script": r"^\{main\} \(.*:83\)",
+             "several lines": r"Shop\\Basket::warm \(.*:2[2-5]\)", "function": r"^md5$", "closure": r"\{closure.*truth.php:5[6-9]\)"}
+    missing = [name for name, pattern in names.items() if share(stacks, pattern) == 0]
+    check(not missing, "php %s%s: qualified names, closures, internal functions %s" % (version, what, missing))
+
+
+def main():
+    for version in VERSIONS:
+        root = PHPS / version
+        if not (root / ".complete").exists():
+            sampan.skip("php " + version, "not fetched (tests/live/get_phps.sh)")
+            continue
+        for program in (WORKLOADS / "php").glob("*.php"):
+            shutil.copy(program, root / "tmp" / program.name)
+        command = ["chroot", root, "php" + version, "-n"]
+        shapes(version, command)
+        truth(version, command)
+        if version == "8.2":
+            shapes(version, [*command, *JIT], " with its JIT")
+            truth(version, [*command, *JIT], " with its JIT")
+            truth(version, [*command, *OPCACHE], " with opcache")
+
+
+main()
+sampan.finish()

@@ -1,0 +1,96 @@
+"""CRuby of every suite: names and lines against what Ruby itself says of the same stacks, shares against a known answer."""
+import json
+import re
+import shutil
+
+import sampan
+from sampan import CACHE, LONG, WORKLOADS, check, share
+
+RUBIES = CACHE / "rubies"
+VERSIONS = ("2.7", "3.1", "3.3", "3.4")
+
+
+def bare(name):
+    """A name without its class: `block in A::B#c` → `block in c`, as Ruby's labels were before 3.4."""
+    return re.sub(r"(?:[\w:]+::)?\w+[#.](?=[^#. ]+$)", "", name)
+
+
+def split(frame):
+    found = re.fullmatch(r"(.*?) \((/[^:]*|<internal:[^>]*>|[^:/ ]+\.rb)(?::(\d+))?\)", frame)
+    return (found[1], found[2].rpartition("/")[2], int(found[3] or 0)) if found else (frame, "", 0)
+
+
+def same(frames, callers, full_names):
+    """True where the frames above `spin` (outermost first) are those that Ruby told (innermost first)."""
+    if len(frames) != len(callers):
+        return False
+    for (name, file, line), (label, path, number) in zip(frames, reversed(callers)):
+        defined = label.endswith("<class:Inner>") and name == "Outer::Inner#defined"   # define_method: its block's label
+        if not defined and (name if full_names else bare(name)) != label:
+            return False
+        if file and not file.startswith("<internal") and (file, line) != (path, number):   # C functions bear their caller's
+            return False
+    return True
+
+
+def shapes(version, command, ruby_arguments=()):
+    with sampan.Workload([*command, *ruby_arguments, "/tmp/shapes.rb", 4], ready=lambda w: w.output().count("caller") >= 15) as load:
+        run = sampan.profile(pid=load.pid, seconds=2, rate=100, exclude_idle=False)
+        told = [json.loads(line[7:]) for line in load.output().splitlines() if line.startswith("caller ")]
+    seen, right, wrong = set(), 0, {}
+    for stack, count in run.stacks():
+        frames = [split(frame) for frame in stack[1:]]
+        at = next((i for i, frame in enumerate(frames) if frame[0] == "Object#spin"), None)
+        if at is None:
+            continue   # not yet, or waiting for the others
+        match = next((i for i, c in enumerate(told) if same(frames[:at], c, version >= "3.4")), None)
+        if match is not None:
+            seen.add(match)
+            right += count
+        else:
+            wrong[";".join(stack[1:])[-300:]] = count
+    total = right + sum(wrong.values())
+    # The forked process is one more: it is found only where forks are followed.
+    check(total > 100 and right >= 0.995 * total, "ruby %s%s: %d of %d stacks as Ruby tells them %s"
+          % (version, " ".join(("", *ruby_arguments)), right, total, list(wrong.items())[:3]))
+    check(len(seen) >= len(told) - 1, "ruby %s: %d of %d shapes of call seen, not %s"
+          % (version, len(seen), len(told), [c[0] for i, c in enumerate(told) if i not in seen]))
+
+
+def truth(version, command, threads, ruby_arguments=()):
+    seconds = 20 if LONG else 4
+    with sampan.Workload([*command, *ruby_arguments, "/tmp/truth.rb", seconds + 3, threads], ready=lambda w: w.says("ready")) as load:
+        run = sampan.profile(pid=load.pid, seconds=seconds, rate=250)
+    stacks = run.stacks()
+    total = sum(count for _, count in stacks)
+    inside = {line: share(stacks, r"Basket#round \(.*:%d\)" % line) for line in (40, 41, 44)}
+    whole = sum(inside.values())
+    # Three standard deviations of a share of so many samples, and the workload's own grain.
+    allowed = 0.015 + 3 * (0.24 / max(total, 1)) ** 0.5
+    error = max(abs(inside[line] / (whole or 1) - part) for line, part in ((40, 0.6), (41, 0.3), (44, 0.1)))
+    check(total > 100 and error <= allowed, "ruby %s%s, %d thread(s): 60/30/10 within %.1f points (%.1f allowed, %d samples)"
+          % (version, " ".join(("", *ruby_arguments)), threads, 100 * error, 100 * allowed, total))
+    names = {"hot": r"Shop::Basket#hot \(.*truth.rb:7\)", "warm": r"Shop::Basket\.warm", "block": r"^block in Shop::Basket#hot",
+             "function": r"^Integer#times", "main": r"^Object#main", "collector": r"^\[garbage collection\]$"}
+    missing = [name for name, pattern in names.items() if share(stacks, pattern) == 0]
+    check(not missing, "ruby %s: qualified names, blocks, C functions, the collector %s" % (version, missing))
+
+
+def main():
+    for version in VERSIONS:
+        root = RUBIES / version
+        if not (root / ".complete").exists():
+            sampan.skip("ruby " + version, "not fetched (tests/live/get_rubies.sh)")
+            continue
+        for program in ("shapes.rb", "truth.rb"):
+            shutil.copy(WORKLOADS / "ruby" / program, root / "tmp" / program)
+        command = ["chroot", root, "ruby" + version]
+        shapes(version, command)
+        truth(version, command, 2)
+        if version == "3.1":
+            truth(version, command, 1, ["--yjit"])
+            shapes(version, command, ["--yjit"])
+
+
+main()
+sampan.finish()

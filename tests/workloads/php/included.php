@@ -1,0 +1,3 @@
+<?php
+// Runs as a part of shapes.php.
+spin();

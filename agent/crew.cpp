@@ -197,6 +197,7 @@ std::string Crew::sentence() const {
                      : names == "ebpf"   ? "the ebpf tier: stacks are walked in the kernel"
                                          : "the tiers " + names;
   if (params_.tier) return text + ", as asked for";
+  if (names == "memory") text += "; native: true would add native frames, by another tier";
   if (!refused_[0].message.empty()) text += "; without ebpf, since " + refused_[0].message;
   return text;
 }

@@ -91,7 +91,7 @@ void ElfFile::each_symbol(const std::function<void(const ElfSymbol&)>& visit) co
         GElf_Sym symbol;
         if (!gelf_getsym(data, i, &symbol) || symbol.st_shndx == SHN_UNDEF) continue;
         const char* name = elf_strptr(elf_, header.sh_link, symbol.st_name);
-        if (name && *name) visit({symbol.st_value, symbol.st_size, GELF_ST_TYPE(symbol.st_info), name});
+        if (name && *name) visit({symbol.st_value, symbol.st_size, static_cast<std::uint8_t>(GELF_ST_TYPE(symbol.st_info)), name});
       }
       return;
     }

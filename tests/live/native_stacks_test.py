@@ -1,0 +1,115 @@
+"""Native stacks are whole without frame pointers, in both tiers: C++, stripped C++, signals, PLT, dlopen, clang, Python,
+Node, Go, Rust; and known shares of time come out as they are."""
+import math
+import statistics
+
+import sampan
+from native_programs import SOURCES, build, start
+from sampan import check
+
+LEAST = {"ebpf": 0.99, "ptrace": 0.97}
+
+
+def clang_command():
+    return ["clang++", "-std=c++20", "-O2", "-c", SOURCES / "compile_me.cpp", "-o", "/dev/null"]
+
+
+ENOUGH = 150      # samples; a machine that is busy elsewhere needs more than one run for them
+
+
+class Sum:
+    """Several runs as one: more evidence, no second chance."""
+
+    def __init__(self, least, sample):
+        self.taken = self.truncated = 0
+        self.all = []
+        for _ in range(8):
+            self.last = sample()
+            quality = self.last.result.get("quality", {})
+            self.taken += quality.get("taken", 0)
+            self.truncated += quality.get("truncated", 0)
+            self.all += self.last.stacks()
+            if self.last.code not in (0, 6) or self.taken >= least:
+                break
+
+    def whole(self):
+        return (self.taken - self.truncated) / self.taken if self.taken else 0.0
+
+
+def run(load, tier):
+    return Sum(ENOUGH, lambda: sampan.profile(pid=load.pid, tier=tier, language="native", rate=200, seconds=3, group_by=[]))
+
+
+def check_whole(what, tier, result):
+    if not check(result.taken > 0, "%s, %s: exit %d, %d samples" % (what, tier, result.last.code, result.taken)):
+        return print(result.last.err[-500:], result.last.result.get("sentence"))
+    depth = statistics.mean(len(frames) for frames, _ in result.all)
+    check(result.whole() >= LEAST[tier], "%s, %s: %.2f %% of %d stacks whole, %.0f frames deep"
+          % (what, tier, 100 * result.whole(), result.taken, depth))
+
+
+def programs():
+    for name, arguments in (("split", []), ("split", ["signals"]), ("split", ["plt"]), ("split_stripped", []), ("split_rust", [])):
+        program = build(name)
+        if program:
+            yield " ".join([name, *arguments]), [program, *arguments]
+    if build("plugin") and build("plugin.so"):
+        yield "dlopen", [build("plugin"), build("plugin.so")]
+    if build("server_go"):
+        yield "a stripped Go server", [build("server_go")]
+    if sampan.need("python3", "python"):
+        yield "python", ["/usr/bin/python3", SOURCES / "dumps.py"]
+    if sampan.need("node", "node"):
+        yield "node", ["node", SOURCES / "stringify.js"]
+
+
+def whole(tier):
+    for what, command in programs():
+        with start(*command) as load:
+            check_whole(what, tier, run(load, tier))
+    if sampan.need("clang++", "clang"):
+        def compile_once():
+            with sampan.Workload(clang_command()):
+                # The driver starts the compiler proper: whichever of the two compiles.
+                return sampan.profile(cmdline_regex=r"clang.* .*compile_me\.cpp", tier=tier, language="native", rate=200,
+                                      seconds=4, group_by=[])
+        check_whole("clang", tier, Sum(ENOUGH, compile_once))
+
+
+# Of n samples a share strays by sqrt(p (1 - p) / n): three of those are granted beside 1.5 points.
+def near(got, true, samples):
+    return abs(got - true) <= max(0.015, 3 * math.sqrt(true * (1 - true) / max(samples, 1)))
+
+
+def truth(tier):
+    for name, prefix in (("split", "split::"), ("split_go", r"main\."), ("split_rust", "split::")):
+        program = build(name)
+        if not program:
+            continue
+        with start(program) as load:
+            # Calls that were inlined count to the function that they were inlined in.
+            result = Sum(2000, lambda: sampan.profile(pid=load.pid, tier=tier, rate=1000, seconds=5, lines=False, group_by=[]))
+            shares = [sampan.share(result.all, prefix + function + r"\b") for function in ("sixty", "thirty", "ten")]
+            work = sum(shares)
+            shares = [s / work if work else 0 for s in shares]
+            check(work > 0.9 and all(near(got, true, result.taken) for got, true in zip(shares, (0.6, 0.3, 0.1))),
+                  "%s, %s: %s of %d samples, true are 60, 30, 10 %%" % (name, tier, ", ".join("%.1f %%" % (100 * s) for s in shares), result.taken))
+
+
+def allowed(tier):
+    program = build("split")
+    if not program:
+        return False
+    with start(program) as load:
+        result = sampan.profile(pid=load.pid, tier=tier, seconds=1)
+        if result.code != 4:
+            return True
+        sampan.skip("the %s tier" % tier, result.result.get("sentence", result.err[-300:]))
+        return False
+
+
+for each in ("ebpf", "ptrace"):
+    if allowed(each):
+        whole(each)
+        truth(each)
+sampan.finish()

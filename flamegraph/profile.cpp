@@ -99,7 +99,7 @@ void Profile::settle() {
 }
 
 void Profile::grow_children() {
-  std::vector<NodeId> wider(children_.size() * 2);
+  std::vector<NodeId> wider(children_.size() * 4);
   for (NodeId id = 1; id < nodes_.size(); ++id) {
     std::size_t slot = hash(nodes_[id].parent, nodes_[id].frame) & (wider.size() - 1);
     while (wider[slot] != 0) slot = (slot + 1) & (wider.size() - 1);

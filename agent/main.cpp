@@ -31,9 +31,10 @@ int run() {
     progress.result(outcome);
     return static_cast<int>(outcome.code);
   }
-  // Before any thread starts and before anything of a target is read.
-  if (const auto restricted = sampan::restrict_self(params->output_dir); !restricted.shortfall.empty())
-    sampan::log_warning("{}", restricted.shortfall);
+  // Before any thread starts and before anything of a target is read. The doctor tries things on a child of its own.
+  if (params->mode != sampan::Mode::Doctor)
+    if (const auto restricted = sampan::restrict_self(params->output_dir); !restricted.shortfall.empty())
+      sampan::log_warning("{}", restricted.shortfall);
   return static_cast<int>(sampan::run_session(*params, progress));
 }
 

@@ -10,14 +10,7 @@ namespace {
 
 constexpr std::size_t kShortest = 4;
 constexpr std::string_view kMask = "***";
-constexpr std::array<std::string_view, 9> kSecretWords = {"pass", "pwd", "secret", "token", "apikey", "api-key", "api_key", "auth", "cred"};
-
-bool names_secret(std::string_view option) {
-  std::string lower;
-  for (char c : option) lower += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  if (lower.ends_with("key") && lower.size() > 3) return true;
-  return std::any_of(kSecretWords.begin(), kSecretWords.end(), [&](auto word) { return lower.find(word) != std::string::npos; });
-}
+constexpr std::array<std::string_view, 11> kSecretWords = {"pass", "cookie", "signature", "pwd", "secret", "token", "apikey", "api-key", "api_key", "auth", "cred"};
 
 // `scheme://user:password@host` -> `scheme://***@host`
 std::string without_user(std::string_view word) {
@@ -56,6 +49,13 @@ std::size_t character(std::string_view text) {
 }
 
 }  // namespace
+
+bool names_secret(std::string_view option) {
+  std::string lower;
+  for (char c : option) lower += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  if (lower.ends_with("key") && lower.size() > 3) return true;
+  return std::any_of(kSecretWords.begin(), kSecretWords.end(), [&](auto word) { return lower.find(word) != std::string::npos; });
+}
 
 void Secrets::hide(std::string secret) {
   if (secret.size() < kShortest) return;

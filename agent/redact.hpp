@@ -18,6 +18,9 @@ class Secrets {
   std::vector<std::string> hidden_;   // longest first
 };
 
+// Whether an option, header or field of this name holds what should not be seen: passwords, tokens, keys, cookies.
+bool names_secret(std::string_view name);
+
 // A command line for people: at most `most` bytes, printable, with the values of options whose names speak of
 // passwords, tokens or keys, and users in URLs, as `***`.
 std::string redact_command_line(std::string_view line, std::size_t most = 96);

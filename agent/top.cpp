@@ -1,7 +1,9 @@
 #include "agent/top.hpp"
 
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <tuple>
 
 #include "agent/discovery.hpp"
 #include "agent/doctor.hpp"
@@ -65,7 +67,7 @@ class Top {
   }
 
   void show(const Moment& moment) {
-    view_.status = fmt::format("{} processes  {:.0f} Hz  {:.0f} s{}", moment.processes, moment.achieved_rate, moment.elapsed, paused_ ? "  PAUSED" : "");
+    view_.status = fmt::format("{} process{}  {:.0f} Hz  {:.0f} s{}", moment.processes, moment.processes == 1 ? "" : "es", moment.achieved_rate, moment.elapsed, paused_ ? "  PAUSED" : "");
     if (screen_) {
       std::tie(view_.columns, view_.lines) = Screen::size();
       return screen_->draw(top_lines(window_, view_));

@@ -14,11 +14,13 @@ cd "$work"
 apt-get $options -qq update
 apt-get $options -qq source curl > "$work/source.log" 2>&1 || { cat "$work/source.log" >&2; exit 1; }
 cd curl-*/
-CFLAGS="-ffile-prefix-map=$PWD=." cmake -G Ninja -S . -B build -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX="$prefix" \
+CFLAGS="-ffile-prefix-map=$PWD=. -ffunction-sections -fdata-sections" cmake -G Ninja -S . -B build -DCMAKE_BUILD_TYPE=MinSizeRel -DCMAKE_INSTALL_PREFIX="$prefix" \
   -DCMAKE_INSTALL_LIBDIR=lib -DCMAKE_POSITION_INDEPENDENT_CODE=ON \
   -DBUILD_SHARED_LIBS=OFF -DBUILD_CURL_EXE=OFF -DBUILD_TESTING=OFF -DHTTP_ONLY=ON \
   -DCURL_USE_OPENSSL=ON -DCURL_USE_LIBSSH2=OFF -DCURL_USE_LIBPSL=OFF -DUSE_LIBIDN2=OFF \
-  -DCURL_BROTLI=OFF -DCURL_ZSTD=OFF -DUSE_NGHTTP2=OFF -DENABLE_MANUAL=OFF > build.log 2>&1 || { tail -20 build.log >&2; exit 1; }
+  -DCURL_BROTLI=OFF -DCURL_ZSTD=OFF -DUSE_NGHTTP2=OFF -DENABLE_MANUAL=OFF \
+  -DCURL_DISABLE_COOKIES=ON -DCURL_DISABLE_HSTS=ON -DCURL_DISABLE_ALTSVC=ON -DCURL_DISABLE_NTLM=ON -DCURL_DISABLE_DOH=ON \
+  -DCURL_DISABLE_NETRC=ON -DCURL_DISABLE_OPENSSL_AUTO_LOAD_CONFIG=ON > build.log 2>&1 || { tail -20 build.log >&2; exit 1; }
 cmake --build build >> build.log 2>&1 || { tail -20 build.log >&2; exit 1; }
 cmake --install build >> build.log 2>&1
 sed -n '1s/.*(\(.*\)).*/\1/p' debian/changelog > "$prefix/debian-version"   # for images/sbom.py

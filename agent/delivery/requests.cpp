@@ -59,7 +59,7 @@ Result<void> add_headers(const Upload& upload, const Words& words, Request& requ
   for (const auto& [name, value] : upload.headers) {
     auto text = expand(value, words);
     if (!text) return tl::unexpected(text.error());
-    if (*text == value) hide_header(value, progress);
+    if (names_secret(name)) hide_header(*text, progress);
     request.headers.emplace_back(name, std::move(*text));
   }
   for (const auto& [name, from] : upload.headers_from_env) {
@@ -97,7 +97,7 @@ std::string metadata_of(const Batch& batch, const Artifact& file) {
   return json.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
 }
 
-Result<void> add_form(const Upload& upload, const Words& words, const Batch& batch, const Artifact& file, Request& request) {
+Result<void> add_form(const Upload& upload, const Words& words, const Batch& batch, const Artifact& file, Request& request, Progress& progress) {
   bool placed = false;
   for (const auto& [name, value] : upload.form) {
     // `@file` is where the file goes, for receivers that want it under a name of their own.
@@ -108,6 +108,7 @@ Result<void> add_form(const Upload& upload, const Words& words, const Batch& bat
     }
     auto text = expand(value, words);
     if (!text) return tl::unexpected(text.error());
+    if (names_secret(name)) progress.hide(*text);
     request.form.push_back({name, std::move(*text), {}, {}});
   }
   if (!upload.form.contains("metadata")) request.form.push_back({"metadata", metadata_of(batch, file), {}, "application/json"});
@@ -214,7 +215,7 @@ Result<Request> request_of(const Upload& upload, const Artifact& file, const Bat
   if (request.url.ends_with('/') && request.method == "PUT") request.url += percent_encode(file.name);
   if (auto added = add_headers(upload, words, request, progress); !added) return tl::unexpected(added.error());
   if (upload.multipart) {
-    if (auto added = add_form(upload, words, batch, file, request); !added) return tl::unexpected(added.error());
+    if (auto added = add_form(upload, words, batch, file, request, progress); !added) return tl::unexpected(added.error());
   } else if (upload.s3) {
     if (auto added = sign_s3(*upload.s3, file, request, progress); !added) return tl::unexpected(added.error());
   } else if (upload.pyroscope) {

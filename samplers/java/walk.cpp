@@ -104,6 +104,8 @@ Walk::Went Walk::to_anchor() {
 
 Walk::Went Walk::native_frame() {
   from_java_ = false;
+  // A caller outside all code: the step that led here was wrong.
+  if (!at_.exact && !native_.space().find(at_.lookup())) return Went::Lost;
   found_.push_back(native_.frame(at_.lookup()));
   Step done = step(native_.space(), stack_.copy(), at_);
   while (done == Step::OutOfStack && stack_.extend()) done = step(native_.space(), stack_.copy(), at_);

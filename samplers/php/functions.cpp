@@ -7,6 +7,7 @@ namespace sampan::php {
 namespace {
 
 constexpr std::size_t kMostFunctions = 1 << 17;
+constexpr std::size_t kFunctionHead = 24;
 constexpr std::size_t kMostName = 512, kMostPath = 4096;
 
 template <typename T>
@@ -55,12 +56,12 @@ void Functions::check(std::vector<Call>& calls) {
   index_.clear();
   for (const Call& call : calls) {
     if (!index_.try_emplace(call.function, seen_.size()).second) continue;
-    seen_.push_back({call.function, &functions_[call.function], std::vector<std::byte>(layout_.filename + 16u), 0, 0});
+    Function& function = functions_[call.function];
+    // Of internal functions only the head is sure to be readable.
+    seen_.push_back({call.function, &function, std::vector<std::byte>(function.user() ? layout_.filename + 16u : kFunctionHead), 0, 0});
   }
   reads_.clear();
   for (Seen& seen : seen_) {
-    // Of internal functions only the head is sure to be readable.
-    if (seen.function->is.type == 1) seen.bytes.resize(24);
     reads_.push_back({seen.address, seen.bytes});
     if (seen.function->is.name != 0) reads_.push_back({seen.function->is.name + kStringHash, bytes_of(seen.name_hash)});
     if (seen.function->is.file != 0) reads_.push_back({seen.function->is.file + kStringHash, bytes_of(seen.file_hash)});
@@ -72,7 +73,7 @@ void Functions::check(std::vector<Call>& calls) {
   for (Seen& seen : seen_) {
     Fingerprint is = fingerprint(seen.bytes);
     Function& known = *seen.function;
-    if (is.type == 2 && seen.bytes.size() < layout_.filename + 16u) {   // it was internal when last seen
+    if ((is.type == 2 || is.type == 4) && seen.bytes.size() == kFunctionHead) {   // new, or internal when last seen
       seen.bytes.resize(layout_.filename + 16u);
       memory_.read(seen.address, seen.bytes);
       is = fingerprint(seen.bytes);

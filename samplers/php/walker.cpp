@@ -41,7 +41,7 @@ bool PhpWalker::read_stack(Globals& globals, std::uint64_t& innermost, bool& cha
     Head before{}, after{};
     const std::uint64_t head = globals.address + at.vm_stack - kTopBefore;
     const auto into = [&](Head& words) { return std::as_writable_bytes(std::span(words.words, current + 1)); };
-    stack_start_ = globals.page;
+    stack_start_ = globals.page == 0 ? head : globals.page;
     stack_.resize(globals.page == 0 ? 0 : std::min<std::uint64_t>(globals.top - globals.page + kSlackBytes, kMostBytes));
     const std::array<Read, 3> reads{Read{head, into(before)}, Read{stack_start_, stack_}, Read{head, into(after)}};
     if (php_.memory.read_batch(reads) != reads.size()) {

@@ -8,7 +8,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr auto kInterrupted = std::chrono::microseconds(50);
-constexpr auto kPerFrame = std::chrono::nanoseconds(500);
+constexpr auto kPerFrame = std::chrono::microseconds(2);
 constexpr int kTries = 4;
 constexpr std::size_t kMostFrames = 262'144;
 constexpr std::uint32_t kChunkHeader = 24;            // _PyStackChunk: previous, size, top
@@ -17,7 +17,7 @@ constexpr std::uint32_t kSlack = 1024;                // read beyond the frame s
 constexpr std::uint64_t kMostChunk = 64u << 20;
 constexpr std::uint64_t kMostExtent = 64 * 1024;      // of the current chunk in one read
 constexpr unsigned kMostChunks = 65'536;
-constexpr std::size_t kKept = 48;                     // frames seen before the last walk that are still tried
+constexpr std::size_t kKept = 32;                     // frames seen before the last walk that are still tried
 constexpr std::size_t kMostPlanned = 16'384;
 constexpr std::size_t kSearched = 256;                // blocks looked through where the hint is wrong
 constexpr std::uint64_t kTagBits = 7;
@@ -53,10 +53,14 @@ FramesRead FrameReader::read(ThreadState& thread, std::vector<FrameSite>& frames
       return FramesRead::Stale;
     }
     if (head_ == 0) return FramesRead::None;
-    if (!walk(thread, frames, before) || !ends_well(thread)) continue;
+    if (!walk(thread, frames, before) || !ends_well(thread)) {
+      if (!endless_) continue;
+      frames.resize(before);
+      return FramesRead::Torn;
+    }
     // Put aside by the scheduler between two reads, this thread would see two moments as one.
     if (Clock::now() - begun > kInterrupted + (frames.size() - before) * kPerFrame && !last) continue;
-    const bool changed = head_again_ != head_;
+    const bool changed = changed_;
     const bool calm = thread.flicker < kCalm;
     if (attempt == 1) thread.flicker += ((changed ? 1.0f : 0.0f) - thread.flicker) / kFlickerWindow;
     if (!changed) return FramesRead::Whole;
@@ -80,7 +84,7 @@ FramesRead FrameReader::read(ThreadState& thread, std::vector<FrameSite>& frames
 // A chain that was cut while it was read (a generator lets go of its caller when it yields) does not end in an
 // entry frame; up to 3.11, where there is none, it ends elsewhere than the ones before.
 bool FrameReader::ends_well(ThreadState& thread) {
-  if (o_.boundary_owner == 255) return root_ == thread.root || (thread.root == 0 && head_again_ == head_ && (thread.root = root_));
+  if (o_.boundary_owner == 255) return root_ == thread.root || (thread.root == 0 && !changed_ && (thread.root = root_));
   return ended_at_boundary_ && root_ != 0;
 }
 
@@ -89,46 +93,52 @@ void FrameReader::plan(std::uint64_t address, std::uint32_t size) {
   buffer_.resize(buffer_.size() + size);
 }
 
-// [thread state] [cframe] [the chunk's live part] [frames elsewhere] [head again]
+// [thread state] [cframe] [the chunk's live part] [frames elsewhere] [head again] [frames of earlier walks] [head again]
 FrameReader::Outcome FrameReader::read_at_once(ThreadState& thread, bool last_try) {
-  blocks_.clear(), buffer_.clear(), reads_.clear(), outside_.clear();
+  blocks_.clear(), buffer_.clear(), reads_.clear();
   hint_ = 0;
   if (thread.chunk) plan(thread.chunk, thread.extent);
   for (const std::uint64_t frame : thread.scattered) plan(frame + frame_begin_, frame_size_);
-  std::uint64_t cframe_head = 0, again = 0, cframe_again = 0;
-  const auto word = [&](std::uint64_t from, std::uint64_t& into) {
-    reads_.push_back({from, std::as_writable_bytes(std::span(&into, 1))});
+  earlier_ = std::min(blocks_.size(), thread.latest + (thread.chunk ? 1 : 0));
+  std::uint64_t heads[3] = {}, tops[3] = {};   // in the cframe and in the thread state: at first, then, at last
+  const bool cframe = o_.has_cframe && thread.cframe;
+  const auto look = [&](int time) {
+    if (time) reads_.push_back({thread.address + o_.tstate_frame, std::as_writable_bytes(std::span(&tops[time], 1))});
+    if (cframe) reads_.push_back({thread.cframe + o_.cframe_current_frame, std::as_writable_bytes(std::span(&heads[time], 1))});
   };
   reads_.push_back({thread.address, tstate_});
-  const bool cframe = o_.has_cframe && thread.cframe;
-  if (cframe) word(thread.cframe + o_.cframe_current_frame, cframe_head);
-  for (const Block& block : blocks_) reads_.push_back({block.address, std::span(buffer_).subspan(block.at, block.size)});
-  if (cframe) word(thread.cframe + o_.cframe_current_frame, cframe_again);
-  word(thread.address + o_.tstate_frame, again);
+  look(0);
+  for (std::size_t i = 0; i < blocks_.size(); ++i) {
+    if (i == earlier_) look(1);
+    reads_.push_back({blocks_[i].address, std::span(buffer_).subspan(blocks_[i].at, blocks_[i].size)});
+  }
+  if (earlier_ == blocks_.size()) look(1);
+  look(2);
+  planned_ = blocks_.size();
   const std::size_t done = memory_.read_batch(reads_);
   if (done == 0) return Outcome::Gone;
   if (done < reads_.size()) {   // a frame or chunk of before is no longer mapped
     thread.scattered.clear();
     thread.chunk = thread.cframe = 0;
-    if (!last_try) return Outcome::Again;
-    return Outcome::Gone;
+    return last_try ? Outcome::Gone : Outcome::Again;
   }
-  head_ = tstate<std::uint64_t>(o_.tstate_frame);
-  head_again_ = again;
+  tops[0] = tstate<std::uint64_t>(o_.tstate_frame);
   bool known = true;
   if (o_.interpreter_frames && !thread.chunk && plausible(tstate<std::uint64_t>(o_.tstate_chunk))) {
     thread.chunk = tstate<std::uint64_t>(o_.tstate_chunk);
     thread.extent = kFirstExtent;
-    known = head_ == 0;
+    known = tops[0] == 0;
   }
-  if (!o_.has_cframe) return known || last_try ? Outcome::Read : Outcome::Again;
-  const bool same = head_ == thread.cframe;
-  thread.cframe = head_;
-  if (!(known && same) && !last_try) return Outcome::Again;
-  if (!same && !memory_.read_into(thread.cframe + o_.cframe_current_frame, cframe_head)) return Outcome::Gone;
-  head_again_ = same && head_ == again ? cframe_again : 0;
-  head_ = cframe_head;
-  return Outcome::Read;
+  head_ = o_.has_cframe ? heads[0] : tops[0];
+  changed_ = tops[1] != tops[0] || heads[1] != heads[0];
+  changed_late_ = tops[2] != tops[0] || heads[2] != heads[0];
+  if (o_.has_cframe && tops[0] != thread.cframe) {
+    known = false;
+    changed_ = true;
+    thread.cframe = tops[0];
+    if (last_try && !memory_.read_into(thread.cframe + o_.cframe_current_frame, head_)) return Outcome::Gone;
+  }
+  return known || last_try ? Outcome::Read : Outcome::Again;
 }
 
 bool FrameReader::walk(ThreadState& thread, std::vector<FrameSite>& frames, std::size_t before) {
@@ -139,10 +149,11 @@ bool FrameReader::walk(ThreadState& thread, std::vector<FrameSite>& frames, std:
   // The chunk's own header says how large it is; what of it to read the next time follows from this walk.
   chunk_size_ = thread.chunk ? std::min(read_at<std::uint64_t>(find(thread.chunk, 16), 8), kMostExtent) : 0;
   needed_ = 0;
-  ended_at_boundary_ = false;
+  ended_at_boundary_ = endless_ = false;
   chunk_from_ = o_.interpreter_frames ? tstate<std::uint64_t>(o_.tstate_chunk) : 0;
   for (std::size_t depth = 0; address != 0 && address != base; ++depth) {
-    if (depth >= kMostFrames || !plausible(address)) return false;
+    if (depth >= kMostFrames) return endless_ = true, false;
+    if (!plausible(address)) return false;
     const Bytes frame = frame_at(thread, address);
     if (frame.empty() || !take(frame, address, frames)) return false;
     address = read_at<std::uint64_t>(frame, o_.frame_back - frame_begin_);
@@ -187,6 +198,7 @@ Bytes FrameReader::find(std::uint64_t address, std::uint32_t size) {
     const Block& b = blocks_[i];
     hint_ = b.size == frame_size_ ? i + 1 : i;
     if (b.size == frame_size_) outside_.push_back(address - frame_begin_);
+    if (i >= earlier_ && i < planned_) changed_ = changed_ || changed_late_;
     return Bytes(buffer_).subspan(b.at + (address - b.address), size);
   };
   if (hint_ < blocks_.size() && holds(blocks_[hint_])) return bytes(hint_);
@@ -212,7 +224,7 @@ bool FrameReader::fetch_block(ThreadState& thread, std::uint64_t address, std::u
   const std::size_t done = memory_.read_batch(std::span(reads).first(o_.has_cframe ? 3 : 2));
   if (done == 0) return blocks_.pop_back(), false;
   const bool same = o_.has_cframe ? done == 3 && top == thread.cframe && in_cframe == head_ : done == 2 && top == head_;
-  if (!same) head_again_ = 0;
+  if (!same) changed_ = true;
   return true;
 }
 
@@ -240,6 +252,7 @@ bool FrameReader::fetch(ThreadState& thread, std::uint64_t address) {
 void FrameReader::remember(ThreadState& thread) {
   if (o_.interpreter_frames && outside_.empty() && thread.scattered.empty()) return;
   const std::size_t used = std::min(outside_.size(), kMostPlanned);
+  thread.latest = used;
   if (used <= thread.scattered.size() && std::equal(outside_.begin(), outside_.begin() + static_cast<std::ptrdiff_t>(used), thread.scattered.begin())) {
     return;
   }

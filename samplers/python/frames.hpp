@@ -64,9 +64,12 @@ class FrameReader {
   std::vector<Read> reads_;
   std::vector<std::uint64_t> outside_;        // frames outside the chunk, in the order walked
   std::size_t hint_ = 0;                      // the block where the next frame should be
-  std::uint64_t head_ = 0, head_again_ = 0, root_ = 0;
+  std::size_t earlier_ = 0, planned_ = 0;     // blocks from earlier_ on are of earlier walks, from planned_ on read later
+  std::uint64_t head_ = 0, root_ = 0;
+  bool changed_ = false, changed_late_ = false;   // the head, up to earlier_ and up to planned_
   std::uint64_t chunk_size_ = 0, chunk_from_ = 0;
   bool ended_at_boundary_ = false;            // the outermost frame was an entry frame (3.12+)
+  bool endless_ = false;                      // a loop, or deeper than any stack
   std::uint32_t needed_ = 0;                  // how much of the current chunk this walk used
 };
 

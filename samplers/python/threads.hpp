@@ -21,7 +21,8 @@ struct ThreadState {
   std::uint32_t extent = 0;                //   and how much of it to read
   float flicker = 0;                       // how many of its reads found the head changed, of late (0-1)
   std::uint64_t root = 0;                  // the outermost frame seen last
-  std::vector<std::uint64_t> scattered;    // frames outside the chunk, seen last, the latest first
+  std::vector<std::uint64_t> scattered;    // frames outside the chunk, the last walk's first,
+  std::size_t latest = 0;                  //   this many of them
 };
 
 class ThreadStates {

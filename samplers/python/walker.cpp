@@ -2,6 +2,8 @@
 #include <time.h>
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 #include "samplers/python/codes.hpp"
 #include "samplers/python/find.hpp"
@@ -36,20 +38,28 @@ class PythonWalker final : public Walker {
   }
 
   Walked walk(const ThreadSnapshot& thread, std::vector<FrameId>& frames) override {
+    const bool held = std::exchange(held_tid_, 0) == thread.inner_tid && thread.inner_tid != 0;
+    Walked walked = held ? name(held_read_, frames, true) : Walked::Failed;
     look_at_list();
-    Walked walked = Walked::Failed;
     for (int attempt = 1; attempt <= kTries && walked == Walked::Failed; ++attempt) {
-      last_try_ = attempt == kTries;
-      walked = walk_states(thread.inner_tid, frames);
-      if (stale_) threads_.refresh(true);   // the state has become another thread's
+      const FramesRead read = read_states(thread.inner_tid);
+      walked = name(read, frames, attempt == kTries);
+      if (read == FramesRead::Stale) threads_.refresh(true);   // a state has become another thread's
     }
     return walked;
   }
 
   bool holds_lock(const ThreadSnapshot& thread) override {
+    if (held_tid_ == thread.inner_tid && thread.inner_tid != 0) return held_lock_;
     look_at_list();
-    const auto states = threads_.of(thread.inner_tid);
-    return std::any_of(states.begin(), states.end(), [&](const ThreadState& state) { return holds(state); });
+    return any_holds(thread.inner_tid);
+  }
+
+  // The thread stands still: its frames, as exact as can be, wait for walk().
+  void observe_stopped(const ThreadSnapshot& thread) override {
+    held_tid_ = thread.inner_tid;
+    held_read_ = read_states(thread.inner_tid);
+    held_lock_ = any_holds(thread.inner_tid);
   }
 
   void refresh() override {
@@ -66,48 +76,51 @@ class PythonWalker final : public Walker {
     threads_.refresh(false);
   }
 
-  Walked walk_states(pid_t inner_tid, std::vector<FrameId>& frames) {
-    Walked walked = Walked::NoFrames;
-    stale_ = false;
-    const std::size_t before = frames.size();
-    for (ThreadState& state : threads_.of(inner_tid)) {
-      const Walked one = walk_state(state, frames);
-      if (one == Walked::NoFrames) continue;
-      if (one == Walked::Failed) {
-        frames.resize(before);
-        return one;
-      }
-      // The worse of the two: Whole < Truncated < Suspect.
-      walked = walked == Walked::NoFrames ? one : std::max(walked, one);
-    }
-    return walked;
+  bool any_holds(pid_t inner_tid) {
+    const auto states = threads_.of(inner_tid);
+    return std::any_of(states.begin(), states.end(), [&](const ThreadState& state) { return holds(state); });
   }
 
-  Walked walk_state(ThreadState& state, std::vector<FrameId>& frames) {
+  // The sites of all the thread's states, innermost first; says the worst of what was read.
+  FramesRead read_states(pid_t inner_tid) {
     sites_.clear();
-    const FramesRead read = reader_.read(state, sites_);
-    if (read == FramesRead::None) return Walked::NoFrames;
-    stale_ = read == FramesRead::Stale;
-    if (stale_ || read == FramesRead::Torn) return Walked::Failed;
-    if (codes_may_differ(state)) codes_.verify(sites_);
-    const bool truncated = append(frames);
-    if (torn_) return Walked::Failed;
-    if (read == FramesRead::Changed) return Walked::Suspect;
-    return truncated ? Walked::Truncated : Walked::Whole;
+    codes_differ_ = false;
+    FramesRead worst = FramesRead::None;
+    const auto states = threads_.of(inner_tid);
+    for (auto state = states.rbegin(); state != states.rend(); ++state) {
+      const FramesRead read = reader_.read(*state, sites_);
+      if (read == FramesRead::Stale || read == FramesRead::Torn) return read;
+      if (read != FramesRead::None && worst != FramesRead::Changed) worst = read;
+      codes_differ_ |= read != FramesRead::None && codes_may_differ(*state);
+    }
+    return worst;
   }
 
-  // Appends outermost first; of a deep stack both ends. True where frames were left out.
-  bool append(std::vector<FrameId>& frames) {
-    torn_ = false;
+  Walked name(FramesRead read, std::vector<FrameId>& frames, bool last_try) {
+    if (read == FramesRead::None) return Walked::NoFrames;
+    if (read == FramesRead::Stale || read == FramesRead::Torn) return Walked::Failed;
+    if (codes_differ_) codes_.verify(sites_);
+    const std::size_t before = frames.size();
+    const auto truncated = append(frames, last_try);
+    if (!truncated) {
+      frames.resize(before);
+      return Walked::Failed;
+    }
+    if (read == FramesRead::Changed) return Walked::Suspect;
+    return *truncated ? Walked::Truncated : Walked::Whole;
+  }
+
+  // Appends outermost first; of a deep stack both ends. True where frames were left out, nothing where one is torn.
+  std::optional<bool> append(std::vector<FrameId>& frames, bool last_try) {
     const bool deep = sites_.size() > 2 * kEnd;
-    for (std::size_t i = sites_.size(); i-- > 0 && !torn_;) {
+    for (std::size_t i = sites_.size(); i-- > 0;) {
       if (deep && i == sites_.size() - 1 - kEnd) {
         frames.push_back(profile_.intern({FrameKind::Note, "[truncated]", {}, 0, 0}));
         i = kEnd;
         continue;
       }
-      const FrameId id = codes_.frame(sites_[i], last_try_);
-      torn_ = id == Profile::kNoFrame;
+      const FrameId id = codes_.frame(sites_[i], last_try);
+      if (id == Profile::kNoFrame) return {};
       frames.push_back(id);
     }
     return deep;
@@ -138,7 +151,10 @@ class PythonWalker final : public Walker {
   std::vector<FrameSite> sites_;
   std::uint64_t listed_ = coarse_now();
   std::uint64_t generation_ = 0;
-  bool torn_ = false, stale_ = false, last_try_ = false;
+  bool codes_differ_ = false;
+  pid_t held_tid_ = 0;                      // whose sites observe_stopped() left in sites_
+  FramesRead held_read_ = FramesRead::None;
+  bool held_lock_ = false;
 };
 
 bool matches(const Process& process, Context&) { return bears_python(process); }

@@ -64,6 +64,7 @@ std::size_t copy_stack(Memory& memory, std::uint64_t sp, std::span<std::byte> in
   return done;
 }
 
+#if defined(__x86_64__)
 bool read_registers(pid_t tid, Registers& r) {
   user_regs_struct u{};
   iovec vector{&u, sizeof u};
@@ -77,6 +78,21 @@ bool read_registers(pid_t tid, Registers& r) {
   std::copy(std::begin(general), std::end(general), r.general);
   return true;
 }
+#elif defined(__aarch64__)
+bool read_registers(pid_t tid, Registers& r) {
+  user_regs_struct u{};
+  iovec vector{&u, sizeof u};
+  if (ptrace(PTRACE_GETREGSET, tid, reinterpret_cast<void*>(NT_PRSTATUS), &vector) != 0) return false;
+  r.pc = u.pc;
+  r.sp = u.sp;
+  r.fp = u.regs[29];
+  r.lr = u.regs[30];
+  std::copy(std::begin(u.regs), std::end(u.regs), r.general);
+  r.general[31] = u.sp;
+  iovec tls{&r.thread_pointer, sizeof r.thread_pointer};
+  return ptrace(PTRACE_GETREGSET, tid, reinterpret_cast<void*>(NT_ARM_TLS), &tls) == 0;
+}
+#endif
 
 // A signal that was about to be delivered goes on; an interrupt or a group stop has none.
 void let_go(pid_t tid, int status) {

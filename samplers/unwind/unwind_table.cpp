@@ -10,6 +10,11 @@ namespace sampan {
 namespace {
 
 constexpr std::uint64_t kMostVdso = 1 << 20;
+#if defined(__x86_64__)
+constexpr bool kRowsApply = true;
+#else
+constexpr bool kRowsApply = false;
+#endif
 
 Cfi compile_section(const ElfFile& file, const char* name, std::uint64_t base, bool debug_frame) {
   const ElfSection* section = file.section(name);
@@ -31,20 +36,7 @@ void merge_functions(std::vector<std::uint32_t>& into, const std::vector<std::ui
   into.erase(std::unique(into.begin(), into.end()), into.end());
 }
 
-}  // namespace
-
-std::uint64_t UnwindTable::function_start(std::uint64_t address) const {
-  if (address < base) return 0;
-  const auto after = std::upper_bound(functions.begin(), functions.end(), address - base);
-  if (after == functions.begin()) return 0;
-  const std::uint32_t start = *std::prev(after);
-  // Between the last row of that function and the next one lies code that nothing describes.
-  const sampan_row* row = find_row(rows, address - base);
-  if (row && row->kind == SAMPAN_ROW_NONE && row->pc > start) return 0;
-  return base + start;
-}
-
-UnwindTable build_unwind_table(const ElfFile& file) {
+UnwindTable build_rows(const ElfFile& file) {
   UnwindTable table;
   table.base = lowest_address(file);
   Cfi cfi = compile_section(file, ".eh_frame", table.base, false);
@@ -66,6 +58,26 @@ UnwindTable build_unwind_table(const ElfFile& file) {
     table.rows = table.rows.empty() ? std::move(debug.rows) : overlay_rows(table.rows, debug.rows);
     merge_functions(table.functions, debug.functions);
   }
+  return table;
+}
+
+}  // namespace
+
+std::uint64_t UnwindTable::function_start(std::uint64_t address) const {
+  if (address < base) return 0;
+  const auto after = std::upper_bound(functions.begin(), functions.end(), address - base);
+  if (after == functions.begin()) return 0;
+  const std::uint32_t start = *std::prev(after);
+  // Between the last row of that function and the next one lies code that nothing describes.
+  const sampan_row* row = find_row(rows, address - base);
+  if (row && row->kind == SAMPAN_ROW_NONE && row->pc > start) return 0;
+  return base + start;
+}
+
+UnwindTable build_unwind_table(const ElfFile& file) {
+  UnwindTable table = build_rows(file);
+  // The rows' rules are x86_64's (the return address lies at CFA - 8): elsewhere each step goes by the frame pointer.
+  if constexpr (!kRowsApply) table.rows.clear();
   return table;
 }
 

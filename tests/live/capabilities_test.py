@@ -1,11 +1,14 @@
 """The README's table of rights, proven: with each one taken away, the exit code, and the sentence that names it."""
 import json
+import subprocess
+import tempfile
 import time
 
 import containers
 import sampan
 from engine import engine_or_none, own_image, run_agent
-from sampan import check
+from podman import podman_or_none
+from sampan import check, share
 
 UNCONFINED = "--security-opt=apparmor=unconfined"
 GIVEN = ["--pid=host", "--cap-add=SYS_PTRACE", UNCONFINED]
@@ -18,7 +21,7 @@ TABLE = [
     ("another user without the capability", ["--pid=host", UNCONFINED, "--user=1000:1000"], {}, 4, "SYS_PTRACE"),
     ("a capability, but not uid 0", [*GIVEN, "--user=1000:1000"], {}, 4, "runAsUser: 0"),
     ("tier ebpf without BPF and PERFMON", GIVEN, {"tier": "ebpf"}, 4, "BPF"),
-    ("no such process", GIVEN, {"cmdline_regex": "no-such-program"}, 3, "no-such-program"),
+    ("no such process", GIVEN, {"cmdline_regex": "^no-such-program"}, 3, "no-such-program"),
     ("a misspelt key", GIVEN, {"second": 1}, 2, "seconds"),
 ]
 
@@ -58,7 +61,42 @@ def restricted(engine, image, target):
     check(code == "0" and time.monotonic() - stopped < 10, "SIGTERM as PID of its own container: exit %s" % code)
 
 
+# Every right that the ebpf tier needs, and what only adds to it. podman 4.3's own filter refuses bpf() and
+# perf_event_open() to all but SYS_ADMIN; newer runtimes' go by BPF and PERFMON.
+BPF = ["--cap-add=SYS_PTRACE", "--cap-add=BPF", "--cap-add=PERFMON"]
+FREE = "--security-opt=seccomp=unconfined"
+BPF_TABLE = [
+    ("SYS_PTRACE, BPF, PERFMON", [FREE, *BPF], 0, None),
+    ("no BPF", [FREE, BPF[0], BPF[2]], 4, "BPF"),
+    ("no PERFMON", [FREE, BPF[0], BPF[1]], 4, "PERFMON"),
+    ("no SYS_PTRACE", [FREE, BPF[1], BPF[2]], 4, "SYS_PTRACE"),
+    ("a runtime's filter that forbids bpf", BPF, 4, "seccomp"),
+]
+
+
+def bpf_table():
+    podman = podman_or_none()
+    if podman is None:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        program = folder + "/split"
+        subprocess.run(["g++", "-O1", "-o", program, sampan.WORKLOADS / "native" / "split.cpp"], check=True)
+        with sampan.Workload([program], ready=lambda w: w.says("ready")) as target:
+            for name, flags, code, names in BPF_TABLE:
+                run = podman.agent(flags, {"pid": target.pid, "tier": "ebpf"})
+                check(run.code == code and (names is None or names in sentence(run)),
+                      "ebpf, %s: exit %d (wanted %d), names %s | %s" % (name, run.code, code, names, sentence(run)[:300]))
+                if code == 0:
+                    check(run.result.get("tier") == "ebpf" and share(run.stacks(), "split::sixty") > 0.4,
+                          "and sees the hot function under the agent's own filter")
+            run = podman.agent([FREE, BPF[0]], {"pid": target.pid})
+            check(run.code == 0 and run.result.get("tier") == "ptrace", "auto without BPF and PERFMON: tier %s, %s"
+                  % (run.result.get("tier"), run.result.get("tier_sentence")))
+    podman.stop()
+
+
 def main():
+    bpf_table()
     engine = engine_or_none()
     if not engine:
         return

@@ -13,23 +13,8 @@ class CodeCacheTest : public testing::Test {
   FakeVm vm;
   CodeCache cache{vm.memory, vm.layout};
 
-  // Writes a blob's header; `words` of its frame, code 96 bytes in.
   void put_blob(std::uint64_t start, std::string_view name, std::uint32_t size, std::uint32_t words, std::uint32_t id = 7) {
-    const std::uint64_t text = vm.take();
-    std::vector<char> characters(name.begin(), name.end());
-    characters.resize(64);
-    vm.memory.put(text, std::as_bytes(std::span(characters)));
-    std::vector<std::uint64_t> header(16);
-    header[0] = text;
-    header[1] = size | std::uint64_t{words} << 32;
-    header[2] = 8;                            // frame complete
-    header[3] = header[6] = start + 96;       // code, entry
-    header[4] = 0x4000;                       // Method*
-    header[5] = id;
-    header[8] = 400 | std::uint64_t{448} << 32;   // PcDescs
-    header[9] = start + 500;                  // scopes
-    header[10] = 600;                         // metadata
-    vm.put(start, header);
+    vm.put_blob(start, name, size, words, id);
   }
 };
 

@@ -59,6 +59,26 @@ class FakeVm {
     return block + 16;
   }
 
+  // Writes a blob's header; `words` of its frame, code 96 bytes in.
+  void put_blob(std::uint64_t start, std::string_view name, std::uint32_t size, std::uint32_t words, std::uint32_t id = 7,
+                std::uint64_t method = 0x4000) {
+    const std::uint64_t text = take();
+    std::vector<char> characters(name.begin(), name.end());
+    characters.resize(64);
+    memory.put(text, std::as_bytes(std::span(characters)));
+    std::vector<std::uint64_t> header(16);
+    header[0] = text;
+    header[1] = size | std::uint64_t{words} << 32;
+    header[2] = 8;                            // frame complete
+    header[3] = header[6] = start + 96;       // code, entry
+    header[4] = method;
+    header[5] = id;
+    header[8] = 400 | std::uint64_t{448} << 32;   // PcDescs
+    header[9] = start + 500;                  // scopes
+    header[10] = 600;                         // metadata
+    put(start, header);
+  }
+
   std::uint64_t add_symbol(std::string_view text) {
     std::vector<std::byte> bytes(6 + text.size());
     bytes[4] = static_cast<std::byte>(text.size());

@@ -3,8 +3,12 @@ public class Simple {
     static volatile long sink;
 
     public static void main(String[] args) {
-        long end = System.nanoTime() + Long.parseLong(args[0]) * 1_000_000_000L;
+        long warm = System.nanoTime() + 1_500_000_000L;
+        while (System.nanoTime() < warm) {
+            step();   // until it is compiled for good: the split holds from then on
+        }
         System.out.println("ready");
+        long end = System.nanoTime() + Long.parseLong(args[0]) * 1_000_000_000L;
         while (System.nanoTime() < end) {
             step();
         }

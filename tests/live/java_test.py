@@ -1,0 +1,203 @@
+"""HotSpot from outside: whole stacks, right names, lines and shares, on every JDK and in each tier that is allowed here."""
+import math
+import os
+import pathlib
+import random
+import re
+import signal
+import subprocess
+import json
+import time
+
+import jdks
+import sampan
+from sampan import check, skip
+
+SECONDS = 20 if sampan.LONG else 2
+KILLS = 200 if sampan.LONG else 12
+TIERS = ("ptrace", "ebpf")
+denied = set()
+
+
+def take(what, load, tier, **params):
+    """A finished profile of a workload, or None where the tier is not allowed here."""
+    if tier in denied:
+        return None
+    params.setdefault("seconds", SECONDS)
+    params.setdefault("rate", 250)
+    run = sampan.profile(pid=load.pid_of_java, tier=tier, max_cpu_percent=100, **params)
+    if run.code == 4:
+        denied.add(tier)
+        skip(f"the {tier} tier", run.result.get("sentence", run.err[-200:]))
+        return None
+    if not check(run.code == 0, f"{what}, {tier}: delivered ({run.result.get('sentence', run.err[-300:])})"):
+        return None
+    return run
+
+
+def whole(run):
+    """The share of samples whose stack is whole, and their number."""
+    quality = run.result["quality"]
+    bad = quality["truncated"] + quality["failed"] + quality["suspect"]
+    total = quality["taken"] + quality["failed"]
+    return (1 - bad / total if total else 0.0), total
+
+
+def java_stacks(run, main):
+    return [(frames, count) for frames, count in run.stacks() if any(frame.startswith(main) for frame in frames)]
+
+
+def simple(jdk):
+    with jdk.run("Simple", 3600) as load:
+        for tier in TIERS:
+            run = take(f"{jdk.name} simple", load, tier)
+            if not run:
+                continue
+            share, total = whole(run)
+            check(share >= 0.995 and total > 20, f"{jdk.name} simple, {tier}: {share:.2%} of {total} stacks whole (99.5 % wanted)")
+            stacks = java_stacks(run, "Simple.main")
+            check(sampan.share(stacks, r"^Simple\.step \(Simple\.java:(18|19|20)\)") > 0.9, f"{jdk.name} simple, {tier}: names and lines")
+            steps = [s for s in stacks if any(f.startswith("Simple.step") for f in s[0])]
+            count = sum(c for _, c in steps)
+            for method, line, wanted in (("hot", 18, 0.6), ("warm", 19, 0.3), ("cool", 20, 0.1)):
+                # Calls that were inlined and those that were not: the line of the call tells.
+                got = sampan.share(steps, rf"^Simple\.step \(Simple\.java:{line}\)")
+                allowed = max(0.02, 4 * math.sqrt(wanted * (1 - wanted) / max(count, 1)))
+                check(abs(got - wanted) <= allowed, f"{jdk.name} simple, {tier}: {method} {got:.1%} of {count} ({wanted:.0%} ± {allowed:.1%})")
+
+
+def diverse(jdk):
+    with jdk.run("Diverse", 3600) as load:
+        for tier in TIERS:
+            run = take(f"{jdk.name} diverse", load, tier, seconds=SECONDS * 2, group_by=["thread"])
+            if not run:
+                continue
+            share, total = whole(run)
+            check(share >= 0.99, f"{jdk.name} diverse, {tier}: {share:.2%} of {total} stacks whole (99 % wanted)")
+            stacks = run.stacks()
+            check(sampan.share(stacks, r"^Diverse\.main \(Diverse\.java:\d+\)$") > 0.2, f"{jdk.name} diverse, {tier}: main is there with lines")
+            check(any(re.match(r"main\b", frames[0]) for frames, _ in stacks), f"{jdk.name} diverse, {tier}: the JVM's name of its main thread")
+            if jdk.major >= 21:
+                virtual = [frames for frames, _ in stacks if any(f.startswith("Diverse.virtualWork") for f in frames)]
+                reached = [f for f in virtual if any(x.startswith("jdk/internal/vm/Continuation.run") for x in f)]
+                check(len(reached) == len(virtual), f"{jdk.name} diverse, {tier}: {len(virtual)} virtual threads' stacks go on to the carrier's")
+
+
+def unloading(jdk):
+    """Whatever the memory of unloaded classes is used for next: one stack, one number."""
+    with jdk.run("Unload", 3600) as load:
+        for tier in TIERS:
+            run = take(f"{jdk.name} unloading", load, tier, rate=1000)
+            if not run:
+                continue
+            numbered = wrong = 0
+            for frames, count in run.stacks():
+                numbers = {n for frame in frames for n in re.findall(r"(?:\$T|outer|inner)(\d{6})", frame)}
+                numbered += count if numbers else 0
+                wrong += count if len(numbers) > 1 else 0
+            check(numbered > 20 and wrong == 0, f"{jdk.name} unloading, {tier}: {wrong} wrong names in {numbered} stacks")
+
+
+def many_threads(jdk):
+    """2,000 threads that wait: all of them seen, in bounded time, none stopped."""
+    count = 2000
+    with jdk.run("ManyThreads", 3600, count) as load:
+        started = time.monotonic()
+        run = take(f"{jdk.name} {count} threads", load, "ptrace", rate=10, seconds=3, event="wall", group_by=["thread"])
+        if not run:
+            return
+        check(time.monotonic() - started < 60, f"{jdk.name} {count} threads: done in {time.monotonic() - started:.1f} s")
+        stacks = run.stacks()
+        names = {re.match(r"a-waiting-thread-number-\d+", frames[0]) for frames, _ in stacks}
+        names = {match.group(0) for match in names if match}
+        check(len(names) >= count * 0.99, f"{jdk.name} {count} threads: {len(names)} of them seen, under the JVM's names")
+        waiting = [frames for frames, _ in stacks if frames[0].startswith("a-waiting") and any("Object.wait" in f for f in frames)]
+        rooted = [f for f in waiting if any(x.startswith("java/lang/Thread.run") for x in f)]
+        check(len(rooted) >= len(waiting) * 0.99 and waiting, f"{jdk.name} {count} threads: {len(rooted)} of {len(waiting)} sleeping stacks whole")
+        run = take(f"{jdk.name} {count} threads", load, "ptrace", rate=50, seconds=2)
+        if run:
+            check(sampan.share(run.stacks(), r"^ManyThreads\.busy") > 0.8, f"{jdk.name} {count} threads: the running ones found among them")
+
+
+def closed_container(jdk):
+    """No root, nothing writable, no attach: profiled all the same."""
+    if not jdk.root:
+        return
+    with jdk.run("Simple", 3600, options=["-XX:+DisableAttachMechanism"], container=["--user", "65534", "--read-only", "--pids"]) as load:
+        for tier in TIERS:
+            run = take(f"{jdk.name} closed container", load, tier)
+            if run:
+                share, total = whole(run)
+                got = sampan.share(run.stacks(), r"^Simple\.main")
+                check(share >= 0.99 and got > 0.9, f"{jdk.name} closed container, {tier}: {share:.2%} of {total} whole, {got:.0%} in Simple.main")
+
+
+def threads_of(pid):
+    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        try:
+            text = (task / "status").read_text()
+        except OSError:
+            continue
+        yield re.search(r"State:\s+(\S)", text).group(1), int(re.search(r"TracerPid:\s+(\d+)", text).group(1))
+
+
+def killed(jdk):
+    """The agent dies at any moment: the JVM goes on."""
+    chance = random.Random(7)
+    with jdk.run("Simple", 3600) as load:
+        pid = load.pid_of_java
+        stuck = 0
+        for _ in range(KILLS):
+            params = json.dumps({"pid": pid, "tier": "ptrace", "rate": 2000, "seconds": 60, "max_cpu_percent": 100, "output_dir": "/tmp", "formats": ["folded"]})
+            agent = subprocess.Popen([sampan.BINARY], env=dict(os.environ, params=params), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+            agent.stdout.readline()   # its first event: it has begun
+            time.sleep(chance.uniform(0.02, 0.25))
+            agent.send_signal(signal.SIGKILL)
+            agent.wait()
+            before = sum(int(x) for x in pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13])
+
+            def goes_on():
+                now = sum(int(x) for x in pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13])
+                return now > before and all(state not in "tT" and tracer == 0 for state, tracer in threads_of(pid))
+            try:
+                sampan.wait_for(goes_on, 10, "the JVM to go on")
+            except TimeoutError:
+                stuck += 1
+        check(stuck == 0 and load.process.poll() is None, f"{jdk.name}: the agent killed {KILLS} times, the JVM stuck {stuck} times")
+
+
+def collectors(jdk):
+    """Collectors and modes that change what the walk meets."""
+    every = ["-XX:+UseZGC", "-XX:+UseParallelGC", "-Xint", "-XX:TieredStopAtLevel=1", "-XX:-UseCompressedOops", "-XX:+UseSerialGC"]
+    if jdk.major >= 24:
+        every.append("-XX:+UseCompactObjectHeaders -XX:+UnlockExperimentalVMOptions")
+    chosen = every if sampan.LONG else every[:1] + every[2:3]
+    for option in chosen:
+        words = sorted(option.split(), key=lambda word: "Unlock" not in word)
+        with jdk.run("Diverse", 3600, options=words) as load:
+            run = take(f"{jdk.name} {option}", load, "ptrace", group_by=["thread"])
+            if run:
+                share, total = whole(run)
+                check(share >= 0.985, f"{jdk.name} {option}: {share:.2%} of {total} stacks whole")
+                check(any(re.match(r"main\b", frames[0]) for frames, _ in run.stacks()), f"{jdk.name} {option}: thread names")
+
+
+if not jdks.classes():
+    skip("Java", "javac is not installed")
+    sampan.finish()
+if os.geteuid() != 0:
+    skip("Java", "roots of their own need root")
+    sampan.finish()
+found = [*jdks.unpacked([8, 11, 17, 21, 25]), *jdks.temurin()]
+for jdk in found:
+    simple(jdk)
+    diverse(jdk)
+newest = [jdk for jdk in found if jdk.root][-1:]
+for jdk in found if sampan.LONG else newest:
+    unloading(jdk)
+    collectors(jdk)
+    closed_container(jdk)
+for jdk in newest:
+    many_threads(jdk)
+    killed(jdk)
+sampan.finish()

@@ -1,0 +1,172 @@
+#include <gmock/gmock.h>
+
+#include "tests/samplers/php/fake_php.hpp"
+
+namespace sampan::php {
+namespace {
+
+using testing::ElementsAre;
+
+struct Walk {
+  Profile profile;
+  Options options;
+  Context context{profile, options, {}};
+  std::vector<FrameId> ids;
+
+  std::unique_ptr<PhpWalker> open(FakePhp& php) { return std::make_unique<PhpWalker>(context, php.open(), 77); }
+  Walked walk(PhpWalker& walker, pid_t inner = 77) {
+    ThreadSnapshot snapshot;
+    snapshot.inner_tid = inner;
+    ids.clear();
+    return walker.walk(snapshot, ids);
+  }
+  std::vector<std::string> names() const {
+    std::vector<std::string> out;
+    for (const FrameId id : ids) {
+      const Frame& frame = profile.frame(id);
+      out.push_back(std::string(frame.name) + (frame.file.empty() ? "" : ":" + std::to_string(frame.line)));
+    }
+    return out;
+  }
+};
+
+class EveryPhp : public testing::TestWithParam<std::size_t> {
+ protected:
+  const Layout& layout() const { return layouts()[GetParam()]; }
+};
+
+void push_example(FakePhp& php) {
+  const auto scope = php.klass("App\\Basket");
+  php.push(php.user("", 0, "/app/index.php", 1, 50), 7);
+  php.push(php.user("", 0, "/app/shop.php", 1, 9), 4);
+  php.push(php.user("fill", scope, "/app/shop.php", 20, 40), 33);
+  php.push(php.internal("array_map"));
+  php.push(php.user("{closure}", scope, "/app/shop.php", 30, 35), 34);
+  php.push(php.user("", 0, "/app/shop.php(34) : eval()'d code", 1, 3, 4), 2);
+  php.push(php.internal("strlen"));
+}
+
+TEST_P(EveryPhp, NamesAndLines) {
+  FakePhp php(layout());
+  push_example(php);
+  Walk run;
+  const auto walker = run.open(php);
+  for (int i = 0; i < 2; ++i) {   // learnt, then known
+    EXPECT_EQ(run.walk(*walker), Walked::Whole);
+    EXPECT_THAT(run.names(), ElementsAre("{main}:7", "include:4", "App\\Basket::fill:33", "array_map", "App\\Basket::{closure}:34", "eval:2", "strlen"));
+  }
+}
+
+TEST_P(EveryPhp, AnIdleWorkerHasNoFrames) {
+  FakePhp php(layout());
+  Walk run;
+  const auto walker = run.open(php);
+  EXPECT_EQ(run.walk(*walker), Walked::NoFrames);
+  EXPECT_EQ(run.walk(*walker, 78), Walked::NoFrames) << "another thread is none of PHP's";
+}
+
+TEST_P(EveryPhp, DelegatingGeneratorsAreUnfolded) {
+  FakePhp php(layout());
+  php.push(php.user("", 0, "/app/index.php", 1, 50), 7);
+  const auto make = [&](std::uint64_t function, std::uint32_t line, std::uint64_t parent) {
+    const auto frame = php.image.allocate(128), generator = php.image.allocate(256);
+    php.put_frame(frame, function, line, 0);
+    php.image.put(generator + layout().generator_frame, frame);
+    php.image.put(generator + layout().generator_frame + kGeneratorParent, parent);
+    return generator;
+  };
+  const auto root = make(php.user("inner", 0, "/app/g.php", 1, 9), 3, 0);
+  const auto middle = make(php.user("middle", 0, "/app/g.php", 10, 19), 13, root);
+  const auto outer = make(php.user("outer", 0, "/app/g.php", 20, 29), 23, middle);
+  const auto stand_in = php.push(0);
+  php.image.put(stand_in + kFrameThis, outer);
+  php.image.put<std::uint32_t>(stand_in + kFrameThisType, 8);
+  php.push(php.user("inner", 0, "/app/g.php", 1, 9), 3);
+  Walk run;
+  const auto walker = run.open(php);
+  EXPECT_EQ(run.walk(*walker), Walked::Whole);
+  EXPECT_THAT(run.names(), ElementsAre("{main}:7", "outer:23", "middle:13", "inner:3"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Php, EveryPhp, testing::Range(std::size_t{0}, layouts().size()), [](const auto& row) {
+  std::string name = layouts()[row.param].release;
+  name[1] = '_';
+  return "V" + name;
+});
+
+const Layout& newest() { return layouts().back(); }
+
+// The next request's function lies where the last one's lay.
+TEST(PhpWalker, AFunctionThatTookAnothersPlaceIsItself) {
+  FakePhp php(newest());
+  const auto function = php.user("before", 0, "/app/a.php", 1, 9);
+  php.push(php.user("", 0, "/app/index.php", 1, 50), 7);
+  php.push(function, 3);
+  Walk run;
+  const auto walker = run.open(php);
+  run.walk(*walker);
+  php.make_user(function, "after", 0, "/app/a.php", 1, 9);
+  run.walk(*walker);
+  EXPECT_THAT(run.names(), ElementsAre("{main}:7", "after:3"));
+  // The same addresses and lines, but other text in the name's string.
+  const auto name = php.image.read_as<std::uint64_t>(function + kFunctionName);
+  php.image.put<std::uint64_t>(name + kStringHash, 1);
+  php.image.put_text(name + kStringText, "later");
+  run.walk(*walker);
+  EXPECT_THAT(run.names(), ElementsAre("{main}:7", "later:3"));
+}
+
+TEST(PhpWalker, ALineOutsideItsFunctionIsNotShown) {
+  FakePhp php(newest());
+  php.push(php.user("", 0, "/app/index.php", 1, 50), 7);
+  php.push(php.user("work", 0, "/app/a.php", 10, 20), 21);
+  Walk run;
+  const auto walker = run.open(php);
+  run.walk(*walker);
+  EXPECT_THAT(run.names(), ElementsAre("{main}:7", "work:0"));
+}
+
+TEST(PhpWalker, ABrokenChainIsTruncated) {
+  FakePhp php(newest());
+  push_example(php);
+  php.image.put<std::uint64_t>(php.page + 24 + kFramePrevious, 0x7777777777);   // below {main}: nothing
+  Walk run;
+  const auto walker = run.open(php);
+  EXPECT_EQ(run.walk(*walker), Walked::Truncated);
+  EXPECT_EQ(run.names().front(), "[truncated]");
+  EXPECT_EQ(run.names().size(), 8u);
+}
+
+TEST(PhpWalker, ARingOfFramesEnds) {
+  FakePhp php(newest());
+  const auto first = php.push(php.user("a", 0, "/app/a.php", 1, 9), 3);
+  php.push(php.user("b", 0, "/app/a.php", 11, 19), 13);
+  php.image.put(first + kFramePrevious, php.current);
+  Walk run;
+  const auto walker = run.open(php);
+  EXPECT_EQ(run.walk(*walker), Walked::Truncated);
+}
+
+TEST(PhpWalker, FramesElsewhereAreReadToo) {
+  FakePhp php(newest());
+  php.push(php.user("", 0, "/app/index.php", 1, 50), 7);
+  const auto frame = php.image.allocate(128);   // a generator's, in the heap
+  php.put_frame(frame, php.user("numbers", 0, "/app/g.php", 1, 9), 4, php.current);
+  php.current = frame;
+  php.set_head();
+  Walk run;
+  const auto walker = run.open(php);
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(run.walk(*walker), Walked::Whole);
+    EXPECT_THAT(run.names(), ElementsAre("{main}:7", "numbers:4"));
+  }
+}
+
+TEST(PhpLayout, RowsByApi) {
+  EXPECT_EQ(find_layout(20131226), nullptr);   // 5.6
+  EXPECT_STREQ(find_layout(20220829)->release, "8.2");
+  EXPECT_STREQ(find_layout(20990101)->release, newest().release);
+}
+
+}  // namespace
+}  // namespace sampan::php

@@ -1,0 +1,32 @@
+"""Two threads, each of which works in an interpreter of its own, called from the main one. subinterpreters.py SECONDS"""
+import sys
+import threading
+import time
+
+try:
+    import _interpreters as interpreters
+except ImportError:
+    import _xxsubinterpreters as interpreters
+
+SCRIPT = """
+import time
+def within%d():
+    while time.time() < %f:
+        for _ in range(1000): pass
+within%d()
+"""
+
+
+def enter(number, end):
+    interpreter = interpreters.create()
+    getattr(interpreters, "exec", getattr(interpreters, "run_string", None))(interpreter, SCRIPT % (number, end, number))
+
+
+end = time.time() + float(sys.argv[1])
+threads = [threading.Thread(target=enter, args=(number, end)) for number in (1, 2)]
+for thread in threads:
+    thread.start()
+print("ready")
+sys.stdout.flush()
+while time.time() < end:
+    time.sleep(0.1)

@@ -53,7 +53,11 @@ FramesRead FrameReader::read(ThreadState& thread, std::vector<FrameSite>& frames
       return FramesRead::Stale;
     }
     if (head_ == 0) return FramesRead::None;
-    if (!walk(thread, frames, before) || !ends_well(thread)) continue;
+    if (!walk(thread, frames, before) || !ends_well(thread)) {
+      if (!endless_) continue;
+      frames.resize(before);
+      return FramesRead::Torn;
+    }
     // Put aside by the scheduler between two reads, this thread would see two moments as one.
     if (Clock::now() - begun > kInterrupted + (frames.size() - before) * kPerFrame && !last) continue;
     const bool changed = changed_;
@@ -145,10 +149,11 @@ bool FrameReader::walk(ThreadState& thread, std::vector<FrameSite>& frames, std:
   // The chunk's own header says how large it is; what of it to read the next time follows from this walk.
   chunk_size_ = thread.chunk ? std::min(read_at<std::uint64_t>(find(thread.chunk, 16), 8), kMostExtent) : 0;
   needed_ = 0;
-  ended_at_boundary_ = false;
+  ended_at_boundary_ = endless_ = false;
   chunk_from_ = o_.interpreter_frames ? tstate<std::uint64_t>(o_.tstate_chunk) : 0;
   for (std::size_t depth = 0; address != 0 && address != base; ++depth) {
-    if (depth >= kMostFrames || !plausible(address)) return false;
+    if (depth >= kMostFrames) return endless_ = true, false;
+    if (!plausible(address)) return false;
     const Bytes frame = frame_at(thread, address);
     if (frame.empty() || !take(frame, address, frames)) return false;
     address = read_at<std::uint64_t>(frame, o_.frame_back - frame_begin_);

@@ -69,6 +69,7 @@ class FrameReader {
   bool changed_ = false, changed_late_ = false;   // the head, up to earlier_ and up to planned_
   std::uint64_t chunk_size_ = 0, chunk_from_ = 0;
   bool ended_at_boundary_ = false;            // the outermost frame was an entry frame (3.12+)
+  bool endless_ = false;                      // a loop, or deeper than any stack
   std::uint32_t needed_ = 0;                  // how much of the current chunk this walk used
 };
 

@@ -40,7 +40,7 @@ struct {
 } switches SEC(".maps");
 
 __u64 lost = 0;                     // records that the ring had no room for
-const volatile _Bool preemption = 0;   // threads that wait for a processor are told too
+const volatile __u8 preemption = 0;     // threads that wait for a processor are told too
 
 #define WINDOW_NS 10000000
 #define WINDOW_FULL 32              // blocks a window that are all told; of more, one in WINDOW_ONE_IN

@@ -190,7 +190,9 @@ std::string Discovery::why_none() const {
     near.emplace_back(common_prefix(wanted, line), fmt::format("{} `{}`", pid, redact_command_line(line, 72)));
   }
   std::stable_sort(near.begin(), near.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
-  std::string text = fmt::format("no process matches {}", keys_.label());
+  // A regular expression is no name, so label() leaves it out; here it is what the reader wants to see.
+  const std::string asked_for = keys_.cmdline_regex.empty() ? keys_.label() : "cmdline_regex `" + keys_.cmdline_regex + "`";
+  std::string text = fmt::format("no process matches {}", asked_for);
   if (keys_.by_container()) text += " in the container or pod asked for";
   else if (!wanted.empty()) text += fmt::format(": no command line starts with `{}`", redact_command_line(wanted, 128));
   if (!sees_host(proc_)) {

@@ -11,6 +11,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 
 #include "agent/syscall_filter.hpp"
 
@@ -41,16 +42,14 @@ class Capabilities {
 };
 
 // Without any capability: is the folder (or the nearest one above it that exists) the user's own to write?
-bool owner_can_write(std::string path) {
+bool owner_can_write(const std::string& folder) {
+  std::filesystem::path path(folder);
   struct stat status {};
   while (::stat(path.c_str(), &status) != 0) {
-    const std::size_t slash = path.rfind('/');
-    if (slash == std::string::npos) path = ".";
-    else path = slash == 0 ? "/" : path.substr(0, slash);
-    if (path == "/" || path == ".") return ::stat(path.c_str(), &status) == 0 && status.st_uid == ::geteuid();
+    if (!path.has_relative_path()) return false;
+    path = path.parent_path();
   }
-  if (status.st_uid == ::geteuid()) return (status.st_mode & S_IWUSR) != 0;
-  return (status.st_mode & S_IWOTH) != 0;
+  return (status.st_mode & (status.st_uid == ::geteuid() ? S_IWUSR : S_IWOTH)) != 0;
 }
 
 std::uint64_t wanted(std::uint64_t permitted, const std::string& output_dir) {

@@ -10,7 +10,7 @@ libraries="libc6 libexpat1 libgcc-s1 zlib1g libffi8 liblzma5 libbz2-1.0 libuuid1
 
 mkdir -p "$cache"
 exec 9> "$cache/lock"
-flock 9   # one at a time
+flock -w 900 9   # one at a time
 
 # private_apt SUITE: an apt that knows this suite alone and touches nothing of the machine's.
 private_apt() {

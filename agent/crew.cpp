@@ -41,6 +41,26 @@ Quality& operator+=(Quality& sum, const Quality& one) {
   return sum;
 }
 
+// ` in container web (0123456789ab) of pod 1234…`
+std::string place_of(const Container& container) {
+  std::string text;
+  if (!container.id.empty() || !container.name.empty()) {
+    text += fmt::format(", in container {}{}", printable(container.name, 64), container.id.empty() ? "" : " " + container.id.substr(0, 12));
+  }
+  if (!container.pod_uid.empty()) text += fmt::format(" of pod {}", container.pod_uid);
+  return text;
+}
+
+// Maps may be read where memory may not: a seccomp profile forbids the one call.
+bool memory_readable(const Process& process) {
+  for (const Mapping& mapping : process.maps) {
+    if (!mapping.readable || mapping.path.empty() || mapping.path[0] != '/') continue;
+    std::uint64_t word = 0;
+    return process.memory->read_into(mapping.start, word);
+  }
+  return true;
+}
+
 }  // namespace
 
 Crew::Crew(const Params& params, Profile& profile) : params_(params), context_{profile, params.options, {}} {}
@@ -88,6 +108,9 @@ Result<const Runtime*> Crew::runtime_of(const Process& process) {
 Result<Target> Crew::target_of(const Found& found, const std::string& name, const Runtime*& runtime) {
   auto process = open_process(found.id);
   if (!process) return tl::unexpected(process.error());
+  if (!memory_readable(*process) && identify(found.id.pid) == found.id) {
+    return fail(Exit::NotPermitted, "the memory of process {} may not be read", found.id.pid);
+  }
   auto known = runtime_of(*process);
   if (!known) return tl::unexpected(known.error());
   runtime = *known;
@@ -123,19 +146,37 @@ Result<Tier> Crew::enlist(const Found& found, const std::string& name, std::stri
   return tl::unexpected(first);
 }
 
+// An earlier failure of the same process is overwritten: it may only have been too young.
+ProcessReport& Crew::report_of(const Found& found) {
+  for (ProcessReport& report : reports_) {
+    if (report.id == found.id && report.tier.empty()) return report;
+  }
+  if (reports_.size() >= kMostReports) return overflow_ = {};
+  return reports_.emplace_back();
+}
+
 bool Crew::take(const Found& found) {
-  ProcessReport report;
-  report.id = found.id;
-  report.name = redact_command_line(found.command_line);
-  report.why = found.why;
-  report.container = found.container;
+  ProcessReport& report = report_of(found);
+  const std::string told = report.failure.message;
+  report = {found.id, redact_command_line(found.command_line), found.why, found.container, {}, {}, {}};
   auto tier = enlist(found, report.name, report.runtime);
-  if (tier) report.tier = tier_name(*tier);
-  else report.failure = tier.error();
-  if (tier) log_info("process {} `{}`: {}, {} tier, matched by {}", found.id.pid, report.name, report.runtime, report.tier, report.why);
-  else log_warning("process {} `{}` is not sampled: {}", found.id.pid, report.name, report.failure.message);
-  if (reports_.size() < kMostReports) reports_.push_back(std::move(report));
-  return tier.has_value();
+  if (!tier) {
+    report.failure = tier.error();
+    if (told != report.failure.message) log_warning("process {} `{}` is not sampled: {}", found.id.pid, report.name, report.failure.message);
+    return false;
+  }
+  report.tier = tier_name(*tier);
+  log_info("process {} `{}`: {}, {} tier, matched by {}{}", found.id.pid, report.name, report.runtime, report.tier, report.why,
+           place_of(found.container));
+  return true;
+}
+
+bool Crew::grew(const Found& found) {
+  auto process = open_process(found.id);
+  auto runtime = process ? runtime_of(*process) : Result<const Runtime*>(nullptr);
+  if (!runtime || !*runtime) return false;
+  const auto report = std::find_if(reports_.rbegin(), reports_.rend(), [&](const auto& r) { return r.id == found.id; });
+  return report != reports_.rend() && report->runtime != (*runtime)->name;
 }
 
 void Crew::release(const Found& found) {

@@ -19,8 +19,11 @@ class Crew {
   // Fails where the tier that the params name does not open. Both arguments outlive the crew.
   static Result<std::unique_ptr<Crew>> open(const Params& params, Profile& profile);
 
-  // Takes a process in; whether it could or not is in reports().
+  // Takes a process in; whether it could or not is in reports(), one entry a process and program.
   bool take(const Found& found);
+  // Whether a process that was taken shows another runtime by now: a program that has just begun maps its own late.
+  bool grew(const Found& found);
+  bool has(Identity id) const { return members_.contains(id); }
   void release(const Found& found);
   // Observes every thread once; false where no sampler has a process alive.
   bool tick();
@@ -42,6 +45,7 @@ class Crew {
   Crew(const Params& params, Profile& profile);
   Result<Sampler*> sampler(std::size_t index);
   bool wanted(Tier tier, const Runtime& runtime) const;
+  ProcessReport& report_of(const Found& found);
   Result<const Runtime*> runtime_of(const Process& process);
   Result<Tier> enlist(const Found& found, const std::string& name, std::string& runtime);
   Result<Target> target_of(const Found& found, const std::string& name, const Runtime*& runtime);
@@ -52,6 +56,7 @@ class Crew {
   std::array<Error, 3> refused_;                       // why one did not open
   std::map<Identity, std::size_t> members_;            // to the sampler's index
   std::vector<ProcessReport> reports_;
+  ProcessReport overflow_;                             // what no longer fits into reports_
 };
 
 }  // namespace sampan

@@ -1,7 +1,10 @@
 #include "agent/loop.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <ctime>
+#include <set>
 
 #include "agent/clock.hpp"
 #include "agent/crew.hpp"
@@ -17,12 +20,23 @@ constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr std::uint64_t kLookEvery = kSecond / 2;
 constexpr std::uint64_t kFirstLook = kSecond;
 constexpr std::uint64_t kAllGone = 2 * kSecond;       // a reload may leave no worker for a moment
+constexpr std::uint64_t kYoung = 2 * kSecond;         // an interpreter has mapped its library by then
+constexpr unsigned kMostTries = 5;
 constexpr double kCollectRate = 25;                   // ticks a second where the kernel samples
 
 std::uint64_t own_cpu_ns() {
   timespec time{};
   clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
   return static_cast<std::uint64_t>(time.tv_sec) * kSecond + static_cast<std::uint64_t>(time.tv_nsec);
+}
+
+// How long a process has been there.
+std::uint64_t age_ns(Identity id) {
+  timespec time{};
+  clock_gettime(CLOCK_BOOTTIME, &time);
+  const auto now = static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
+  const double age = now - static_cast<double>(id.start_time) / static_cast<double>(sysconf(_SC_CLK_TCK));
+  return age <= 0 ? 0 : static_cast<std::uint64_t>(age * 1e9);
 }
 
 class Loop {
@@ -37,6 +51,7 @@ class Loop {
  private:
   void look(std::uint64_t now);
   void take_new(const std::vector<Found>& found);
+  void look_again(std::uint64_t now);
   bool may_join(const Found& found) const;
   void govern(std::uint64_t now, Ticker& ticker);
   void pace(std::uint64_t now, Ticker& ticker);
@@ -47,7 +62,13 @@ class Loop {
   Crew& crew_;
   const Watch& watch_;
   double rate_;
-  std::vector<Found> known_;            // taken, or tried in vain: not tried again
+  struct Again {
+    Found found;
+    std::uint64_t at;                   // monotonic nanoseconds
+    unsigned tries;
+  };
+  std::vector<Found> known_;            // taken, or tried in vain
+  std::vector<Again> again_;            // of those, what is to be looked at once more
   std::set<Identity> first_;            // those of the first look
   std::set<Identity> skipped_;
   std::uint64_t start_ = 0, end_ = 0, gone_since_ = 0, next_look_ = 0, stopped_ = 0, ticks_ = 0, late_ = 0;
@@ -66,6 +87,14 @@ Result<void> Loop::take_first() {
   if (found.empty()) return fail(Exit::NoTarget, "{}", discovery_.why_none());
   for (const Found& one : found) first_.insert(one.id);
   take_new(found);
+  // An interpreter that has just been started is not up yet.
+  const auto young = [&] { return std::any_of(known_.begin(), known_.end(), [](const Found& one) { return age_ns(one.id) < kYoung; }); };
+  while (crew_.size() == 0 && young() && signals_seen() == 0) {
+    sleep_until(monotonic_ns() + kSecond / 4);
+    known_.clear();
+    again_.clear();
+    take_new(discovery_.look());
+  }
   if (crew_.size() > 0) return {};
   // None could be taken: what would hold for all of them is said first.
   const auto& reports = crew_.reports();
@@ -74,6 +103,24 @@ Result<void> Loop::take_first() {
   });
   return fail(worst->failure.code, "process {} `{}`: {}{}", worst->id.pid, worst->name, worst->failure.message,
               reports.size() > 1 ? fmt::format(" (and {} more processes)", reports.size() - 1) : "");
+}
+
+// What has just begun may not show its runtime yet, and what could not be taken may be takable soon.
+void Loop::look_again(std::uint64_t now) {
+  std::vector<Again> due;
+  std::erase_if(again_, [&](Again& again) {
+    if (again.at > now) return false;
+    due.push_back(again);
+    return true;
+  });
+  for (Again& again : due) {
+    if (std::find(known_.begin(), known_.end(), again.found) == known_.end()) continue;
+    const bool taken = crew_.has(again.found.id);
+    const bool grew = taken && crew_.grew(again.found);
+    if (grew) crew_.release(again.found);
+    const bool settled = taken && !grew ? age_ns(again.found.id) >= kYoung : crew_.take(again.found);
+    if (!settled && again.tries < kMostTries) again_.push_back({again.found, now + (kSecond << again.tries), again.tries + 1});
+  }
 }
 
 void Loop::take_new(const std::vector<Found>& found) {
@@ -85,7 +132,7 @@ void Loop::take_new(const std::vector<Found>& found) {
       }
       continue;
     }
-    crew_.take(one);
+    if (!crew_.take(one) || age_ns(one.id) < kYoung) again_.push_back({one, monotonic_ns() + kSecond, 1});
     known_.push_back(one);
   }
 }
@@ -105,6 +152,7 @@ void Loop::look(std::uint64_t now) {
     return true;
   });
   take_new(found);
+  look_again(now);
   next_look_ = monotonic_ns() + kLookEvery;
 }
 

@@ -47,6 +47,7 @@ function apply(next) {
   const before = state;
   state = next;
   const key = [...kReshaping].map((name) => String(state[name])).join();
+  const moved = key !== viewKey || before.focus !== state.focus;
   if (key !== viewKey) {
     view = makeView(state);
     viewKey = key;
@@ -55,10 +56,12 @@ function apply(next) {
   if (state.focus >= view.n) state.focus = 0;
   if (cursor >= view.n || (before.focus !== state.focus && !(cursor >= state.focus && cursor < view.end[state.focus]))) cursor = state.focus;
   runSearch();
-  countTable();
+  if (moved) {
+    countTable();
+    fillWords();
+  }
   fillPanels();
   fillLegend();
-  fillWords();
   fillTable();
   hideTip();
   draw();

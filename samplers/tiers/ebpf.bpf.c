@@ -40,7 +40,7 @@ struct {
 } switches SEC(".maps");
 
 __u64 lost = 0;                     // records that the ring had no room for
-const volatile _Bool preemption = 0;   // threads that wait for a processor are told too
+const volatile __u8 preemption = 0;     // threads that wait for a processor are told too
 
 #define WINDOW_NS 10000000
 #define WINDOW_FULL 32              // blocks a window that are all told; of more, one in WINDOW_ONE_IN
@@ -152,9 +152,14 @@ static __always_inline void observe(void *ctx, struct task_struct *task, struct 
                                     int in_kernel, __u64 skip) {
   const int kernel = in_kernel && (target->flags & SAMPAN_TARGET_KERNEL);
   read_user_registers(task, &work->registers);
-  if (target->flags & SAMPAN_TARGET_STACK) return send_stack(ctx, work, target, kernel, skip);
-  walk_user(work, target->space);
-  send_walk(ctx, work, kernel, skip);
+  int stack = (target->flags & SAMPAN_TARGET_STACK) != 0;
+  if (!stack) {
+    walk_user(work, target->space);
+    // Code that was mapped a moment ago: the agent walks this one, with the mappings as they are then.
+    stack = (work->record.flags & SAMPAN_UNMAPPED) != 0;
+  }
+  if (stack) send_stack(ctx, work, target, kernel, skip);
+  else send_walk(ctx, work, kernel, skip);
 }
 
 SEC("perf_event")

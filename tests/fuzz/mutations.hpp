@@ -9,7 +9,8 @@ namespace sampan {
 
 class Mutations {
  public:
-  Mutations(Image& image, Bytes input) : image_(image), input_(input), rest_(input) {
+  Mutations(Image& image, Bytes input) : image_(image), input_(input) {
+    for (std::size_t i = 0; i < kPattern && !input.empty(); ++i) pattern_.push_back(input[i % input.size()]);
     for (unsigned count = input_.read<std::uint8_t>(); count > 0 && input_; --count) mutate();
     const auto outside = input_.read<std::uint8_t>();
     image_.on_read = [this](std::uint64_t) {
@@ -31,14 +32,20 @@ class Mutations {
     std::memcpy(image_.bytes.data() + where, &word, sizeof word);
   }
   bool serve(const Read& read) const {
-    if (rest_.empty() || read.address > (std::uint64_t{1} << 48)) return false;
-    for (std::size_t i = 0; i < read.into.size(); ++i) read.into[i] = rest_[(read.address / 8 * 3 + i) % rest_.size()];
+    if (pattern_.empty() || read.address > (std::uint64_t{1} << 48)) return false;
+    for (std::size_t done = 0; done < read.into.size();) {
+      const std::size_t at = (read.address + done) % kPattern;
+      const std::size_t size = std::min(kPattern - at, read.into.size() - done);
+      std::memcpy(read.into.data() + done, pattern_.data() + at, size);
+      done += size;
+    }
     return true;
   }
 
+  static constexpr std::size_t kPattern = 4096;
   Image& image_;
   Cursor input_;
-  Bytes rest_;
+  std::vector<std::byte> pattern_;
   unsigned reads_ = 0;
 };
 

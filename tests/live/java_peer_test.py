@@ -1,9 +1,9 @@
 """Beside async-profiler, in one run on one JVM: the same methods, the same shares; ours has inlined frames and lines too."""
 import collections
-import glob
 import math
 import os
 import re
+import shutil
 import subprocess
 
 import jdks
@@ -34,8 +34,8 @@ def shares(stacks, main):
 
 
 def compare(root, java, main, event):
-    library = "/usr/lib/x86_64-linux-gnu/jni/libasyncProfiler.so"
-    command = ["python3", jdks.HERE / "in_root.py", root, java, "-cp", "/opt/workloads:/usr/share/java/async-profiler.jar",
+    library = "/opt/workloads/libasyncProfiler.so"
+    command = ["python3", jdks.HERE / "in_root.py", root, java, "-cp", "/opt/workloads:/opt/workloads/async-profiler.jar",
                "PeerMain", library, SECONDS, main, 3600, event]
     with sampan.Workload(command, ready=lambda w: w.says("profiling"), timeout=90) as load:
         for tier in ("ebpf", "ptrace"):
@@ -65,17 +65,20 @@ def compare(root, java, main, event):
     check(lines > 0.95, f"{main}: {lines:.0%} of the stacks have lines of {main}.java, async-profiler's none")
 
 
-root = str(sampan.CACHE / "jdks" / "async-profiler")
+peer = sampan.CACHE / "jdks" / "async-profiler"
 if not jdks.classes() or os.geteuid() != 0:
     skip("async-profiler", "javac and root are needed")
     sampan.finish()
-done = subprocess.run(["sh", jdks.HERE / "suite_root.sh", "sid", root, "openjdk-25-jre-headless", "libasync-profiler-java"], capture_output=True, text=True)
-found = glob.glob(f"{root}/usr/lib/jvm/java-25-openjdk-*/bin/java")
-if done.returncode != 0 or not found:
+done = subprocess.run(["sh", jdks.HERE / "suite_root.sh", "sid", peer, "libasync-profiler-java"], capture_output=True, text=True)
+libraries, jars = [*peer.rglob("libasyncProfiler.so")], [*peer.rglob("async-profiler-*.jar")]
+if done.returncode != 0 or not libraries or not jars:
     skip("async-profiler", f"it could not be unpacked: {done.stderr[-200:]}")
     sampan.finish()
-jdk = jdks.Jdk("JDK 25", 25, found[0][len(root):], root)
-jdk.place()
-for main in ("Simple", "Diverse"):
-    compare(root, jdk.java, main, "ctimer")
+# Debian's version walks by the VM's structures, its most exact way, on JDK 21 but not on 25.
+for jdk in jdks.unpacked([21]):
+    jdk.place()
+    shutil.copy(libraries[0], f"{jdk.root}/opt/workloads/libasyncProfiler.so")
+    shutil.copy(jars[0], f"{jdk.root}/opt/workloads/async-profiler.jar")
+    for main in ("Simple", "Diverse"):
+        compare(jdk.root, jdk.java, main, "cpu")
 sampan.finish()

@@ -12,7 +12,7 @@ public class PeerMain {
         Thread control = new Thread(() -> {
             try {
                 Thread.sleep(6000);   // compiled for good by then
-                execute.invoke(profiler, "start,event=" + args[4] + ",interval=1ms");
+                execute.invoke(profiler, "start,event=" + args[4] + ",interval=2ms,cstack=vm");
                 System.out.println("profiling");
                 Thread.sleep(Long.parseLong(args[1]) * 1000L);
                 execute.invoke(profiler, "stop,collapsed,file=/tmp/peer.txt");

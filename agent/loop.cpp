@@ -87,6 +87,14 @@ Result<void> Loop::take_first() {
   if (found.empty()) return fail(Exit::NoTarget, "{}", discovery_.why_none());
   for (const Found& one : found) first_.insert(one.id);
   take_new(found);
+  // An interpreter that has just been started is not up yet.
+  const auto young = [&] { return std::any_of(known_.begin(), known_.end(), [](const Found& one) { return age_ns(one.id) < kYoung; }); };
+  while (crew_.size() == 0 && young() && signals_seen() == 0) {
+    sleep_until(monotonic_ns() + kSecond / 4);
+    known_.clear();
+    again_.clear();
+    take_new(discovery_.look());
+  }
   if (crew_.size() > 0) return {};
   // None could be taken: what would hold for all of them is said first.
   const auto& reports = crew_.reports();

@@ -107,10 +107,32 @@ Walk::Went Walk::native_frame() {
   // A caller outside all code: the step that led here was wrong.
   if (!at_.exact && !native_.space().find(at_.lookup())) return Went::Lost;
   found_.push_back(native_.frame(at_.lookup()));
+  const FrameState before = at_;
   Step done = step(native_.space(), stack_.copy(), at_);
   while (done == Step::OutOfStack && stack_.extend()) done = step(native_.space(), stack_.copy(), at_);
   if (done == Step::Root) return Went::End;
-  return done == Step::Caller ? Went::On : Went::Lost;
+  if (done == Step::Caller && is_code(at_.registers.pc)) return Went::On;
+  at_ = before;
+  return behind_rows();
+}
+
+bool Walk::is_code(std::uint64_t pc) const { return pc && (vm_.code.covers(pc) || native_.space().find(pc - 1) != nullptr); }
+
+// libc ends the rows of clone and clone3 at their system call, since they would be wrong in the child. The parent is
+// one `ret` from its caller; the child (the call gave it 0) is at its thread's start.
+Walk::Went Walk::behind_rows() {
+  if (!at_.innermost) return Went::Lost;
+  const CodeRegion* region = native_.space().find(at_.registers.pc);
+  if (!region || !region->table) return Went::Lost;
+  const sampan_row* row = find_row(region->table->rows, at_.registers.pc - region->bias - region->table->base);
+  if (row && SAMPAN_ROW_KIND(row->kind) != SAMPAN_ROW_NONE) return Went::Lost;
+  if (const auto pc = stack_.word(at_.registers.sp); pc && is_code(*pc)) {
+    enter(*pc, at_.registers.sp + 8, at_.registers.fp);
+    return Went::On;
+  }
+  std::array<std::byte, 2> behind{};
+  const bool call = vm_.memory.read(at_.registers.pc - 2, behind) && behind[0] == std::byte{0x0f} && behind[1] == std::byte{0x05};
+  return call && at_.registers.general[0] == 0 ? Went::End : Went::Lost;
 }
 
 Walk::Went Walk::java_frame(const Blob& blob) {

@@ -33,6 +33,7 @@ class Walk {
   bool start(const ThreadSnapshot& thread);
   Walked loop();
   Went native_frame();
+  Went behind_rows();
   Went java_frame(const Blob& blob);
   Went compiled_frame(const Blob& blob);
   Went interpreted_frame(const Blob& blob);
@@ -49,6 +50,7 @@ class Walk {
   Went enter(const X86State& at_return);
   Went leave_fixed(std::uint64_t frame_bytes);
   Went search_return(unsigned slots);
+  bool is_code(std::uint64_t pc) const;
   bool is_return_address(std::uint64_t pc);
   std::optional<X86State> follow_compiled(const Blob& blob);
   X86State state() const { return {at_.registers.sp, at_.registers.fp, at_.fp_known}; }

@@ -10,7 +10,7 @@ namespace sampan::php {
 namespace {
 
 constexpr std::size_t kMostVariables = std::size_t{64} << 20;
-constexpr std::size_t kMostSlots = 4096, kMostThreads = 16'384;
+constexpr std::size_t kFirstSlots = 64, kMostSlots = 4096, kMostThreads = 16'384;
 
 struct Library {
   std::shared_ptr<ElfFile> elf;
@@ -90,27 +90,47 @@ struct Entry {
 
 bool is_pointer(std::uint64_t word) { return word != 0 && word % 8 == 0 && word < (std::uint64_t{1} << 56); }
 
-// Visits the entries of the table; stops where they are none.
+// The variables that point into anonymous memory, as that of TSRM's table does.
+std::vector<std::uint64_t> find_heap_pointers(const Process& process, std::span<const Variables> variables) {
+  std::vector<std::uint64_t> found;
+  for (const Variables& part : variables) {
+    for (std::size_t at = 0; at < part.bytes.size(); at += 8) {
+      const auto word = read_at<std::uint64_t>(part.bytes, at);
+      if (!is_pointer(word)) continue;
+      const Mapping* mapping = find_mapping(process.maps, word);
+      if (mapping && mapping->file.inode == 0 && mapping->writable) found.push_back(part.start + at);
+    }
+  }
+  return found;
+}
+
+// A thread's descriptor points to itself (tcbhead_t and struct pthread, in glibc and musl on x86_64).
+bool is_descriptor(Memory& memory, std::uint64_t address) {
+  return is_pointer(address) && memory.read_as<std::uint64_t>(address) == address;
+}
+
+bool is_entry(Memory& memory, std::uint64_t at, Entry& entry) {
+  return is_pointer(at) && memory.read_into(at, entry) && (entry.count & 0xffffffff) - 1 < 4096 && is_pointer(entry.storage) &&
+         is_descriptor(memory, entry.thread);
+}
+
+// Visits the entries of a table whose number of slots is not known: they end at a word that is neither empty nor an entry.
 template <typename Visit>
 void each_entry(Memory& memory, std::uint64_t table, std::size_t slots, Visit visit) {
-  std::vector<std::uint64_t> heads(slots);
-  memory.read_each(std::array{Read{table, std::as_writable_bytes(std::span(heads))}});
   std::size_t seen = 0;
-  for (std::uint64_t at : heads) {
-    for (Entry entry; is_pointer(at) && seen < kMostThreads && memory.read_into(at, entry); at = entry.next, ++seen) {
-      if (!visit(at, entry)) return;
-    }
+  for (std::size_t slot = 0; slot < slots; ++slot) {
+    std::uint64_t at = 0;
+    Entry entry{};
+    if (!memory.read_into(table + slot * 8, at) || (at != 0 && !is_entry(memory, at, entry))) return;
+    for (; at != 0 && seen < kMostThreads && is_entry(memory, at, entry); at = entry.next, ++seen) visit(at, entry);
   }
 }
 
-// The word whose table holds the main thread; the number of slots is a variable beside it, so the table is read until
-// its heads are no entries any more.
 bool holds_main(Memory& memory, std::uint64_t table, PthreadIds& pthreads, pid_t inner_pid) {
   bool found = false;
-  each_entry(memory, table, 1, [&](std::uint64_t, const Entry& entry) {
-    if (entry.count == 0 || (entry.count & 0xffffffff) > 4096 || !is_pointer(entry.thread) || !is_pointer(entry.storage)) return false;
-    found = pthreads.known() ? pthreads.tid(memory, entry.thread) == inner_pid : pthreads.learn(memory, entry.thread, inner_pid);
-    return !found;
+  each_entry(memory, table, kFirstSlots, [&](std::uint64_t, const Entry& entry) {
+    if (!pthreads.known()) pthreads.learn(memory, entry.thread, inner_pid);
+    found = found || pthreads.tid(memory, entry.thread) == inner_pid;
   });
   return found;
 }
@@ -136,11 +156,8 @@ Result<Php> open_php(const Process& process, ElfCache& elfs) {
   }
   if (!library->offset) return fail(Exit::CannotSample, "process {}: thread-safe PHP {} hides its executor_globals_offset", process.id.pid, module->version);
   php.globals = memory.read_as<std::uint64_t>(library->bias + library->offset->address);
-  for (const Variables& part : variables) {
-    for (std::size_t at = 0; at < part.bytes.size(); at += 8) {
-      if (is_pointer(read_at<std::uint64_t>(part.bytes, at))) php.variables.push_back(part.start + at);
-    }
-  }
+  if (const auto table = library->elf->symbol("tsrm_tls_table")) php.variables = {library->bias + table->address};
+  else php.variables = find_heap_pointers(process, variables);
   return php;
 }
 
@@ -158,7 +175,6 @@ std::map<pid_t, std::uint64_t> list_globals(Php& php, PthreadIds& pthreads, pid_
   if (php.table == 0) return {};
   each_entry(php.memory, php.memory.read_as<std::uint64_t>(php.table), kMostSlots, [&](std::uint64_t at, const Entry& entry) {
     if (const auto tid = pthreads.tid(php.memory, entry.thread)) globals[*tid] = at + php.globals;
-    return true;
   });
   return globals;
 }

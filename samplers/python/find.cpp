@@ -106,6 +106,21 @@ std::uint64_t find_interp_head(const Process& process, ElfCache& elfs, const Mod
   return best;
 }
 
+// The loop's own function is exported; its `.cold` part is named only where .symtab is left.
+std::vector<AddressRange> find_eval(const Process& process, ElfCache& elfs, const Module& module, const Offsets& o) {
+  const std::string_view name = o.byte_strings ? "PyEval_EvalFrameEx" : "_PyEval_EvalFrameDefault";
+  std::vector<AddressRange> found;
+  if (const auto loop = module.symbols.find(name)) found.push_back({loop->address, loop->address + loop->size});
+  if (const auto file = elfs.get(process, *module.mapping)) {
+    file->each_symbol([&](const ElfSymbol& symbol) {
+      if (symbol.name.size() <= name.size() || !symbol.name.starts_with(name) || symbol.name[name.size()] != '.') return;
+      const std::uint64_t start = module.symbols.bias() + symbol.address;
+      found.push_back({start, start + symbol.size});
+    });
+  }
+  return found;
+}
+
 Result<Interpreter> examine(const Process& process, ElfCache& elfs, const Module& module) {
   Memory& memory = *process.memory;
   Interpreter found;
@@ -123,6 +138,7 @@ Result<Interpreter> examine(const Process& process, ElfCache& elfs, const Module
     found.offsets = *known;
   }
   const Offsets& o = found.offsets;
+  found.eval = find_eval(process, elfs, module, o);
   found.interpreters_head = found.runtime ? found.runtime + o.runtime_interpreters_head : find_interp_head(process, elfs, module, o);
   if (o.current_by_symbol) found.current = module.symbols.find("_PyThreadState_Current").value_or(LoadedSymbol{}).address;
   else if (o.runtime_tstate_current) found.current = found.runtime + o.runtime_tstate_current;

@@ -33,7 +33,7 @@ bool plausible(std::uint64_t address) { return address >= 4096 && address < (std
 FrameReader::FrameReader(Memory& memory, const Offsets& offsets) : memory_(memory), o_(offsets) {
   std::uint32_t begin = std::min({o_.frame_code, o_.frame_back, o_.frame_position});
   std::uint32_t end = std::max({o_.frame_code + 8, o_.frame_back + 8, o_.frame_position + (o_.interpreter_frames ? 8 : 4),
-                                o_.frame_owner + 1, o_.frame_tlbc_index ? o_.frame_tlbc_index + 4 : 0});
+                                o_.frame_owner + 1, o_.frame_is_entry + 1, o_.frame_tlbc_index ? o_.frame_tlbc_index + 4 : 0});
   frame_begin_ = begin & ~7u;
   frame_size_ = ((end + 7) & ~7u) - frame_begin_;
   const std::uint32_t last = std::max({o_.tstate_interp, o_.tstate_frame, o_.tstate_thread_id, o_.tstate_base_frame,
@@ -143,6 +143,7 @@ FrameReader::Outcome FrameReader::read_at_once(ThreadState& thread, bool last_tr
 
 bool FrameReader::walk(ThreadState& thread, std::vector<FrameSite>& frames, std::size_t before) {
   frames.resize(before);
+  first_ = before;
   outside_.clear();
   const std::uint64_t base = o_.tstate_base_frame ? tstate<std::uint64_t>(o_.tstate_base_frame) : 0;
   std::uint64_t address = head_;
@@ -167,9 +168,13 @@ bool FrameReader::walk(ThreadState& thread, std::vector<FrameSite>& frames, std:
 bool FrameReader::take(Bytes frame, std::uint64_t address, std::vector<FrameSite>& frames) {
   if (o_.boundary_owner != 255) {
     ended_at_boundary_ = read_at<std::uint8_t>(frame, o_.frame_owner - frame_begin_) >= o_.boundary_owner;
-    if (ended_at_boundary_) return true;
+    if (ended_at_boundary_) {
+      if (frames.size() > first_) frames.back().entry = true;
+      return true;
+    }
   }
-  FrameSite site{address, read_at<std::uint64_t>(frame, o_.frame_code - frame_begin_) & ~kTagBits, 0, 0};
+  FrameSite site{address, read_at<std::uint64_t>(frame, o_.frame_code - frame_begin_) & ~kTagBits, 0, 0, !o_.interpreter_frames};
+  if (o_.frame_is_entry) site.entry = read_at<std::uint8_t>(frame, o_.frame_is_entry - frame_begin_) != 0;
   const std::uint32_t at = o_.frame_position - frame_begin_;
   switch (o_.position) {
     case SAMPAN_PY_LASTI_BYTES: site.position = read_at<std::int32_t>(frame, at); break;

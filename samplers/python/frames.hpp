@@ -17,6 +17,7 @@ struct FrameSite {
   std::uint64_t code;       // of its code object
   std::int64_t position;    // f_lasti in bytes, or the instruction's address (3.11+)
   std::uint32_t tlbc;       // which thread's copy of the bytecode (free-threaded 3.14+)
+  bool entry;               // the outermost of one call of the interpreter's loop
 };
 
 enum class FramesRead : std::uint8_t {
@@ -64,6 +65,7 @@ class FrameReader {
   std::vector<Read> reads_;
   std::vector<std::uint64_t> outside_;        // frames outside the chunk, in the order walked
   std::size_t hint_ = 0;                      // the block where the next frame should be
+  std::size_t first_ = 0;                     // of this thread state in the sites
   std::size_t earlier_ = 0, planned_ = 0;     // blocks from earlier_ on are of earlier walks, from planned_ on read later
   std::uint64_t head_ = 0, root_ = 0;
   bool changed_ = false, changed_late_ = false;   // the head, up to earlier_ and up to planned_

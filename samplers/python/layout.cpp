@@ -92,7 +92,7 @@ constexpr Offsets k311 = [] {
   o.interp_threads_head = 16;
   o.tstate_frame = 56, o.has_cframe = 1, o.cframe_current_frame = 8;
   o.tstate_thread_id = 152, o.tstate_native_thread_id = 160, o.tstate_chunk = 296;
-  o.frame_code = 32, o.frame_back = 48, o.frame_position = 56, o.frame_owner = 69, o.frame_locals = 0;
+  o.frame_code = 32, o.frame_back = 48, o.frame_position = 56, o.frame_owner = 69, o.frame_is_entry = 68, o.frame_locals = 0;
   o.code_argcount = 56, o.code_flags = 48, o.code_first_line = 72, o.code_filename = 112, o.code_name = 120;
   o.code_qualname = 128, o.code_line_table = 136, o.code_bytecode = 184, o.code_varnames = 0;
   return o;
@@ -107,7 +107,7 @@ constexpr Offsets k312 = [] {
   o.gil_locked = 16, o.gil_holder = 8;
   o.cframe_current_frame = 0;
   o.tstate_thread_id = 136, o.tstate_native_thread_id = 144, o.tstate_chunk = 232;
-  o.frame_code = 0, o.frame_back = 8, o.frame_owner = 70;
+  o.frame_code = 0, o.frame_back = 8, o.frame_owner = 70, o.frame_is_entry = 0;
   o.code_argcount = 52, o.code_first_line = 68, o.code_bytecode = 192;
   o.unicode_ascii_data = 40, o.unicode_compact_data = 56;
   return o;

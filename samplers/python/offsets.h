@@ -62,6 +62,7 @@ struct sampan_py_offsets {
   uint32_t frame_back;
   uint32_t frame_position;              /* f_lasti, prev_instr or instr_ptr */
   uint32_t frame_owner;
+  uint32_t frame_is_entry;              /* 3.11: set in the outermost frame of one call of the interpreter */
   uint32_t frame_tlbc_index;            /* free-threaded 3.14+ */
   uint32_t frame_locals;                /* f_localsplus, up to 3.10: where `self` is */
   /* PyCodeObject */

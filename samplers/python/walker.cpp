@@ -8,6 +8,7 @@
 #include "samplers/python/codes.hpp"
 #include "samplers/python/find.hpp"
 #include "samplers/python/frames.hpp"
+#include "samplers/python/mixed.hpp"
 #include "samplers/python/threads.hpp"
 #include "samplers/sampler.hpp"
 
@@ -35,10 +36,12 @@ class PythonWalker final : public Walker {
         reader_(memory_, python_.offsets),
         codes_(memory_, python_, context.profile, context.options.lines) {
     threads_.refresh(true);
+    if (context.options.native) mixed_.emplace(process, context, python_);
   }
 
   Walked walk(const ThreadSnapshot& thread, std::vector<FrameId>& frames) override {
     const bool held = std::exchange(held_tid_, 0) == thread.inner_tid && thread.inner_tid != 0;
+    if (mixed_) return walk_mixed(thread, held ? held_read_ : FramesRead::None, frames);
     Walked walked = held ? name(held_read_, frames, true) : Walked::Failed;
     look_at_list();
     for (int attempt = 1; attempt <= kTries && walked == Walked::Failed; ++attempt) {
@@ -60,11 +63,17 @@ class PythonWalker final : public Walker {
     held_tid_ = thread.inner_tid;
     held_read_ = read_states(thread.inner_tid);
     held_lock_ = any_holds(thread.inner_tid);
+    if (mixed_) mixed_->observe_stopped(thread);
   }
 
   void refresh() override {
     threads_.refresh(false);
     codes_.trim();
+    if (mixed_) mixed_->refresh();
+  }
+
+  void resolve(Profile&) override {
+    if (mixed_) mixed_->resolve();
   }
 
  private:
@@ -110,12 +119,30 @@ class PythonWalker final : public Walker {
     return *truncated ? Walked::Truncated : Walked::Whole;
   }
 
+  // The machine's frames with Python's in their places; a thread without Python is shown by its machine frames alone.
+  Walked walk_mixed(const ThreadSnapshot& thread, FramesRead read, std::vector<FrameId>& frames) {
+    if (read == FramesRead::None || read == FramesRead::Stale || read == FramesRead::Torn) sites_.clear();
+    if (codes_differ_) codes_.verify(sites_);
+    ids_.clear();
+    for (const FrameSite& site : sites_) ids_.push_back(codes_.frame(site, true));
+    if (std::find(ids_.begin(), ids_.end(), Profile::kNoFrame) != ids_.end()) return Walked::Failed;
+    const std::size_t before = frames.size();
+    Walked walked = mixed_->weave(thread, sites_, ids_, frames);
+    if (frames.size() - before <= 2 * kEnd) return walked;
+    const auto cut = frames.begin() + static_cast<std::ptrdiff_t>(before + kEnd);
+    frames.erase(cut + 1, frames.end() - static_cast<std::ptrdiff_t>(kEnd));
+    *cut = truncated();
+    return Walked::Truncated;
+  }
+
+  FrameId truncated() { return profile_.intern({FrameKind::Note, "[truncated]", {}, 0, 0}); }
+
   // Appends outermost first; of a deep stack both ends. True where frames were left out, nothing where one is torn.
   std::optional<bool> append(std::vector<FrameId>& frames, bool last_try) {
     const bool deep = sites_.size() > 2 * kEnd;
     for (std::size_t i = sites_.size(); i-- > 0;) {
       if (deep && i == sites_.size() - 1 - kEnd) {
-        frames.push_back(profile_.intern({FrameKind::Note, "[truncated]", {}, 0, 0}));
+        frames.push_back(truncated());
         i = kEnd;
         continue;
       }
@@ -148,7 +175,9 @@ class PythonWalker final : public Walker {
   ThreadStates threads_;
   FrameReader reader_;
   Codes codes_;
+  std::optional<MixedStack> mixed_;         // options.native
   std::vector<FrameSite> sites_;
+  std::vector<FrameId> ids_;
   std::uint64_t listed_ = coarse_now();
   std::uint64_t generation_ = 0;
   bool codes_differ_ = false;

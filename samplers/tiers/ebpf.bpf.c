@@ -152,9 +152,14 @@ static __always_inline void observe(void *ctx, struct task_struct *task, struct 
                                     int in_kernel, __u64 skip) {
   const int kernel = in_kernel && (target->flags & SAMPAN_TARGET_KERNEL);
   read_user_registers(task, &work->registers);
-  if (target->flags & SAMPAN_TARGET_STACK) return send_stack(ctx, work, target, kernel, skip);
-  walk_user(work, target->space);
-  send_walk(ctx, work, kernel, skip);
+  int stack = (target->flags & SAMPAN_TARGET_STACK) != 0;
+  if (!stack) {
+    walk_user(work, target->space);
+    // Code that was mapped a moment ago: the agent walks this one, with the mappings as they are then.
+    stack = (work->record.flags & SAMPAN_UNMAPPED) != 0;
+  }
+  if (stack) send_stack(ctx, work, target, kernel, skip);
+  else send_walk(ctx, work, kernel, skip);
 }
 
 SEC("perf_event")

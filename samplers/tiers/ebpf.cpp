@@ -3,11 +3,11 @@
 #include <time.h>
 
 #include <chrono>
-#include <cstring>
 #include <map>
 
 #include "samplers/base/log.hpp"
 #include "samplers/tiers/ebpf_program.hpp"
+#include "samplers/tiers/ebpf_record.hpp"
 #include "samplers/tiers/roots.hpp"
 #include "samplers/tiers/stop.hpp"
 #include "samplers/tiers/tiers.hpp"
@@ -217,6 +217,8 @@ class EbpfTier final : public Sampler {
       const Walked walked = target.walker->walk(snapshot, stack_);
       if (walked == Walked::NoFrames || walked == Walked::Failed) continue;
       watched.waits[tid] = {context_.profile.add_at(Profile::kRoot, stack_, 0), now, 1};
+      ++quality_.taken;
+      if (walked == Walked::Truncated) ++quality_.truncated;
     }
   }
 
@@ -241,10 +243,7 @@ class EbpfTier final : public Sampler {
   // Fills stack_; false where the record holds no stack.
   bool walk(Watched& watched, const sampan_record& record, Bytes rest) {
     ThreadSnapshot snapshot;
-    snapshot.tid = static_cast<pid_t>(record.tid);
-    snapshot.inner_tid = static_cast<pid_t>(record.inner_tid);
-    snapshot.rooted = (record.flags & SAMPAN_ROOTED) != 0;
-    if (!read_record(record, rest, snapshot)) {
+    if (!reader_.read(record, rest, snapshot)) {
       ++quality_.failed;
       return false;
     }
@@ -261,43 +260,6 @@ class EbpfTier final : public Sampler {
     return false;
   }
 
-  bool read_record(const sampan_record& record, Bytes rest, ThreadSnapshot& snapshot) {
-    const std::size_t kernel_bytes = std::size_t{record.kernel} * 8;
-    std::size_t user_bytes = std::size_t{record.frames} * 8;
-    if (record.stack_bytes != 0) {
-      sampan_registers raw{};
-      if (rest.size() < sizeof raw) return false;
-      std::memcpy(&raw, rest.data(), sizeof raw);
-      take_registers(raw);
-      rest = rest.subspan(sizeof raw);
-      user_bytes = record.stack_bytes;
-      if (rest.size() < user_bytes) return false;
-      snapshot.registers = &registers_;
-      snapshot.stack = rest.first(user_bytes);
-    } else if (rest.size() >= user_bytes) {
-      copy_words(rest.first(user_bytes), addresses_);
-      snapshot.addresses = addresses_;
-    }
-    if (rest.size() < user_bytes || rest.size() - user_bytes < kernel_bytes) return false;
-    copy_words(rest.subspan(user_bytes, kernel_bytes), kernel_);
-    snapshot.kernel = kernel_;
-    return true;
-  }
-
-  void take_registers(const sampan_registers& raw) {
-    registers_ = {};
-    std::copy(std::begin(raw.general), std::end(raw.general), registers_.general);
-    registers_.pc = raw.pc;
-    registers_.fp = raw.general[6];
-    registers_.sp = raw.general[7];
-    registers_.thread_pointer = raw.thread_pointer;
-  }
-
-  static void copy_words(Bytes bytes, std::vector<std::uint64_t>& out) {
-    out.resize(bytes.size() / 8);
-    std::memcpy(out.data(), bytes.data(), out.size() * 8);
-  }
-
   Thread& thread_of(Target& target, pid_t tid) {
     auto& threads = target.threads.all();
     auto found = threads.find(tid);
@@ -310,8 +272,7 @@ class EbpfTier final : public Sampler {
   std::map<pid_t, std::unique_ptr<Watched>> watched_;
   std::map<pid_t, Forked> forks_;
   std::vector<FrameId> stack_;
-  std::vector<std::uint64_t> addresses_, kernel_;
-  Registers registers_;
+  RecordReader reader_;
   Quality quality_;
   Clock::time_point refreshed_ = Clock::now();
   std::uint64_t period_ns_;

@@ -250,6 +250,9 @@ static __always_inline void walk_user(struct work *work, __u32 space) {
   bpf_loop(SAMPAN_MOST_FRAMES, step, &w, 0);
   work->record.frames = w.count;
   work->record.flags |= w.flags;
+  // However the walk ended, the verifier goes on from one state.
+  __builtin_memset(&w, 0, sizeof(w));
+  asm volatile("" ::"r"(&w) : "memory");
 }
 
 #endif

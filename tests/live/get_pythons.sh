@@ -8,6 +8,10 @@ machine=$(dpkg --print-architecture)
 triplet=$(uname -m)-linux-gnu
 libraries="libc6 libexpat1 libgcc-s1 zlib1g libffi8 liblzma5 libbz2-1.0 libuuid1 libsqlite3-0 libzstd1 media-types netbase tzdata"
 
+mkdir -p "$cache"
+exec 9> "$cache/lock"
+flock -w 900 9   # one at a time
+
 # private_apt SUITE: an apt that knows this suite alone and touches nothing of the machine's.
 private_apt() {
   suite=$1 apt=$cache/apt/$1
@@ -66,7 +70,7 @@ built() {
   name=$1 suite=$2 version=$3
   shift 3
   [ -x "$cache/bin/$name" ] && return 0
-  source_of "$suite" "$version"
+  source_of "$suite" "$version" || { echo "SKIP: $name: the source package of Debian $suite cannot be had"; return 0; }
   (cd "$cache/source/python$version-"*/ && env "$@" ./configure -q --prefix="$cache/$name" --without-ensurepip --disable-test-modules $configure_with &&
     make -s -j2 && make -s install) > "$cache/$name.log" 2>&1 || { echo "SKIP: $name: it does not build, see $cache/$name.log"; return 0; }
   rm -rf "$cache/source"

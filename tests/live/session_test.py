@@ -104,19 +104,23 @@ def signals_at_any_moment(pid):
     check(not left and longest < 3, "valid files or none: %s; the slowest end took %.2f s" % (left, longest))
 
 
-def as_process_1(pid):
-    """PID 1 ignores signals that it has no handler for."""
-    unshare = ["unshare", "--pid", "--fork", "--kill-child"]
+def as_process_1():
+    """PID 1 ignores signals that it has no handler for. The target is its child, in the same PID namespace."""
+    unshare = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
     if subprocess.run([*unshare, "true"], capture_output=True).returncode != 0:
         return sampan.skip("as PID 1", "unshare is not allowed here")
     directory = tempfile.mkdtemp(prefix="sampan-test-")
-    process = start({"pid": pid, "seconds": 60, "formats": ["folded"], "output_dir": directory}, unshare)
-    process.stdout.readline()
+    script = '"$0" -c "$1" session-pid-1 >&2 & exec "$2"'
+    environment = dict(os.environ, params=json.dumps({"cmdline_regex": "session-pid-1$", "seconds": 60, "formats": ["folded"], "output_dir": directory}))
+    process = subprocess.Popen([*unshare, "bash", "-c", script, sys.executable, SPIN, sampan.BINARY], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    while b'"stage":"sample"' not in (line := process.stdout.readline()):
+        if not line:
+            return check(False, "PID 1 does not sample: %s" % process.communicate()[1][-300:])
     time.sleep(1)
     child = int(subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True).stdout.split()[0])
     os.kill(child, signal.SIGTERM)
     run = finished(process, directory)
-    check(run.code == 0 and run.result["partial"], "SIGTERM as PID 1: exit %d, partial" % run.code)
+    check(run.code == 0 and run.result["partial"] and run.stacks(), "SIGTERM as PID 1: exit %d, partial" % run.code)
 
 
 def a_slow_destination_and_a_signal(pid):
@@ -229,7 +233,7 @@ with target("session-test") as program:
     events_follow_the_schema(program.pid)
     signals_end_it(program.pid)
     signals_at_any_moment(program.pid)
-    as_process_1(program.pid)
+    as_process_1()
     a_slow_destination_and_a_signal(program.pid)
     full_and_missing_disks(program.pid)
     series(program.pid)

@@ -35,6 +35,12 @@ public class Diverse {
             Diverse::reflection, Diverse::lambdas, Diverse::shapes, Diverse::strings, Diverse::maps, () -> sink = recurse(200),
             Diverse::virtualThreads,
         };
+        long warm = System.nanoTime() + 1_500_000_000L;
+        while (System.nanoTime() < warm) {
+            for (Runnable part : parts) {
+                part.run();
+            }
+        }
         System.out.println("ready");
         while (System.nanoTime() < end) {
             for (Runnable part : parts) {

@@ -55,11 +55,16 @@ function drawChart(width) {
       else {
         const looks = looksOf(box.id);
         const key = looks.kind + ' ' + looks.strength + (looks.hit ? ' hit' : '');
-        slivers.set(key, (slivers.get(key) || '') + 'M' + box.x.toFixed(1) + ' ' + y + 'h' + Math.max(box.w - 0.2, 0.3).toFixed(1) + 'v' + (ROW - 1) + 'h-' + Math.max(box.w - 0.2, 0.3).toFixed(1) + 'z');
+        const x = Math.round(box.x * 10) / 10, w = Math.max(Math.round(box.w * 10 - 2) / 10, 0.3);
+        slivers.set(key, (slivers.get(key) || '') + 'M' + x + ' ' + y + 'h' + w + 'v' + (ROW - 1) + 'h-' + w + 'z');
       }
     }
   });
-  for (let i = chart.used; i < chart.pool.length; ++i) chart.pool[i].g.setAttribute('display', 'none');
+  for (let i = chart.used; i < chart.pool.length; ++i) {
+    if (chart.pool[i].view === null) continue;
+    chart.pool[i].view = null;
+    chart.pool[i].g.setAttribute('display', 'none');
+  }
   drawSlivers(slivers);
 }
 
@@ -80,19 +85,32 @@ function pooled() {
 }
 
 function drawFrame(box, y) {
-  const {g, rect, text} = pooled(), looks = looksOf(box.id);
+  const made = pooled(), looks = looksOf(box.id), {g} = made;
   chart.of.set(box.id, g);
+  // While typing, a frame stays where it is: only what a match changes is set again.
+  const same = made.view === view && made.id === box.id && made.x === box.x && made.y === y && made.w === box.w && made.focus === state.focus;
+  if (!same) placeFrame(made, box, y, looks);
+  if (!same || made.hit !== looks.hit) {
+    made.hit = looks.hit;
+    g.setAttribute('class', looks.hit ? 'hit' : isAbove(box.id) ? 'above' : '');
+    g.setAttribute('aria-label', describe(box.id));
+  }
+  const stop = box.id === cursor ? '0' : '-1';
+  if (made.stop !== stop) g.setAttribute('tabindex', made.stop = stop);
+}
+
+function placeFrame(made, box, y, looks) {
+  const {g, rect, text} = made;
+  Object.assign(made, {view, id: box.id, x: box.x, y, w: box.w, focus: state.focus});
   g.frame = box.id;
   g.removeAttribute('display');
   g.setAttribute('transform', 'translate(' + box.x.toFixed(2) + ' ' + y + ')');
-  g.setAttribute('class', looks.hit ? 'hit' : isAbove(box.id) ? 'above' : '');
   g.setAttribute('aria-level', view.depth[box.id] + 1);
-  g.setAttribute('aria-label', describe(box.id));
-  g.setAttribute('tabindex', box.id === cursor ? '0' : '-1');
   rect.setAttribute('width', Math.max(box.w - 0.6, 0.4).toFixed(2));
   rect.setAttribute('class', looks.kind);
   rect.setAttribute('fill-opacity', looks.strength);
-  text.textContent = box.w < 18 ? '' : fitName(box.id, box.w - 8);
+  const label = box.w < 18 ? '' : fitName(box.id, box.w - 8);
+  if (made.label !== label) text.textContent = made.label = label;
 }
 
 function isAbove(id) { return id < state.focus && view.end[id] > state.focus; }

@@ -59,10 +59,10 @@ function apply(next) {
   if (moved) {
     countTable();
     fillWords();
+    fillLegend();
+    fillTable();
   }
   fillPanels();
-  fillLegend();
-  fillTable();
   hideTip();
   draw();
 }

@@ -29,7 +29,7 @@ function openHead(parent) {
   ui.head.append(ui.words);
   for (const note of lines('notes')) ui.head.append(tag('p', {class: 'facts'}, note));
   if (Number(attr('left-out')) > 0) {
-    ui.head.append(tag('p', {class: 'facts'}, Number(attr('left-out')).toLocaleString('en-US') +
+    ui.head.append(tag('p', {class: 'facts'}, grouped(Number(attr('left-out'))) +
       ' of the lightest frames are summed up as [lighter frames].'));
   }
   ui.head.append(searchBar(), optionBar());
@@ -84,10 +84,17 @@ function fillPanels() {
   for (const made of ui.head.querySelectorAll('[data-state]')) {
     made.setAttribute('aria-pressed', String(state[made.dataset.state]));
   }
+  fillPressed();
   if (document.activeElement !== ui.query || ui.query.value.trim() !== state.query) ui.query.value = state.query;
   if (ui.part) ui.part.value = String(state.part);
   ui.reset.hidden = state.focus === 0;
   fillFound();
+}
+
+function fillPressed() {
+  for (const made of root.querySelectorAll('[data-query]')) {
+    made.setAttribute('aria-pressed', String(state.query === made.dataset.query));
+  }
 }
 
 function fillFound() {
@@ -108,7 +115,7 @@ function fillLegend() {
     const chip = button('', 'Mark all frames of ' + language, () => {
       const query = 'lang:' + language;
       navigate({query: state.query === query ? '' : query});
-    }, {class: 'chip', 'aria-pressed': String(state.query === 'lang:' + language)});
+    }, {class: 'chip', 'data-query': 'lang:' + language});
     chip.append(tag('span', {class: 'swatch k-' + share.kind}), language + ' ' + percent(share.self, table.total));
     ui.legend.append(chip);
   }
@@ -154,9 +161,10 @@ function fillTable() {
   ui.foot.append(tag('h2', {}, (differs ? 'Largest changes' : 'Top functions') + (state.focus === 0 ? '' : ' in this view')),
     tag('table', {}, tag('thead', {}, head), body));
   if (rows.length > table.shown) {
-    ui.foot.append(button('Show more of ' + rows.length.toLocaleString('en-US'), 'Show 100 more rows', () => {
+    ui.foot.append(button('Show more of ' + grouped(rows.length), 'Show 100 more rows', () => {
       table.shown += 100;
       fillTable();
+      fillPressed();
       place();
     }));
   }
@@ -169,6 +177,7 @@ function sortHead(key, label) {
   made.append(button(label + (table.sort === key ? ' \u25be' : ''), 'Sort by this', () => {
     table.sort = key;
     fillTable();
+    fillPressed();
     place();
   }));
   return made;
@@ -179,7 +188,7 @@ function tableRow(row) {
   const figure = (before, after) => differs ? percent(before, table.before) + ' \u2192 ' + percent(after, table.total)
     : percent(after, table.total);
   const name = button('', 'Mark all frames of this function', () => navigate({query: state.query === query ? '' : query}),
-    {class: 'name', 'aria-pressed': String(state.query === query)});
+    {class: 'name', 'data-query': query});
   name.append(tag('span', {class: 'swatch k-' + f.kind}), f.label);
   const bar = tag('span', {class: 'meter', 'aria-hidden': 'true'}, tag('span', {class: 'k-' + f.kind}));
   bar.firstChild.style.width = (table.total > 0 ? Math.min(100 * row.self / table.total, 100) : 0) + '%';

@@ -70,7 +70,7 @@ function isInside(id) {
 function searchSentence() {
   if (search.error) return search.error;
   if (!search.hits) return '';
-  const of = search.frames.toLocaleString('en-US') + ' of ' + (view.n - 1).toLocaleString('en-US') + ' frames, ';
+  const of = grouped(search.frames) + ' of ' + grouped(view.n - 1) + ' frames, ';
   return of + (state.focus === 0 ? percent(search.total, view.total[0]) + ' of all'
     : percent(search.weight, view.total[state.focus]) + ' of view, ' + percent(search.total, view.total[0]) + ' of all');
 }

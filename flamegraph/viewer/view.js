@@ -43,6 +43,7 @@ function hashPair(a, b) {
 
 // options: {part, split, reverse, recursion, lines, weight}; see kDefaults in main.js.
 function makeView(options) {
+  if (options.split && options.lines && !(options.part > 0) && !options.reverse && !options.recursion && !options.weight) return asItIs();
   const trie = new Trie();
   const key = (i) => options.lines ? base.name[i] : functions[functionOf[base.name[i]]].name;
   const skipped = (i) => (i === 0 || (!options.split && isGroup(kinds[base.name[i]])));
@@ -50,6 +51,43 @@ function makeView(options) {
   if (options.reverse) reverseInto(trie, key, skipped, inside, options.recursion);
   else copyInto(trie, key, skipped, inside, options.recursion);
   return arrange(trie, options.weight);
+}
+
+// The data layer's own order is the default view's.
+function asItIs() {
+  const n = base.n, view = emptyView(n);
+  const filled = new Float64Array(n);
+  view.name.set(base.name);
+  view.parent.set(base.parent);
+  view.self.set(base.self);
+  view.selfBefore.set(base.before);
+  for (let i = n - 1; i >= 0; --i) {
+    const up = base.parent[i];
+    view.end[i] = Math.max(view.end[i], i + 1);
+    view.total[i] += base.self[i];
+    view.before[i] += base.before[i];
+    view.width[i] += Math.max(base.self[i], base.before[i]);
+    if (i === 0) break;
+    view.end[up] = Math.max(view.end[up], view.end[i]);
+    view.total[up] += view.total[i];
+    view.before[up] += view.before[i];
+    view.width[up] += view.width[i];
+  }
+  for (let i = 1; i < n; ++i) {
+    const up = base.parent[i];
+    view.depth[i] = view.depth[up] + 1;
+    view.start[i] = view.start[up] + filled[up];
+    filled[up] += view.width[i];
+  }
+  return view;
+}
+
+function emptyView(n) {
+  return {
+    n, name: new Int32Array(n), parent: new Int32Array(n), depth: new Int32Array(n), end: new Int32Array(n),
+    self: new Float64Array(n), selfBefore: new Float64Array(n), total: new Float64Array(n), before: new Float64Array(n),
+    width: new Float64Array(n), start: new Float64Array(n),
+  };
 }
 
 // Which frames belong to one process or thread (and not to the path to it).
@@ -112,11 +150,7 @@ function arrange(trie, byWeight) {
 
 function number(trie, sums) {
   const n = trie.parent.length;
-  const view = {
-    n, name: new Int32Array(n), parent: new Int32Array(n), depth: new Int32Array(n), end: new Int32Array(n),
-    self: new Float64Array(n), selfBefore: new Float64Array(n), total: new Float64Array(n), before: new Float64Array(n),
-    width: new Float64Array(n), start: new Float64Array(n),
-  };
+  const view = emptyView(n);
   const place = new Int32Array(n), filled = new Float64Array(n);
   let count = 0;
   for (let i = 0; ;) {

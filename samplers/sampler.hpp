@@ -42,6 +42,7 @@ struct ThreadSnapshot {
   Bytes stack;                                  // a copy, from registers->sp up
   std::span<const std::uint64_t> addresses;     // walked in the kernel, innermost first, each inside its call
   std::span<const std::uint64_t> kernel;        // kernel addresses, innermost first
+  bool deferred = false;                        // taken a while ago (the kernel's buffer): memory may say something else now
   bool rooted = false;                          // `addresses` reached the thread's start
   Bytes interpreter;                            // the runtime's own frames, as its in-kernel walk sent them
 };

@@ -247,6 +247,7 @@ class EbpfTier final : public Sampler {
       ++quality_.failed;
       return false;
     }
+    snapshot.deferred = true;
     if (record.flags & SAMPAN_UNMAPPED) watched.unmapped = true;
     Target& target = watched.target;
     begin_stack(context_, target, thread_of(target, snapshot.tid), stack_);

@@ -16,12 +16,14 @@ BUILDS = {
     "split_stripped": ["gcc", "-O2", "-fomit-frame-pointer", "-s", "-x", "c++", SOURCES / "split.cpp", "-lstdc++", "-o"],
     "split_go": ["go", "build", "-o"],
     "server_go": ["go", "build", "-ldflags=-s -w", "-o"],
+    "cgo": ["go", "build", "-o"],
     "split_rust": ["rustc", "-O", SOURCES / "split.rs", "-o"],
     "plugin": ["gcc", "-O2", "-fomit-frame-pointer", SOURCES / "plugin.c", "-ldl", "-o"],
     "plugin.so": ["gcc", "-O2", "-fomit-frame-pointer", "-DPLUGIN", "-shared", "-fPIC", SOURCES / "plugin.c", "-o"],
     "waits": ["gcc", "-O2", "-pthread", SOURCES / "waits.c", "-o"],
 }
-AFTER = {"split_go": [SOURCES / "split.go"], "server_go": [SOURCES / "server.go"]}
+AFTER = {"split_go": [SOURCES / "split.go"], "server_go": [SOURCES / "server.go"],
+         "cgo": [SOURCES / "cgo.go"]}
 
 
 def build(name):

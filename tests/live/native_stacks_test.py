@@ -96,6 +96,18 @@ def truth(tier):
                   "%s, %s: %s of %d samples, true are 60, 30, 10 %%" % (name, tier, ", ".join("%.1f %%" % (100 * s) for s in shares), result.taken))
 
 
+def joined(tier):
+    program = build("cgo")
+    if not program:
+        return
+    with start(program) as load:
+        result = Sum(ENOUGH, lambda: sampan.profile(pid=load.pid, tier=tier, rate=200, seconds=3, group_by=[]))
+        in_c = [(frames, count) for frames, count in result.all if "burn" in frames]
+        samples = sum(count for _, count in in_c)
+        both = sum(count for frames, count in in_c if frames[0].startswith("runtime.goexit") and any("main.callC" in f for f in frames))
+        check(both >= 0.99 * samples > 0, "cgo, %s: %d of %d stacks in C start at the goroutine's entry" % (tier, both, samples))
+
+
 def allowed(tier):
     program = build("split")
     if not program:
@@ -112,4 +124,5 @@ for each in ("ebpf", "ptrace"):
     if allowed(each):
         whole(each)
         truth(each)
+        joined(each)
 sampan.finish()

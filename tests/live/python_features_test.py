@@ -5,8 +5,9 @@ import re
 import pythons
 import sampan
 
-SECONDS = 10 if sampan.LONG else 4
-LAYOUTS = ("2.7", "3.8", "3.10", "3.11", "3.12", "3.13", "3.14", "3.15", "3.13t", "3.14t", "3.13-musl")
+SECONDS = 10 if sampan.LONG else 3
+LAYOUTS = ("2.7", "3.6", "3.8", "3.10", "3.11", "3.12", "3.13", "3.14", "3.15") if sampan.LONG else ("2.7", "3.8", "3.11", "3.13", "3.15")
+LAYOUTS += ("3.13t", "3.14t", "3.13-musl")
 
 
 def sampled(python, program, arguments=(), **params):

@@ -3,7 +3,7 @@ import sys
 import threading
 import time
 
-CLOCK = getattr(time, "thread_time", None) or time.process_time
+CLOCK = getattr(time, "thread_time", None) or getattr(time, "process_time", None) or time.clock
 
 
 def spend(seconds):

@@ -1,4 +1,5 @@
 """Two threads, each of which works in an interpreter of its own, called from the main one. subinterpreters.py SECONDS"""
+import os
 import sys
 import threading
 import time
@@ -9,7 +10,8 @@ except ImportError:
     import _xxsubinterpreters as interpreters
 
 SCRIPT = """
-import time
+import os, time
+os.write(%d, b"x")
 def within%d():
     while time.time() < %f:
         for _ in range(1000): pass
@@ -19,13 +21,16 @@ within%d()
 
 def enter(number, end):
     interpreter = interpreters.create()
-    getattr(interpreters, "exec", getattr(interpreters, "run_string", None))(interpreter, SCRIPT % (number, end, number))
+    getattr(interpreters, "exec", getattr(interpreters, "run_string", None))(interpreter, SCRIPT % (writer, number, end, number))
 
 
+reader, writer = os.pipe()
 end = time.time() + float(sys.argv[1])
 threads = [threading.Thread(target=enter, args=(number, end)) for number in (1, 2)]
 for thread in threads:
     thread.start()
+for _ in threads:
+    os.read(reader, 1)
 print("ready")
 sys.stdout.flush()
 while time.time() < end:

@@ -5,7 +5,8 @@
 
 RENDER_BENCH is build/release/bench/render_bench. inferno comes from its registry (cargo), flamegraph.pl from Debian's
 libdevel-nytprof-perl; what is missing is skipped visibly. Times are CPU milliseconds of the best of several rounds:
-parsing and rendering in the process for Sampan and inferno, the whole process for flamegraph.pl.
+parsing and rendering in the process for Sampan and inferno, the whole process for flamegraph.pl. Both programs'
+allocators keep freed memory between rounds, so that no round pays for the kernel's clearing of pages again.
 """
 import json
 import os
@@ -42,7 +43,8 @@ def build_inferno():
 
 
 def run(command):
-    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    env = dict(os.environ, MALLOC_TRIM_THRESHOLD_="4000000000", MALLOC_MMAP_THRESHOLD_="1000000000")
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True, env=env).stdout)
 
 
 def perl(path, reverse):

@@ -68,8 +68,10 @@ bool parse_place(Frame& frame, std::string_view name, std::string_view inside) {
       found.line = *line;
     }
   }
-  for (const auto& [text, kind] : kFiles) {
-    if (found.file.size() > text.size() && found.file.ends_with(text)) found.kind = kind;
+  if (const auto dot = found.file.rfind('.'); dot != std::string_view::npos && dot > 0) {
+    for (const auto& [text, kind] : kFiles) {
+      if (found.file.substr(dot) == text) found.kind = kind;
+    }
   }
   if (is_native(found.kind) && (found.line == 0 || found.file.find('.') == std::string_view::npos)) return false;
   frame = found;
@@ -112,6 +114,7 @@ Frame parse_label(std::string_view label) {
   Frame frame;
   bool annotated = false;
   for (const auto& [text, kind] : kAnnotations) {
+    if (!label.ends_with(']')) break;
     if (label.size() <= text.size() || !label.ends_with(text)) continue;
     label.remove_suffix(text.size());
     frame.kind = kind;

@@ -4,7 +4,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <vector>
 
 #include "flamegraph/palette.hpp"
 #include "flamegraph/text.hpp"
@@ -15,13 +17,16 @@ namespace {
 constexpr double kMargin = 16, kChart = kPageWidth - 2 * kMargin, kRow = 18;
 constexpr std::size_t kTopRows = 10, kLongestTitle = 400;
 
-// Advance of a character in a wide sans-serif face, in em: nothing can be measured here.
-double advance(char32_t c) {
-  if (c >= 0x1100) return 1;
-  if (c < 0x80 && std::string_view("iljI.,:;'|!()[] ft/").find(static_cast<char>(c)) != std::string_view::npos) return 0.38;
-  if (c < 0x80 && std::string_view("mwMW@%").find(static_cast<char>(c)) != std::string_view::npos) return 0.96;
-  return c >= 'A' && c <= 'Z' ? 0.7 : 0.61;
-}
+// Advances of ASCII in a wide sans-serif face, in em: nothing can be measured here.
+constexpr std::array<double, 128> kAdvances = [] {
+  std::array<double, 128> all{};
+  for (std::size_t c = 0; c < all.size(); ++c) all[c] = c >= 'A' && c <= 'Z' ? 0.7 : 0.61;
+  for (const char c : {'i', 'l', 'j', 'I', '.', ',', ':', ';', '\'', '|', '!', '(', ')', '[', ']', ' ', 'f', 't', '/'}) {
+    all[static_cast<std::size_t>(c)] = 0.38;
+  }
+  for (const char c : {'m', 'w', 'M', 'W', '@', '%'}) all[static_cast<std::size_t>(c)] = 0.96;
+  return all;
+}();
 
 struct Fit {
   std::size_t bytes;
@@ -34,7 +39,7 @@ Fit fit(std::string_view text, double width, double size) {
   for (std::size_t at = 0; at < text.size();) {
     const auto lead = static_cast<unsigned char>(text[at]);
     const std::size_t bytes = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-    const double next = advance(lead < 0x80 ? lead : bytes > 2 ? 0x1100 : 0xe0) * size;
+    const double next = (lead < 0x80 ? kAdvances[lead] : bytes > 2 ? 1 : 0.61) * size;
     if (used + next > width) return {at, used};
     used += next;
     at += bytes;
@@ -122,16 +127,19 @@ class Page {
   void chart() {
     const std::uint64_t whole = layout_.boxes[0].width;
     if (whole == 0) return nothing();
-    // Two passes over what is wide enough: the deepest such box says how high the chart is.
-    std::uint32_t deepest = 0;
+    struct Seen {
+      const Box* box;
+      double x, width;
+    };
+    std::vector<Seen> seen;
+    std::uint32_t deepest = 0;  // of what is wide enough: says how high the chart is
     std::uint64_t small = 0;
-    visit([&](const Box& box, double, double) { deepest = std::max(deepest, box.depth); }, small);
-    const double top = y_;
-    small = 0;
     visit([&](const Box& box, double x, double width) {
-      const double row = picture_.inverted ? box.depth : deepest - box.depth;
-      frame(box, x, top + row * kRow, width);
+      deepest = std::max(deepest, box.depth);
+      seen.push_back({&box, x, width});
     }, small);
+    const double top = y_;
+    for (const Seen& s : seen) frame(*s.box, s.x, top + (picture_.inverted ? s.box->depth : deepest - s.box->depth) * kRow, s.width);
     y_ = top + (deepest + 1) * kRow + 4;
     if (small != 0) {
       paragraph(fmt::format("{} smaller frames not drawn here; with its script running this file shows every frame, "
@@ -180,7 +188,10 @@ class Page {
 
   void frame(const Box& box, double x, double y, double width) {
     const auto& label = labels_.all[box.label];
-    std::string name = shorten(clean(label.text), kLongestTitle);
+    name_.clear();
+    append_clean(name_, label.text);
+    if (name_.size() > kLongestTitle) name_ = shorten(name_, kLongestTitle);
+    std::string& name = name_;
     out_ += "<g><title>";
     append_xml(out_, name);
     ((out_ += " (") += figures(box)) += ")</title><rect";
@@ -193,10 +204,9 @@ class Page {
       put(FMT_COMPILE("class=\"d{}\" fill=\"{}\"/>"), step, kChanges[step]);
       name.insert(0, box.total > box.base_total ? "+ " : box.total < box.base_total ? "\u2212 " : "");
     } else {
-      std::string scratch;
       const Hue& h = hue(box.label == Labels::kRoot ? FrameKind::Process : label.kind);
       ((out_ += "class=\"k-") += h.code) += "\" fill=\"";
-      ((out_ += h.light) += "\" fill-opacity=\"") += kStrengths[strength(function_of(name, scratch))];
+      ((out_ += h.light) += "\" fill-opacity=\"") += kStrengths[strength(function_of(name, scratch_))];
       out_ += "\"/>";
     }
     put_name(name, x + 4, y + 12.5, width - 7);
@@ -252,6 +262,7 @@ class Page {
   const Summary& summary_;
   const Picture& picture_;
   double y_ = 0;
+  std::string name_, scratch_;  // of the frame being drawn
 };
 
 }  // namespace

@@ -108,7 +108,10 @@ std::string amount(std::uint64_t weight, std::string_view unit) {
 std::string percent(std::uint64_t part, std::uint64_t whole) {
   if (whole == 0) return "0 %";
   const double share = 100.0 * static_cast<double>(part) / static_cast<double>(whole);
-  return share > 0 && share < 0.1 ? fmt::format("{:.2g} %", share) : fmt::format("{:.1f} %", share);
+  if (share > 0 && share < 0.1) return fmt::format("{:.2g} %", share);
+  std::string out;
+  append_fixed(out, share, 1);
+  return out += " %";
 }
 
 std::string facts_sentence(const Summary& summary, const Description& description) {

@@ -170,7 +170,12 @@ class Page {
       return fmt::format("{} \u2192 {}, {} \u2192 {}", amount(box.base_total, description_.unit), amount(box.total, description_.unit),
                          percent(box.base_total, summary_.base_total), percent(box.total, summary_.total));
     }
-    return fmt::format("{}, {}", amount(box.total, description_.unit), percent(box.total, summary_.total));
+    return amount(box.total, description_.unit) + ", " + percent(box.total, summary_.total);
+  }
+
+  void number(std::string_view before, double value, int decimals) {
+    out_ += before;
+    append_fixed(out_, value, decimals);
   }
 
   void frame(const Box& box, double x, double y, double width) {
@@ -178,8 +183,11 @@ class Page {
     std::string name = shorten(clean(label.text), kLongestTitle);
     out_ += "<g><title>";
     append_xml(out_, name);
-    put(FMT_COMPILE(" ({})</title>"), figures(box));
-    put(FMT_COMPILE("<rect x=\"{:.2f}\" y=\"{:.0f}\" width=\"{:.2f}\" height=\"17\" rx=\"1.5\" "), x, y, std::max(width - 0.6, 0.4));
+    ((out_ += " (") += figures(box)) += ")</title><rect";
+    number(" x=\"", x, 2);
+    number("\" y=\"", y, 0);
+    number("\" width=\"", std::max(width - 0.6, 0.4), 2);
+    out_ += "\" height=\"17\" rx=\"1.5\" ";
     if (description_.differential) {
       const auto step = static_cast<std::size_t>(change_step(box.base_total, box.total) + 4);
       put(FMT_COMPILE("class=\"d{}\" fill=\"{}\"/>"), step, kChanges[step]);
@@ -187,8 +195,9 @@ class Page {
     } else {
       std::string scratch;
       const Hue& h = hue(box.label == Labels::kRoot ? FrameKind::Process : label.kind);
-      put(FMT_COMPILE("class=\"k-{}\" fill=\"{}\" fill-opacity=\"{}\"/>"), h.code, h.light,
-          kStrengths[strength(function_of(name, scratch))]);
+      ((out_ += "class=\"k-") += h.code) += "\" fill=\"";
+      ((out_ += h.light) += "\" fill-opacity=\"") += kStrengths[strength(function_of(name, scratch))];
+      out_ += "\"/>";
     }
     put_name(name, x + 4, y + 12.5, width - 7);
     out_ += "</g>\n";
@@ -200,7 +209,9 @@ class Page {
     const bool cut = bytes < name.size();
     if (cut) bytes = fit(name, room - 8, 12).bytes;
     if (cut && bytes < 2) return;
-    put(FMT_COMPILE("<text x=\"{:.2f}\" y=\"{:.1f}\" class=\"ink\">"), x, y);
+    number("<text x=\"", x, 2);
+    number("\" y=\"", y, 1);
+    out_ += "\" class=\"ink\">";
     append_xml(out_, std::string_view(name).substr(0, bytes));
     out_ += cut ? "\u2026</text>" : "</text>";
   }

@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <charconv>
+#include <cstring>
 #include <vector>
 
 namespace sampan {
@@ -125,6 +128,21 @@ std::string shorten(std::string_view text, std::size_t limit) {
   std::size_t cut = limit > 3 ? limit - 3 : 0;
   while (cut > 0 && (static_cast<unsigned char>(text[cut]) & 0xc0) == 0x80) --cut;
   return std::string(text.substr(0, cut)) + "\xe2\x80\xa6";
+}
+
+void append_fixed(std::string& out, double number, int decimals) {
+  constexpr double kScale[] = {1, 10, 100};
+  char digits[32];
+  const auto scaled = static_cast<std::uint64_t>(std::max(0.0, std::min(number, 1e15)) * kScale[decimals] + 0.5);
+  const char* end = std::to_chars(digits, digits + sizeof digits, scaled).ptr;
+  auto size = static_cast<std::size_t>(end - digits);
+  const auto places = static_cast<std::size_t>(decimals);
+  for (std::size_t missing = size <= places ? places + 1 - size : 0; missing > 0; --missing) {
+    std::memmove(digits + 1, digits, size++);
+    digits[0] = '0';
+  }
+  out.append(digits, size - places);
+  if (decimals != 0) (out += '.').append(digits + size - places, places);
 }
 
 std::string grouped(std::uint64_t number) {

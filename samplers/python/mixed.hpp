@@ -13,7 +13,7 @@ namespace sampan::python {
 class MixedStack {
  public:
   // All outlive it.
-  MixedStack(const Process& process, Context& context, const Interpreter& python) : native_(process, context), python_(python) {}
+  MixedStack(const Process& process, Context& context, const Interpreter& python);
 
   // Appends the mixed stack, outermost first. Sites and their ids are innermost first, as read in the same stop as the
   // snapshot. Truncated where the machine stack does not reach the thread's start.
@@ -30,7 +30,7 @@ class MixedStack {
   void split(std::span<const FrameSite> sites);
 
   NativeStack native_;
-  const Interpreter& python_;
+  std::vector<AddressRange> loop_;      // the interpreter's loop, with what the compiler split off it
   std::vector<std::uint64_t> addresses_;
   std::vector<Segment> segments_;
 };

@@ -41,6 +41,14 @@ TEST(Text, ShortensBetweenCharacters) {
   EXPECT_EQ(shorten("abcdef", 5), "ab\u2026");
 }
 
+TEST(Text, WritesFixedNumbers) {
+  std::string out;
+  for (const double number : {0.0, 0.004, 0.005, 0.1, 9.996, 1168.0, -3.0}) append_fixed(out += ' ', number, 2);
+  append_fixed(out += ' ', 12.5, 0);
+  append_fixed(out += ' ', 0.04, 1);
+  EXPECT_EQ(out, " 0.00 0.00 0.01 0.10 10.00 1168.00 0.00 13 0.0");
+}
+
 TEST(Text, GroupsDigits) {
   EXPECT_EQ(grouped(0), "0");
   EXPECT_EQ(grouped(999), "999");

@@ -48,6 +48,8 @@ class Engine:
             self.docker("rm", "-f", container)
         self.daemon.process.terminate()
         self.daemon.process.wait()
+        # The daemon leaves the host's network namespace mounted for --network=host.
+        subprocess.run(["umount", "-l", self.directory / "exec" / "netns" / "default"], capture_output=True)
         shutil.rmtree(self.directory, ignore_errors=True)
 
 

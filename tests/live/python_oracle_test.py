@@ -47,12 +47,14 @@ def judge(python, spins):
     print("       %s: stopped: %s" % (what, text(stopped)))
     strict = python.version >= (3, 11)   # up to 3.10 frames are scattered: the figures are told, not judged
     most = 4.0 if spins == SHORT else 0.1
-    off = max(abs(memory[2][kind] - stopped[2][kind]) for kind in memory[2])
-    # Four sigma of the two samples' difference are allowed beyond the limit's 1.5 points only where samples are few.
-    allowed = max(1.5, 4 * 100 * (0.25 * (1 / memory[0] + 1 / stopped[0])) ** 0.5)
+    off = {kind: abs(memory[2][kind] - stopped[2][kind]) for kind in memory[2]}
+    # Where samples are few, four sigma of the difference are allowed instead of the 1.5 points.
+    sigma = {kind: 100 * (share / 100 * (1 - share / 100) * (1 / memory[0] + 1 / stopped[0])) ** 0.5 for kind, share in stopped[2].items()}
+    worst = max(off, key=lambda kind: off[kind] - max(1.5, 4 * sigma[kind]))
+    allowed = max(1.5, 4 * sigma[worst])
     if strict:
         sampan.check(memory[1] <= most, "%s: impossible stacks %.2f %% (%.1f %% allowed)" % (what, memory[1], most))
-        sampan.check(off <= allowed, "%s: shares within %.2f points of the stopped reference (%.2f allowed)" % (what, off, allowed))
+        sampan.check(off[worst] <= allowed, "%s: shares within %.2f points of the stopped reference (%.2f allowed)" % (what, off[worst], allowed))
         sampan.check(memory[3].get("failed", 0) <= 0.001 * memory[0], "%s: nothing dropped (%d)" % (what, memory[3].get("failed", 0)))
     sampan.check(stopped[1] == 0, "%s: a stopped thread never shows an impossible stack (%.2f %%)" % (what, stopped[1]))
 

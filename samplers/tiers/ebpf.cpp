@@ -66,10 +66,6 @@ class EbpfTier final : public Sampler {
   const Quality& quality() const override { return quality_; }
 
   Result<void> add(Target target) override {
-    if (target.runtime->memory) {   // its own frames would be read later than the machine's, and not belong to them
-      return fail(Exit::CannotSample, "{} cannot be sampled by the ebpf tier yet: memory reads its frames, ptrace mixes native ones in",
-                  target.runtime->name);
-    }
     target.threads.refresh();
     auto watched = std::make_unique<Watched>(std::move(target), context_);
     if (auto done = put(*watched); !done) return done;

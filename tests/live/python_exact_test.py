@@ -123,7 +123,7 @@ def main():
         sampan.finish()
     for python in pythons.newest(found, *WALKED):
         exact(python)
-    for python in pythons.newest(found, "3.8", "3.11", "3.13"):
+    for python in pythons.newest(found, "3.8", "3.11", "3.13", "3.15"):
         mixed(python)
     for python in pythons.newest(found, "3.9", "3.12"):
         waits(python)

@@ -123,8 +123,8 @@ bool Codes::resolve(const FrameSite& site, Code& code, bool last_try) const {
 // Finds a method's class by the frame's first argument; false where the frame has ended meanwhile.
 bool Codes::qualify(const FrameSite& site, Code& code) const {
   std::uint64_t argument = site.argument, runs = 0;
-  if (argument) {   // sent by the kernel; what it is tells whether it still is
-    if (auto full = objects_.qualified_name(site.code, code.check.name, argument); !full.empty()) code.name = std::move(full);
+  if (argument) {   // sent by the kernel; the class is one that holds this very code, or none
+    if (auto full = objects_.qualified_name(site.code, code.check.name, argument, site.address); !full.empty()) code.name = std::move(full);
     return true;
   }
   const Read reads[] = {{site.address + o_.frame_locals, std::as_writable_bytes(std::span(&argument, 1))},

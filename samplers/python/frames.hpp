@@ -20,7 +20,7 @@ struct FrameSite {
   bool entry;               // the outermost of one call of the interpreter's loop
   // Of a walk in the kernel, which is looked at later:
   std::uint64_t check = 0;      // sampan_py_check of the code object as it was; 0: not known
-  std::uint64_t argument = 0;   // up to 3.10: the first local
+  std::uint64_t argument = 0;   // up to 3.10: the first local, of which `address` is the type
 };
 
 enum class FramesRead : std::uint8_t {

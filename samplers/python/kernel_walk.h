@@ -30,7 +30,8 @@ struct sampan_py_stack {
 };
 
 struct sampan_py_frame {
-  __u64 address;             /* lowest bit: the outermost of one call of the interpreter's loop */
+  __u64 address;             /* of the frame; up to 3.10: of the first local's type, which outlives the local.
+                                Lowest bit: the outermost of one call of the interpreter's loop */
   __u64 code;
   __u64 position;            /* as it stands: an int or a pointer */
   __u64 check;               /* sampan_py_check of the code object, as it was then */

@@ -134,7 +134,11 @@ static __always_inline long python_take(struct python_walk *w, const struct samp
   frame->code = code;
   frame->position = python_word(at + o->frame_position);
   frame->check = sampan_py_check(python_int(code + o->code_argcount), python_int(code + o->code_flags), first_line);
-  frame->argument = o->frame_locals ? python_word(at + o->frame_locals) : 0;
+  frame->argument = 0;
+  if (o->frame_locals) {
+    frame->argument = python_word(at + o->frame_locals);
+    frame->address = (frame->argument ? python_word(frame->argument + o->object_type) & ~7ull : 0) | 1;
+  }
   ++w->count;
   w->frame = back;
   return 0;

@@ -55,6 +55,12 @@ enum class Walked : std::uint8_t {
   Failed,      // nothing could be read
 };
 
+// What the in-kernel walk of a runtime's own frames is given: opaque to the tier.
+struct KernelWalk {
+  Bytes layout;           // empty: there is none; lives as long as the walker
+  bool machine = true;    // the machine's frames are wanted too
+};
+
 class Walker {
  public:
   virtual ~Walker() = default;
@@ -71,6 +77,8 @@ class Walker {
   virtual void observe_stopped(const ThreadSnapshot&) {}
   // True where the walker needs registers and a copy of the stack, in every tier: a walk by rows does not do.
   virtual bool wants_stack() const { return false; }
+  // Called by the ebpf tier before the first sample; fails with the sentence why the kernel cannot walk this process.
+  virtual Result<KernelWalk> kernel_walk() { return KernelWalk{}; }
   // Names what was left as placeholders; called after the last sample, when the process has ended, and for who looks on.
   virtual void resolve(Profile&) {}
 };

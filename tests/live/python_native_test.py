@@ -36,9 +36,11 @@ def judge(python):
         hits = sum(count for rest, count in mine if any(re.search(below, frame) for frame in rest))
         every = sum(count for _, count in mine)
         sampan.check(every > 0 and hits >= 0.5 * every, "%s: %s has its C functions below it (%d of %d)" % (python, function, hits, every))
-    keyed = [names(frames) for frames, _ in stacks if any(name.endswith("<lambda>") for name in names(frames))]
-    good = sum(1 for called in keyed if called.index("keyed") + 1 < next(i for i, name in enumerate(called) if name.endswith("<lambda>")))
-    sampan.check(keyed and good == len(keyed), "%s: the sort in C stands between `keyed` and its key function (%d of %d)" % (python, good, len(keyed)))
+    keyed = [(names(frames), count) for frames, count in stacks if any(name.endswith("<lambda>") for name in names(frames))]
+    every = sum(count for _, count in keyed)
+    good = sum(count for called, count in keyed
+               if called.index("keyed") + 1 < next(i for i, name in enumerate(called) if name.endswith("<lambda>")))
+    sampan.check(every > 0 and good >= 0.8 * every, "%s: the sort in C stands between `keyed` and its key function (%d of %d)" % (python, good, every))
 
 
 def main():

@@ -86,14 +86,15 @@ Result<Sampler*> Crew::sampler(std::size_t index) {
   return samplers_[index].get();
 }
 
-// Interpreters are read by memory where they can be: in the other tiers their frames are there for the native ones.
+// Interpreters are read by memory; with native frames mixed in, both are read in one stop.
 bool Crew::wanted(Tier tier, const Runtime& runtime) const {
   const Event event = params_.options.event;
   if (params_.tier) return tier == *params_.tier;
   if (event == Event::OffCpu) return tier == Tier::Ebpf;
   // That tier measures waits in time, the others count samples: one graph has one unit.
   if (event == Event::Wall && tier == Tier::Ebpf) return false;
-  return runtime.memory && !params_.options.native ? tier == Tier::Memory : tier != Tier::Memory;
+  if (runtime.memory) return tier == (params_.options.native ? Tier::Ptrace : Tier::Memory);
+  return tier != Tier::Memory;
 }
 
 Result<const Runtime*> Crew::runtime_of(const Process& process) {

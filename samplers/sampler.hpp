@@ -42,6 +42,7 @@ struct ThreadSnapshot {
   Bytes stack;                                  // a copy, from registers->sp up
   std::span<const std::uint64_t> addresses;     // walked in the kernel, innermost first, each inside its call
   std::span<const std::uint64_t> kernel;        // kernel addresses, innermost first
+  bool deferred = false;                        // taken a while ago (the kernel's buffer): memory may say something else now
   bool rooted = false;                          // `addresses` reached the thread's start
   Bytes interpreter;                            // the runtime's own frames, as its in-kernel walk sent them
 };
@@ -52,6 +53,12 @@ enum class Walked : std::uint8_t {
   Suspect,     // taken as it is, but it changed while it was read
   NoFrames,    // the thread is none of the runtime's, or runs nothing of it now
   Failed,      // nothing could be read
+};
+
+// What the in-kernel walk of a runtime's own frames is given: opaque to the tier.
+struct KernelWalk {
+  Bytes layout;           // empty: there is none; lives as long as the walker
+  bool machine = true;    // the machine's frames are wanted too
 };
 
 class Walker {
@@ -70,6 +77,8 @@ class Walker {
   virtual void observe_stopped(const ThreadSnapshot&) {}
   // True where the walker needs registers and a copy of the stack, in every tier: a walk by rows does not do.
   virtual bool wants_stack() const { return false; }
+  // Called by the ebpf tier before the first sample; fails with the sentence why the kernel cannot walk this process.
+  virtual Result<KernelWalk> kernel_walk() { return KernelWalk{}; }
   // Names what was left as placeholders; called after the last sample, when the process has ended, and for who looks on.
   virtual void resolve(Profile&) {}
 };

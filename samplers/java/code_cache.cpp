@@ -137,6 +137,7 @@ std::optional<Blob> CodeCache::read_blob(std::uint64_t start) {
   blob.frame_complete = layout_.frame_complete_is_short ? field<std::int16_t>(header, layout_.blob_frame_complete)
                                                         : field<std::int32_t>(header, layout_.blob_frame_complete);
   if (blob.kind == BlobKind::Compiled) read_compiled(header, blob);
+  blob.read_at = std::chrono::steady_clock::now();
   blob.serial = ++serial_;
   return blob;
 }

@@ -2,6 +2,7 @@
 // Found by the VM's own segment map: a byte a segment, the distance back to the blob's first (255: free).
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -45,6 +46,7 @@ struct Blob {
   std::uint64_t orig_pc_at = 0;          // from the frame's sp: the real return address of such a frame
   // Scopes: [pcs, pcs_end) of PcDescs, scope bytes from `scopes` on, Method*s at `metadata`.
   std::uint64_t pcs = 0, pcs_end = 0, scopes = 0, metadata = 0;
+  std::chrono::steady_clock::time_point read_at;
   std::uint32_t serial = 0;              // of this reading: grows when another blob takes the place
   Witness witnesses[2];                  // Compiled: compile id and method
   bool contains(std::uint64_t pc) const { return pc >= start && pc < end; }

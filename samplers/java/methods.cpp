@@ -97,6 +97,7 @@ void Methods::read_lines(Bytes cm, MethodInfo& info) {
 std::optional<MethodInfo> Methods::read(std::uint64_t method) {
   if (!plausible(method)) return {};
   MethodInfo info;
+  info.read_at = std::chrono::steady_clock::now();
   const auto watch = [&](std::uint64_t address) {
     Witness w{address, 0};
     const bool read = memory_.read_into(address, w.value);
@@ -151,14 +152,16 @@ void Methods::forget(std::uint64_t method) {
   std::erase_if(frames_, [method](const auto& item) { return item.first.method == method; });
 }
 
-void Methods::verify(std::uint64_t method) {
+bool Methods::verify(std::uint64_t method) {
   const auto known = methods_.find(method);
-  if (known == methods_.end() || !known->second) return;
+  if (known == methods_.end() || !known->second) return true;
   for (const Witness& witness : known->second->witnesses) {
     std::uint64_t now = 0;
     if (memory_.read_into(witness.address, now) && (now & witness.mask) == (witness.value & witness.mask)) continue;
-    return forget(method);
+    forget(method);
+    return false;
   }
+  return true;
 }
 
 FrameId Methods::frame(std::uint64_t method, std::int32_t bci, FrameKind kind) {

@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t kMostJavaFrames = 4096;
 constexpr std::size_t kMostShown = 200'000;    // then the cache starts anew
+constexpr std::chrono::seconds kUnrest{5}, kLongestWait{1};
 constexpr unsigned kAttempts = 8;               // each finds out what is no longer true up to where it ended
 
 }  // namespace
@@ -39,6 +40,7 @@ Walked Walk::once(const ThreadSnapshot& thread) {
   blobs_.clear();
   methods_.clear();
   anchored_ = missing_ = java_ = from_java_ = false;
+  deferred_ = thread.deferred;
   thread_ = vm_.threads.find(thread.inner_tid);
   if (!start(thread)) return Walked::NoFrames;
   return loop();
@@ -228,10 +230,18 @@ bool Walk::still_true() {
   for (const Check& check : checks) {
     if ((check.now & check.witness.mask) == (check.witness.value & check.witness.mask)) continue;
     good = false;
+    changed_ = std::chrono::steady_clock::now();
     if (check.blob) vm_.code.forget(check.blob);
     vm_.methods.forget(check.method);
   }
   return good;
+}
+
+// While a VM uses the memory of unloaded classes again, a sample from the kernel's buffer may be older than what lies
+// there now. What has been known for longer than a sample waits is beyond doubt.
+bool Walk::doubtful(std::chrono::steady_clock::time_point read_at) const {
+  const auto now = std::chrono::steady_clock::now();
+  return deferred_ && now - changed_ < kUnrest && now - read_at < kLongestWait;
 }
 
 const Walk::Shown& Walk::shown(const Blob& blob, std::uint64_t pc) {
@@ -242,12 +252,12 @@ const Walk::Shown& Walk::shown(const Blob& blob, std::uint64_t pc) {
   shown.is_call = false;
   shown.frames.clear();
   if (blob.native || !read_scopes(vm_.memory, vm_.layout, blob, pc, scopes_, &shown.is_call)) {
-    vm_.methods.verify(blob.method);
+    if (!vm_.methods.verify(blob.method)) changed_ = std::chrono::steady_clock::now();
     shown.frames.push_back(vm_.methods.frame(blob.method, -1, FrameKind::Java));
     return shown;
   }
   for (std::size_t i = 0; i < scopes_.size(); ++i) {
-    vm_.methods.verify(scopes_[i].method);
+    if (!vm_.methods.verify(scopes_[i].method)) changed_ = std::chrono::steady_clock::now();
     const FrameKind kind = i + 1 < scopes_.size() ? FrameKind::JavaInlined : FrameKind::Java;
     shown.frames.push_back(vm_.methods.frame(scopes_[i].method, scopes_[i].bci, kind));
   }

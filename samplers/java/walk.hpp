@@ -1,6 +1,7 @@
 // The walk itself: from registers and a stack to frames, across compiled, interpreted, stub and native code.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <unordered_map>
@@ -60,6 +61,8 @@ class Walk {
   void watch(const Blob& blob);
   void watch(std::uint64_t method, const MethodInfo& info);
   bool still_true();
+  // True where what was read at that time may not be what ran when the sample was taken.
+  bool doubtful(std::chrono::steady_clock::time_point read_at) const;
   FrameId note(const char* text) { return context_.profile.intern({FrameKind::Note, text, {}, 0, 0}); }
 
   Vm& vm_;
@@ -69,6 +72,8 @@ class Walk {
   StackView stack_;
   FrameState at_;                        // where the walk stands
   const VmThread* thread_ = nullptr;
+  bool deferred_ = false;                // the sample was taken a while ago
+  std::chrono::steady_clock::time_point changed_;   // when code or classes were last seen to have given way to others
   bool anchored_ = false;                // the thread's anchor has been used
   bool missing_ = false;                 // frames are missing somewhere
   bool java_ = false;                    // a Java frame was seen

@@ -29,7 +29,8 @@ std::string_view short_file(std::string_view path) {
 }
 
 Codes::Codes(Memory& memory, const Interpreter& python, Profile& profile, bool lines)
-    : memory_(memory), python_(python), o_(python.offsets), objects_(memory, o_), profile_(profile), lines_(lines) {
+    : memory_(memory), python_(python), o_(python.offsets), objects_(memory, o_), profile_(profile), lines_(lines),
+      reused_(profile.intern({FrameKind::Note, "[code freed]", {}, 0, 0})) {
   check_begin_ = std::min({o_.code_filename, o_.code_name, o_.code_line_table, o_.code_argcount, o_.code_flags, o_.code_first_line});
   const auto end = std::max({o_.code_filename, o_.code_name, o_.code_line_table, o_.code_argcount, o_.code_flags, o_.code_first_line});
   check_size_ = end + 8 - check_begin_;
@@ -73,6 +74,12 @@ FrameId Codes::frame(const FrameSite& site, bool last_try) {
     return Profile::kNoFrame;
   }
   code.checked = round_;
+  const auto check = sampan_py_check(static_cast<std::uint32_t>(code.check.argcount), static_cast<std::uint32_t>(code.check.flags),
+                                     static_cast<std::uint32_t>(code.check.first_line));
+  if (site.check && site.check != check) {
+    codes_.erase(known);
+    return fresh ? reused_ : frame(site, last_try);
+  }
   const std::size_t row = lines_ ? find_line(code.lines, offset_in(site, code)) : 0;
   return code.ids[row] != Profile::kNoFrame ? code.ids[row] : intern(code, row);
 }
@@ -115,7 +122,11 @@ bool Codes::resolve(const FrameSite& site, Code& code, bool last_try) const {
 
 // Finds a method's class by the frame's first argument; false where the frame has ended meanwhile.
 bool Codes::qualify(const FrameSite& site, Code& code) const {
-  std::uint64_t argument = 0, runs = 0;
+  std::uint64_t argument = site.argument, runs = 0;
+  if (argument) {   // sent by the kernel; the class is one that holds this very code, or none
+    if (auto full = objects_.qualified_name(site.code, code.check.name, argument, site.address); !full.empty()) code.name = std::move(full);
+    return true;
+  }
   const Read reads[] = {{site.address + o_.frame_locals, std::as_writable_bytes(std::span(&argument, 1))},
                         {site.address + o_.frame_code, std::as_writable_bytes(std::span(&runs, 1))}};
   if (memory_.read_batch(reads) != 2 || runs != site.code || argument == 0) return false;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "samplers/python/frames.hpp"
+#include "samplers/python/kernel_walk.h"
 #include "samplers/python/lines.hpp"
 #include "samplers/python/objects.hpp"
 #include "samplers/sampler.hpp"
@@ -23,6 +24,8 @@ class Codes {
   // The frame's id; Profile::kNoFrame where it is no frame of a code object, or is so no more (torn). With
   // `last_try`, a method whose class could not be read for that reason goes by its bare name.
   FrameId frame(const FrameSite& site, bool last_try);
+  // Shown in the place of a frame whose code object was freed before it could be looked at.
+  FrameId reused() const { return reused_; }
   // Keeps the cache bounded.
   void trim();
 
@@ -57,6 +60,7 @@ class Codes {
   Profile& profile_;
   bool lines_;
   std::uint32_t check_begin_, check_size_;
+  FrameId reused_;
   std::uint64_t round_ = 0;
   std::unordered_map<std::uint64_t, Code> codes_;
   std::vector<std::byte> buffer_;

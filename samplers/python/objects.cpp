@@ -68,9 +68,9 @@ std::optional<std::vector<std::byte>> Objects::bytes(std::uint64_t object) const
   return data;
 }
 
-std::string Objects::qualified_name(std::uint64_t code, std::uint64_t name, std::uint64_t first_argument) const {
+std::string Objects::qualified_name(std::uint64_t code, std::uint64_t name, std::uint64_t first_argument, std::uint64_t type) const {
   // The argument is an instance (`self`) or, in class methods, the class itself.
-  const auto type = memory_.read_as<std::uint64_t>(first_argument + offsets_.object_type);
+  if (!type) type = memory_.read_as<std::uint64_t>(first_argument + offsets_.object_type);
   if (auto found = in_class(type, code, name); !found.empty()) return found;
   return in_class(first_argument, code, name);
 }

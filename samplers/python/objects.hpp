@@ -22,7 +22,7 @@ class Objects {
 
   // Up to 3.10, where code objects bear no qualified name: the one of the method whose code this is, found by its
   // first argument's class or a base of it. `name` is the code's name object. Empty where it is no method.
-  std::string qualified_name(std::uint64_t code, std::uint64_t name, std::uint64_t first_argument) const;
+  std::string qualified_name(std::uint64_t code, std::uint64_t name, std::uint64_t first_argument, std::uint64_t type = 0) const;
 
  private:
   std::string in_class(std::uint64_t type, std::uint64_t code, std::uint64_t name) const;

@@ -41,6 +41,7 @@ class PythonWalker final : public Walker {
 
   Walked walk(const ThreadSnapshot& thread, std::vector<FrameId>& frames) override {
     const bool held = std::exchange(held_tid_, 0) == thread.inner_tid && thread.inner_tid != 0;
+    if (kernel_walks_) return walk_sent(thread, frames);
     if (mixed_) return walk_mixed(thread, held ? held_read_ : FramesRead::None, frames);
     Walked walked = held ? name(held_read_, frames, true) : Walked::Failed;
     look_at_list();
@@ -53,6 +54,7 @@ class PythonWalker final : public Walker {
   }
 
   bool holds_lock(const ThreadSnapshot& thread) override {
+    if (kernel_walks_) return (sent(thread).flags & SAMPAN_PY_GIL) != 0;
     if (held_tid_ == thread.inner_tid && thread.inner_tid != 0) return held_lock_;
     look_at_list();
     return any_holds(thread.inner_tid);
@@ -70,6 +72,17 @@ class PythonWalker final : public Walker {
     threads_.refresh(false);
     codes_.trim();
     if (mixed_) mixed_->refresh();
+  }
+
+  // From now on frames come from the kernel; of a thread that slept before the first sample they are still read.
+  Result<KernelWalk> kernel_walk() override {
+    const Offsets& o = python_.offsets;
+    if (o.free_threaded) {
+      return fail(Exit::CannotSample, "the kernel does not walk free-threaded Python {}.{} yet: tier \"memory\" does", o.version >> 8, o.version & 0xff);
+    }
+    kernel_walks_ = true;
+    given_ = {python_.runtime, python_.interpreters_head, python_.current, o};
+    return KernelWalk{std::as_bytes(std::span(&given_, 1)), mixed_.has_value()};
   }
 
   void resolve(Profile&) override {
@@ -117,6 +130,41 @@ class PythonWalker final : public Walker {
     }
     if (read == FramesRead::Changed) return Walked::Suspect;
     return *truncated ? Walked::Truncated : Walked::Whole;
+  }
+
+  static sampan_py_stack sent(const ThreadSnapshot& thread) {
+    if (thread.interpreter.size() < sizeof(sampan_py_stack)) return {};
+    return read_at<sampan_py_stack>(thread.interpreter, 0);
+  }
+
+  // The frames that the kernel sent; of a thread that sleeps, those that stand still in memory.
+  Walked walk_sent(const ThreadSnapshot& thread, std::vector<FrameId>& frames) {
+    const sampan_py_stack head = sent(thread);
+    FramesRead read = FramesRead::None;
+    if (thread.registers) {
+      read = read_states(thread.inner_tid);
+    } else {
+      if (head.flags & SAMPAN_PY_TORN) return Walked::Failed;
+      take_sent(thread.interpreter, head.frames);
+      if (!sites_.empty()) read = FramesRead::Whole;
+    }
+    const std::size_t before = frames.size();
+    const Walked walked = mixed_ ? walk_mixed(thread, read, frames) : name(read, frames, true);
+    if (!(head.flags & SAMPAN_PY_CUT) || walked != Walked::Whole) return walked;
+    frames.insert(frames.begin() + static_cast<std::ptrdiff_t>(before), truncated());
+    return Walked::Truncated;
+  }
+
+  void take_sent(Bytes bytes, std::uint32_t count) {
+    sites_.clear();
+    codes_differ_ = true;
+    for (std::size_t at = sizeof(sampan_py_stack); sites_.size() < count && at + sizeof(sampan_py_frame) <= bytes.size(); at += sizeof(sampan_py_frame)) {
+      const auto frame = read_at<sampan_py_frame>(bytes, at);
+      const auto lasti = std::int64_t{static_cast<std::int32_t>(frame.position)};
+      const auto position = python_.offsets.position == SAMPAN_PY_INSTR_POINTER ? static_cast<std::int64_t>(frame.position)
+                            : python_.offsets.position == SAMPAN_PY_LASTI_UNITS ? lasti * 2 : lasti;
+      sites_.push_back({frame.address & ~std::uint64_t{1}, frame.code, position, 0, (frame.address & 1) != 0, frame.check, frame.argument});
+    }
   }
 
   // The machine's frames with Python's in their places; a thread without Python is shown by its machine frames alone.
@@ -184,6 +232,8 @@ class PythonWalker final : public Walker {
   pid_t held_tid_ = 0;                      // whose sites observe_stopped() left in sites_
   FramesRead held_read_ = FramesRead::None;
   bool held_lock_ = false;
+  bool kernel_walks_ = false;
+  sampan_py_process given_{};               // to the kernel
 };
 
 bool matches(const Process& process, Context&) { return bears_python(process); }

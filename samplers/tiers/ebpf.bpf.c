@@ -1,5 +1,7 @@
 // Samples the threads of the targets: a perf event a processor for what runs, sched_switch for what waits.
 #include "samplers/tiers/ebpf_walk.bpf.h"
+// Runtimes whose own frames are walked here too.
+#include "samplers/python/python.bpf.h"
 
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
@@ -80,8 +82,8 @@ static __always_inline void send(void *record, __u64 size) {
   if (bpf_ringbuf_output(&records, record, size, BPF_RB_NO_WAKEUP)) __sync_fetch_and_add(&lost, 1);
 }
 
-// Appends kernel addresses behind the user's and sends the record.
-static __always_inline void send_walk(void *ctx, struct work *work, int kernel, __u64 skip) {
+// Appends kernel addresses behind the user's, the interpreter's frames behind those, and sends the record.
+static __always_inline void send_walk(void *ctx, struct work *work, const struct sampan_target *target, int kernel, __u64 skip) {
   const __u32 frames = work->record.frames;
   __u32 count = 0;
   if (frames > SAMPAN_MOST_FRAMES) return;
@@ -91,7 +93,17 @@ static __always_inline void send_walk(void *ctx, struct work *work, int kernel, 
   }
   work->record.kernel = count;
   if (count > SAMPAN_MOST_KERNEL) return;
-  send(work, sizeof(struct sampan_record) + ((__u64)frames + count) * 8);
+  __u64 size = ((__u64)frames + count) * 8, more = 0;
+  if (target->flags & SAMPAN_TARGET_INTERPRETER) {
+    barrier_var(size);
+    if (size > (SAMPAN_MOST_FRAMES + SAMPAN_MOST_KERNEL) * 8) return;
+    more = walk_python(target->space, work->registers.thread_pointer, (void *)work->addresses + size);
+    work->record.interpreter = (__u32)more;
+  }
+  size += more;
+  barrier_var(size);
+  if (size > sizeof(work->addresses)) return;
+  send(work, sizeof(struct sampan_record) + size);
 }
 
 struct copy {
@@ -154,12 +166,12 @@ static __always_inline void observe(void *ctx, struct task_struct *task, struct 
   read_user_registers(task, &work->registers);
   int stack = (target->flags & SAMPAN_TARGET_STACK) != 0;
   if (!stack) {
-    walk_user(work, target->space);
+    if (target->flags & SAMPAN_TARGET_MACHINE) walk_user(work, target->space);
     // Code that was mapped a moment ago: the agent walks this one, with the mappings as they are then.
-    stack = (work->record.flags & SAMPAN_UNMAPPED) != 0;
+    stack = (work->record.flags & SAMPAN_UNMAPPED) && !(target->flags & SAMPAN_TARGET_INTERPRETER);
   }
   if (stack) send_stack(ctx, work, target, kernel, skip);
-  else send_walk(ctx, work, kernel, skip);
+  else send_walk(ctx, work, target, kernel, skip);
 }
 
 SEC("perf_event")

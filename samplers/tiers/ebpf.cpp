@@ -121,7 +121,16 @@ class EbpfTier final : public Sampler {
     if (auto space = program_->put_space(pid, watched.space); !space) return space;
     sampan_target target{};
     target.space = static_cast<std::uint32_t>(pid);
-    target.flags = SAMPAN_TARGET_KERNEL;
+    const auto walk = watched.target.walker->kernel_walk();
+    if (!walk) return tl::unexpected(walk.error());
+    if (watched.target.runtime->memory && walk->layout.empty()) {   // its own frames would be read later than the sample
+      return fail(Exit::CannotSample, "the ebpf tier does not walk {} yet: tier \"memory\" or \"ptrace\" does", watched.target.runtime->name);
+    }
+    if (walk->machine) target.flags |= SAMPAN_TARGET_KERNEL | SAMPAN_TARGET_MACHINE;
+    if (!walk->layout.empty()) {
+      if (auto done = program_->put_interpreter(pid, walk->layout); !done) return done;
+      target.flags |= SAMPAN_TARGET_INTERPRETER;
+    }
     if (!context_.options.multi_threads) target.flags |= SAMPAN_TARGET_MAIN_ONLY;
     target.stack_bytes = SAMPAN_MOST_STACK;
     if (watched.target.walker->wants_stack()) target.flags |= SAMPAN_TARGET_STACK;
@@ -247,10 +256,12 @@ class EbpfTier final : public Sampler {
       ++quality_.failed;
       return false;
     }
+    snapshot.deferred = true;
     if (record.flags & SAMPAN_UNMAPPED) watched.unmapped = true;
     Target& target = watched.target;
     begin_stack(context_, target, thread_of(target, snapshot.tid), stack_);
-    switch (target.walker->walk(snapshot, stack_)) {
+    const bool holds = context_.options.event != Event::Gil || target.walker->holds_lock(snapshot);
+    switch (holds ? target.walker->walk(snapshot, stack_) : Walked::NoFrames) {
       case Walked::NoFrames: ++quality_.idle; return false;
       case Walked::Failed: ++quality_.failed; return false;
       case Walked::Suspect: ++quality_.suspect; return true;

@@ -8,6 +8,7 @@
 
 #define SAMPAN_MOST_FRAMES 1024      // a power of two
 #define SAMPAN_MOST_KERNEL 64
+#define SAMPAN_MOST_INTERPRETER 20488   // bytes
 #define SAMPAN_MOST_STACK 65536
 #define SAMPAN_MOST_TARGETS 16384
 #define SAMPAN_MOST_MODULES 16384
@@ -27,6 +28,8 @@ enum sampan_target_flags {
   SAMPAN_TARGET_MAIN_ONLY = 1,   // the main thread only
   SAMPAN_TARGET_STACK = 2,       // registers and a stack copy, no walk
   SAMPAN_TARGET_KERNEL = 4,      // kernel frames too
+  SAMPAN_TARGET_INTERPRETER = 8, // the runtime's own frames, by its own walk
+  SAMPAN_TARGET_MACHINE = 16,    // the machine's frames
 };
 struct sampan_target {
   __u32 flags;
@@ -68,7 +71,7 @@ struct sampan_record {
   __u32 stack_bytes;      // not 0: a stack record
   __u64 time;             // CLOCK_MONOTONIC, nanoseconds
   __u32 weight;           // OFF: how many such blocks it stands for
-  __u32 padding;
+  __u32 interpreter;      // bytes of the runtime's own frames, behind all else
 };
 
 #endif

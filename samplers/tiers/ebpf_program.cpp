@@ -180,7 +180,14 @@ Result<void> EbpfProgram::put_target(pid_t pid, const sampan_target& target) {
   return fail(Exit::Internal, "the kernel does not take process {}: {}", pid, std::strerror(errno));
 }
 
+Result<void> EbpfProgram::put_interpreter(pid_t pid, Bytes layout) {
+  bpf_map* map = skeleton_->maps.interpreters;
+  if (layout.size() == bpf_map__value_size(map) && bpf_map_update_elem(bpf_map__fd(map), &pid, layout.data(), BPF_ANY) == 0) return {};
+  return fail(Exit::Internal, "the kernel does not take the interpreter of process {}: {}", pid, std::strerror(errno));
+}
+
 void EbpfProgram::remove(pid_t pid) {
+  bpf_map_delete_elem(bpf_map__fd(skeleton_->maps.interpreters), &pid);
   bpf_map_delete_elem(bpf_map__fd(skeleton_->maps.targets), &pid);
   bpf_map_delete_elem(bpf_map__fd(skeleton_->maps.spaces), &pid);
 }

@@ -33,6 +33,8 @@ class EbpfProgram {
   // Uploads rows that are not there yet and replaces the process's space in one step.
   Result<void> put_space(pid_t pid, const AddressSpace& space);
   Result<void> put_target(pid_t pid, const sampan_target& target);
+  // What the walk of the process's interpreter is given.
+  Result<void> put_interpreter(pid_t pid, Bytes layout);
   void remove(pid_t pid);
 
   // Hands over every record that waits in the ring; spans live until the call returns.

@@ -48,6 +48,9 @@ bool RecordReader::read(const sampan_record& record, Bytes rest, ThreadSnapshot&
   }
   copy_words(rest.subspan(user_bytes, kernel_bytes), kernel_);
   snapshot.kernel = kernel_;
+  rest = rest.subspan(user_bytes + kernel_bytes);
+  if (rest.size() < record.interpreter) return false;
+  snapshot.interpreter = rest.first(record.interpreter);
   return true;
 }
 

@@ -36,7 +36,7 @@ struct {
 // A record under construction. Two a processor: a sample may interrupt a switch.
 struct work {
   struct sampan_record record;
-  __u64 addresses[SAMPAN_MOST_FRAMES + SAMPAN_MOST_KERNEL];
+  __u64 addresses[SAMPAN_MOST_FRAMES + SAMPAN_MOST_KERNEL + SAMPAN_MOST_INTERPRETER / 8];
   struct sampan_registers registers;
 };
 struct {

@@ -34,8 +34,8 @@ public class Simple {
 
     static long spin(int units) {
         long x = units;
-        for (int i = 0; i < units * 20_000; i++) {
-            x = mix(x, i);
+        for (long i = 0; i < units * 20_000; i++) {  // of int, it would hold no debug point where JDK 8 compiles it
+            x = mix(x, (int) i);
         }
         return x;
     }

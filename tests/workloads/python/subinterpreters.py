@@ -1,4 +1,6 @@
-"""Two threads, each of which works in an interpreter of its own, called from the main one. subinterpreters.py SECONDS"""
+"""Two threads, each of which works in an interpreter of its own, called from the main one. subinterpreters.py SECONDS
+
+They sleep now and then: up to 3.11 a thread of one interpreter never lets one of another have the lock otherwise."""
 import os
 import sys
 import threading
@@ -14,7 +16,8 @@ import os, time
 os.write(%d, b"x")
 def within%d():
     while time.time() < %f:
-        for _ in range(1000): pass
+        for _ in range(200000): pass
+        time.sleep(0.001)
 within%d()
 """
 

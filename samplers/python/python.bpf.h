@@ -1,0 +1,175 @@
+// CPython's frames, walked by the perf-event program while the thread stands in it: nothing can change meanwhile.
+// The thread's state is the first of its interpreter's list whose thread_id is the thread pointer (pthread_t is that
+// address in glibc and musl); a fork that Python was not told of leaves older ones behind it.
+#ifndef SAMPAN_PYTHON_BPF_H
+#define SAMPAN_PYTHON_BPF_H
+
+typedef __u8 uint8_t;
+typedef __u32 uint32_t;
+#include "samplers/python/kernel_walk.h"
+
+#define SAMPAN_PY_MOST_STATES 4096
+
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, SAMPAN_MOST_TARGETS);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, __u32);
+  __type(value, struct sampan_py_process);
+} interpreters SEC(".maps");
+
+struct python_walk {
+  const struct sampan_py_process *process;
+  struct sampan_py_stack *out;       // frames follow
+  __u64 thread;                      // its pthread_t
+  __u64 interp, tstate;              // where the search stands
+  __u64 frame, base, cframe;
+  __u32 count, flags, begin;         // `begin`: the first frame of this state
+  __u8 walking, tried_outer;
+};
+
+static __always_inline __u64 python_word(__u64 address) {
+  __u64 value = 0;
+  bpf_probe_read_user(&value, sizeof(value), (void *)address);
+  return value;
+}
+
+static __always_inline __u32 python_int(__u64 address) {
+  __u32 value = 0;
+  bpf_probe_read_user(&value, sizeof(value), (void *)address);
+  return value;
+}
+
+static __always_inline int python_holds_gil(struct python_walk *w, const struct sampan_py_process *p) {
+  const struct sampan_py_offsets *o = &p->offsets;
+  if (o->tstate_holds_gil) return python_int(w->tstate + o->tstate_holds_gil) != 0;
+  if (o->current_by_symbol) return python_word(p->current) == w->tstate;
+  const __u64 gil = o->interp_gil ? python_word(w->interp + o->interp_gil) : p->runtime;
+  return python_int(gil + o->gil_locked) == 1 && python_word(gil + o->gil_holder) == w->tstate;
+}
+
+static __always_inline void python_enter_state(struct python_walk *w, const struct sampan_py_process *p) {
+  const struct sampan_py_offsets *o = &p->offsets;
+  w->flags |= SAMPAN_PY_STATE;
+  if (python_holds_gil(w, p)) w->flags |= SAMPAN_PY_GIL;
+  w->frame = python_word(w->tstate + o->tstate_frame);
+  w->cframe = 0;
+  if (o->has_cframe) {
+    w->cframe = w->frame;
+    w->frame = python_word(w->cframe + o->cframe_current_frame);
+  }
+  w->base = o->tstate_base_frame ? python_word(w->tstate + o->tstate_base_frame) : 0;
+  w->begin = w->count;
+  w->walking = 1;
+  w->tried_outer = 0;
+}
+
+// One thread state looked at, or the step to the next interpreter; 1 ends.
+static __always_inline long python_search(struct python_walk *w, const struct sampan_py_process *p) {
+  const struct sampan_py_offsets *o = &p->offsets;
+  if (w->tstate == 0) {
+    w->interp = python_word(w->interp + o->interp_next);
+    if (w->interp == 0) return 1;
+    w->tstate = python_word(w->interp + o->interp_threads_head);
+    return 0;
+  }
+  if (python_word(w->tstate + o->tstate_interp) != w->interp) {   // freed as we read
+    w->flags |= SAMPAN_PY_TORN;
+    return 1;
+  }
+  if (python_word(w->tstate + o->tstate_thread_id) == w->thread) python_enter_state(w, p);
+  else w->tstate = python_word(w->tstate + o->tstate_next);
+  return 0;
+}
+
+// Between entering the loop and naming its first frame (3.11-3.12) a _PyCFrame holds what lay on the stack before: the
+// caller's is asked then.
+static __always_inline long python_torn(struct python_walk *w, const struct sampan_py_process *p) {
+  const struct sampan_py_offsets *o = &p->offsets;
+  if (o->has_cframe && !w->tried_outer) {
+    w->tried_outer = 1;
+    w->count = w->begin;
+    w->frame = python_word(python_word(w->cframe + o->cframe_current_frame + 8) + o->cframe_current_frame);
+    return 0;
+  }
+  w->flags |= SAMPAN_PY_TORN;
+  return 1;
+}
+
+static __always_inline struct sampan_py_frame *python_frame(struct python_walk *w, __u32 at) {
+  struct sampan_py_frame *frames = (void *)(w->out + 1);
+  if (at >= SAMPAN_PY_MOST_FRAMES) return 0;
+  barrier_var(at);
+  return &frames[at & (SAMPAN_PY_MOST_FRAMES - 1)];
+}
+
+static __always_inline long python_take(struct python_walk *w, const struct sampan_py_process *p) {
+  const struct sampan_py_offsets *o = &p->offsets;
+  const __u64 at = w->frame;
+  __u8 mark = 0;
+  __u64 back = 0, code = 0;
+  if (bpf_probe_read_user(&back, sizeof(back), (void *)(at + o->frame_back))) return python_torn(w, p);
+  if (o->boundary_owner != 255) {
+    bpf_probe_read_user(&mark, 1, (void *)(at + o->frame_owner));
+    if (mark >= o->boundary_owner) {
+      struct sampan_py_frame *last = w->count > w->begin ? python_frame(w, w->count - 1) : 0;
+      if (last) last->address |= 1;
+      w->frame = back;
+      return 0;
+    }
+    mark = 0;
+  } else if (o->frame_is_entry) {
+    bpf_probe_read_user(&mark, 1, (void *)(at + o->frame_is_entry));
+  }
+  struct sampan_py_frame *frame = python_frame(w, w->count);
+  if (!frame) {
+    w->flags |= SAMPAN_PY_CUT;
+    return 1;
+  }
+  if (bpf_probe_read_user(&code, sizeof(code), (void *)(at + o->frame_code))) return python_torn(w, p);
+  code &= ~7ull;
+  __u32 first_line = 0;
+  if (bpf_probe_read_user(&first_line, sizeof(first_line), (void *)(code + o->code_first_line))) return python_torn(w, p);
+  frame->address = at | (!o->interpreter_frames || mark);
+  frame->code = code;
+  frame->position = python_word(at + o->frame_position);
+  frame->check = sampan_py_check(python_int(code + o->code_argcount), python_int(code + o->code_flags), first_line);
+  frame->argument = 0;
+  if (o->frame_locals) {
+    frame->argument = python_word(at + o->frame_locals);
+    frame->address = (frame->argument ? python_word(frame->argument + o->object_type) & ~7ull : 0) | 1;
+  }
+  ++w->count;
+  w->frame = back;
+  return 0;
+}
+
+static long python_step(__u32 index, void *context) {
+  struct python_walk *w = context;
+  const struct sampan_py_process *p = w->process;
+  (void)index;
+  if (!p) return 1;
+  if (!w->walking) return python_search(w, p);
+  if (w->frame != 0 && w->frame != w->base) return python_take(w, p);
+  w->walking = 0;      // the thread's state in an older interpreter goes on from here
+  w->tstate = 0;
+  return 0;
+}
+
+// Returns the bytes written to `out`, which has room for a whole stack; 0 where the process has no Python.
+static __always_inline __u32 walk_python(__u32 space, __u64 thread, struct sampan_py_stack *out) {
+  const struct sampan_py_process *process = bpf_map_lookup_elem(&interpreters, &space);
+  if (!process) return 0;
+  struct python_walk w = {.process = process, .out = out, .thread = thread};
+  w.interp = python_word(process->interpreters_head);
+  w.tstate = w.interp ? python_word(w.interp + process->offsets.interp_threads_head) : 0;
+  if (w.interp) bpf_loop(SAMPAN_PY_MOST_STATES, python_step, &w, 0);
+  const __u32 count = w.count, flags = w.flags;
+  out->flags = flags;
+  out->frames = count;
+  __builtin_memset(&w, 0, sizeof(w));
+  asm volatile("" ::"r"(&w) : "memory");
+  return sizeof(*out) + (count < SAMPAN_PY_MOST_FRAMES ? count : SAMPAN_PY_MOST_FRAMES) * sizeof(struct sampan_py_frame);
+}
+
+#endif

@@ -1,9 +1,13 @@
 #include "agent/regex.hpp"
 
+#include <algorithm>
 #include <cctype>
+#include <cstdint>
 
 namespace sampan {
 namespace {
+
+constexpr std::uint64_t kMostRepetitions = 1 << 16;
 
 // What a Perl escape means inside brackets; false where POSIX cannot say it.
 bool append_in_bracket(std::string& out, char c) {
@@ -13,6 +17,27 @@ bool append_in_bracket(std::string& out, char c) {
   else if (std::isalnum(static_cast<unsigned char>(c)) || c == ']' || c == '-' || c == '^') return false;
   else out += c;
   return true;
+}
+
+// The largest number of an interval that starts behind `at`.
+std::uint64_t interval(const char* at) {
+  std::uint64_t most = 1, number = 0;
+  for (; std::isdigit(static_cast<unsigned char>(*at)) || *at == ','; ++at) {
+    number = *at == ',' ? 0 : std::min<std::uint64_t>(number * 10 + static_cast<std::uint64_t>(*at - '0'), kMostRepetitions + 1);
+    most = std::max(most, number);
+  }
+  return most;
+}
+
+// How often glibc's compiler copies a part of the pattern, were all that it repeats nested: an interval (`{2,5}`) as
+// often as it says, a group with a plus twice.
+std::uint64_t repetitions(const std::string& posix) {
+  std::uint64_t all = 1;
+  for (std::size_t at = 1; at < posix.size() && all <= kMostRepetitions; ++at) {
+    if (posix[at] == '{') all *= interval(posix.c_str() + at + 1);
+    if (posix[at] == '+' && std::string_view(")}*+?").find(posix[at - 1]) != std::string_view::npos) all *= 2;
+  }
+  return all;
 }
 
 // glibc has \w, \W, \s and \S itself. Inside brackets a backslash is a plain character to POSIX.
@@ -50,6 +75,7 @@ Result<std::string> translate(const std::string& pattern) {
 Result<Regex> Regex::compile(const std::string& pattern) {
   auto posix = translate(pattern);
   if (!posix) return tl::unexpected(posix.error());
+  if (repetitions(*posix) > kMostRepetitions) return fail(Exit::BadParams, "it repeats what it repeats more than {} times", kMostRepetitions);
   auto compiled = std::make_unique<regex_t>();
   const int error = regcomp(compiled.get(), posix->c_str(), REG_EXTENDED | REG_NOSUB);
   if (error != 0) {

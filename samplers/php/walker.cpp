@@ -66,8 +66,9 @@ bool PhpWalker::read_stack(Globals& globals, std::uint64_t& innermost, bool& cha
 // Follows the frames from the innermost on; false where the chain breaks or is longer than is read.
 bool PhpWalker::collect(std::uint64_t innermost) {
   calls_.clear();
+  std::size_t visited = 0;   // a frame may hold no call at all: only this ends a ring of such
   for (std::uint64_t at = innermost; at != 0; ) {
-    if (!is_pointer(at) || calls_.size() >= kMostCalls) return false;
+    if (!is_pointer(at) || ++visited > kMostCalls || calls_.size() >= kMostCalls) return false;
     if (at < stack_start_ || at - stack_start_ > stack_.size() || stack_.size() - (at - stack_start_) < kFrameSize) {
       // Older frames lie below: a window that ends with this one.
       stack_start_ = at + kFrameSize - kWindow;

@@ -72,11 +72,16 @@ TEST(Regex, UnderstandsPerlsShorthands) {
 }
 
 TEST(Regex, RefusesWhatBacktracksOrIsBroken) {
-  for (const char* pattern : {R"((a)\1)", "(", "[", R"([\b])", "*", "a{9999999}"}) {
+  for (const char* pattern : {R"((a)\1)", "(", "[", R"([\b])", "*", "a{9999999}", "((a{255}){255}){255}", "((((((((((((((((((a+)+)+)+)+)+)+)+)+)+)+)+)+)+)+)+)+)+)+"}) {
     const auto regex = Regex::compile(pattern);
     if (std::string(pattern) == "*") continue;   // glibc takes it as a literal
     EXPECT_FALSE(regex) << pattern;
   }
+}
+
+TEST(Regex, IntervalsOfEverydayUse) {
+  EXPECT_TRUE(matches(R"(^\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}:\d+$)", "10.20.30.40:8080"));
+  EXPECT_TRUE(matches("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "x 01234567-89ab-cdef-0123-456789abcdef"));
 }
 
 TEST(Regex, AHostileLineDoesNotHoldItUp) {

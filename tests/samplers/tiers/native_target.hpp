@@ -55,4 +55,7 @@ inline std::uint64_t weight_with(const Profile& profile, std::string_view part) 
   return sum;
 }
 
+// Weight of the child's own thread: ThreadSanitizer's runtime starts a thread of its own in each process.
+inline std::uint64_t weight_of_child(const Profile& profile) { return profile.total() - weight_with(profile, "BackgroundThread"); }
+
 }  // namespace sampan

@@ -72,6 +72,9 @@ TEST_F(PtraceTier, WholeStacksOfARunningChild) {
 }
 
 TEST_F(PtraceTier, EverySignalArrives) {
+#ifdef __SANITIZE_THREAD__
+  GTEST_SKIP() << "ThreadSanitizer's runtime merges queued signals of one number and holds them back in a loop";
+#endif
   shared_->signals = 0;
   shared_->ready = 0;
   Child child([] {
@@ -145,7 +148,8 @@ TEST_F(PtraceTier, ASleepingChildIsSeenWithoutAStop) {
   tick_until([](const Quality& q) { return q.taken >= 3; });
   tier_->finish();
   profile_.settle();
-  EXPECT_EQ(weight_with(profile_, "pause"), profile_.total());
+  EXPECT_GT(weight_with(profile_, "pause"), 0u);
+  EXPECT_EQ(weight_with(profile_, "pause"), weight_of_child(profile_));
 }
 
 // Agents that are killed at any moment leave the target running.

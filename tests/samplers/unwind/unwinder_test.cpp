@@ -22,8 +22,8 @@ struct Capture {
 };
 Capture* capture_ = nullptr;
 
+// Called in a signal's handler: the room is made beforehand.
 void copy_stack(std::uint64_t from) {
-  capture_->stack.resize(kCopy);
   LiveMemory memory(getpid());
   std::size_t got = 0;
   while (got < kCopy && memory.read(from + got, std::span(capture_->stack).subspan(got, 8))) got += 8;
@@ -61,6 +61,7 @@ TEST(Unwinder, WalksThroughASignalFrameToTheThreadsStart) {
   action.sa_flags = SA_SIGINFO;
   ASSERT_EQ(sigaction(SIGUSR1, &action, nullptr), 0);
   Capture capture;
+  capture.stack.resize(kCopy);
   capture_ = &capture;
   std::thread([] { deep(40); }).join();
 

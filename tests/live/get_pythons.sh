@@ -95,7 +95,10 @@ for extra in "$@"; do
       mkdir -p "$headers"
       for folder in linux asm-generic; do ln -sfn "/usr/include/$folder" "$headers/$folder"; done
       ln -sfn "/usr/include/$triplet/asm" "$headers/asm"
+      # musl-gcc is the machine's gcc and says so where configure asks for the triplet.
+      printf '#!/bin/sh\ncase "$*" in --print-multiarch) echo %s-linux-musl ;; *) exec musl-gcc "$@" ;; esac\n' "$(uname -m)" > "$cache/musl-cc"
+      chmod +x "$cache/musl-cc"
       configure_with="--build=$(uname -m)-linux-musl"
-      built 3.13-musl trixie 3.13 CC=musl-gcc CPPFLAGS="-isystem $headers" ;;
+      built 3.13-musl trixie 3.13 CC="$cache/musl-cc" CPPFLAGS="-isystem $headers" ;;
   esac
 done

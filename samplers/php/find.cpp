@@ -129,7 +129,7 @@ void each_entry(Memory& memory, std::uint64_t table, std::size_t slots, Visit vi
 bool holds_main(Memory& memory, std::uint64_t table, PthreadIds& pthreads, pid_t inner_pid) {
   bool found = false;
   each_entry(memory, table, kFirstSlots, [&](std::uint64_t, const Entry& entry) {
-    if (!pthreads.known()) pthreads.learn(memory, entry.thread, inner_pid);
+    if (!pthreads.known()) pthreads.learn(memory, {&entry.thread, 1}, {inner_pid});
     found = found || pthreads.tid(memory, entry.thread) == inner_pid;
   });
   return found;

@@ -23,11 +23,6 @@ constexpr std::uint64_t kBlock = 0x22220001, kCfunc = 0x55550001, kIfunc = 0x666
 constexpr std::uint64_t kLocal = 2;
 constexpr std::uint32_t kDuringGc = 1u << 5;               // rb_objspace.flags
 
-template <typename T>
-std::span<std::byte> bytes_of(T& value) {
-  return std::as_writable_bytes(std::span(&value, 1));
-}
-
 }  // namespace
 
 std::size_t RubyWalker::Hash::operator()(const Key& key) const {
@@ -58,7 +53,7 @@ void RubyWalker::refresh() {
 
 void RubyWalker::list() {
   const auto threads = list_threads(*vm_);
-  if (!threads.empty() && !pthreads_.known()) pthreads_.learn(memory_, threads.front().descriptor, inner_pid_);
+  if (!threads.empty() && !pthreads_.known()) pthreads_.learn(memory_, {&threads.front().descriptor, 1}, {inner_pid_});
   std::unordered_map<pid_t, Known> fresh;
   for (const RubyThread& thread : threads) {
     const pid_t tid = pthreads_.tid(memory_, thread.descriptor).value_or(thread.tid);

@@ -4,7 +4,7 @@
 #include <set>
 
 #include "samplers/base/log.hpp"
-#include "samplers/tiers/roots.hpp"
+#include "samplers/tiers/stacks.hpp"
 #include "samplers/tiers/stop.hpp"
 #include "samplers/tiers/tiers.hpp"
 
@@ -77,16 +77,8 @@ class PtraceTier final : public Sampler {
 
   // False where the process is gone.
   bool sample(Traced& traced, bool refresh) {
-    Target& target = traced.target;
     release(traced);
-    if (refresh) target.walker->refresh();
-    if ((refresh || target.threads.count_changed()) && !target.threads.refresh()) return false;
-    for (auto& [tid, thread] : target.threads.all()) {
-      if (!context_.options.multi_threads && tid != target.process->id.pid) continue;
-      ++quality_.wanted;
-      sample(traced, thread);
-    }
-    return true;
+    return each_thread(context_.options, traced.target, refresh, quality_, [&](Thread& thread) { sample(traced, thread); });
   }
 
   void sample(Traced& traced, Thread& thread) {
@@ -145,25 +137,17 @@ class PtraceTier final : public Sampler {
 
   void record(Traced& traced, Thread& thread, bool whole_registers) {
     const ThreadSnapshot snapshot = snapshot_of(traced, thread, whole_registers);
-    begin_stack(context_, traced.target, thread, stack_);
-    const bool holds = context_.options.event != Event::Gil || traced.target.walker->holds_lock(snapshot);
-    const Walked walked = holds ? traced.target.walker->walk(snapshot, stack_) : Walked::NoFrames;
+    const Walked walked = walk_stack(context_, traced.target, thread, snapshot, stack_);
     thread.last_node = Profile::kRoot;
-    switch (walked) {
-      case Walked::NoFrames: return idle();
-      case Walked::Failed: ++quality_.failed; return;
-      case Walked::Suspect: ++quality_.suspect; break;
-      case Walked::Truncated: truncated(traced); break;
-      case Walked::Whole: break;
-    }
+    if (!count_walk(quality_, walked)) return;
+    if (walked == Walked::Truncated) read_deeper(traced);
     const NodeId node = context_.profile.add_at(Profile::kRoot, stack_, 1);
     if (!whole_registers) thread.last_node = node;
     ++quality_.taken;
   }
 
   // A copy that was full and did not reach the start: this target's stacks are deeper, the next copies are too.
-  void truncated(Traced& traced) {
-    ++quality_.truncated;
+  static void read_deeper(Traced& traced) {
     auto& buffer = traced.capture.buffer;
     if (traced.capture.size == buffer.size() && buffer.size() < kMostStackBytes) buffer.resize(buffer.size() * 2);
   }

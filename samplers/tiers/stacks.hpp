@@ -1,4 +1,4 @@
-// The frames above a stack that say whose it is: one root per process and thread, as the user grouped them.
+// What every tier does alike: which threads a tick looks at, whose root a stack gets, how a walk is counted.
 #pragma once
 
 #include <vector>
@@ -7,7 +7,25 @@
 
 namespace sampan {
 
-// Clears `stack` and begins it with the target's Process and the thread's Thread frame, where asked for.
-void begin_stack(Context& context, const Target& target, Thread& thread, std::vector<FrameId>& stack);
+// Clears `stack`, begins it with the target's Process and the thread's Thread frame, where asked for, and walks. Where
+// the user asks for holders of the interpreter's lock, others have no frames.
+Walked walk_stack(Context& context, const Target& target, Thread& thread, const ThreadSnapshot& snapshot, std::vector<FrameId>& stack);
+
+// Counts what a walk came to; true where there is a stack to add, which the caller then counts as taken.
+bool count_walk(Quality& quality, Walked walked);
+
+// Visits each thread that the user asked for, each counted as wanted. Their list is read anew where it is due or where
+// their number changed; false where the process is gone.
+template <typename Visit>
+bool each_thread(const Options& options, Target& target, bool refresh, Quality& quality, Visit visit) {
+  if (refresh) target.walker->refresh();
+  if ((refresh || target.threads.count_changed()) && !target.threads.refresh()) return false;
+  for (auto& [tid, thread] : target.threads.all()) {
+    if (!options.multi_threads && tid != target.process->id.pid) continue;
+    ++quality.wanted;
+    visit(thread);
+  }
+  return true;
+}
 
 }  // namespace sampan

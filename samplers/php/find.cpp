@@ -1,6 +1,7 @@
 #include "samplers/php/find.hpp"
 
 #include <array>
+#include <set>
 
 #include "samplers/elf/library.hpp"
 
@@ -74,12 +75,12 @@ bool is_entry(Memory& memory, std::uint64_t at, Entry& entry) {
 // Visits the entries of a table whose number of slots is not known: they end at a word that is neither empty nor an entry.
 template <typename Visit>
 void each_entry(Memory& memory, std::uint64_t table, std::size_t slots, Visit visit) {
-  std::size_t seen = 0;
+  std::set<std::uint64_t> seen;
   for (std::size_t slot = 0; slot < slots; ++slot) {
     std::uint64_t at = 0;
     Entry entry{};
     if (!memory.read_into(table + slot * 8, at) || (at != 0 && !is_entry(memory, at, entry))) return;
-    for (; at != 0 && seen < kMostThreads && is_entry(memory, at, entry); at = entry.next, ++seen) visit(at, entry);
+    for (; at != 0 && seen.size() < kMostThreads && is_entry(memory, at, entry) && seen.insert(at).second; at = entry.next) visit(at, entry);
   }
 }
 

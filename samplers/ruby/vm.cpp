@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <set>
 
 #include "samplers/elf/library.hpp"
 
@@ -42,11 +43,12 @@ void find_symbols(Objects& objects, std::span<const Variables> variables) {
   }
 }
 
-// A list's members: `head` is a list_head, `node` the place of the list_node in a member.
+// A list's members: `head` is a list_head, `node` the place of the list_node in a member. Torn or spoilt, a list may
+// lead back to a member: it ends there.
 template <typename Visit>
 void each_member(Memory& memory, std::uint64_t head, Offset node, std::size_t most, Visit visit) {
-  auto at = memory.read_as<std::uint64_t>(head);
-  for (std::size_t i = 0; i < most && at != 0 && at != head; ++i) {
+  std::set<std::uint64_t> seen{head, 0};
+  for (auto at = memory.read_as<std::uint64_t>(head); seen.size() < most && seen.insert(at).second;) {
     if (!visit(at - node)) return;
     at = memory.read_as<std::uint64_t>(at);
   }

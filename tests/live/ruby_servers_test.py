@@ -1,10 +1,13 @@
-"""Puma (2 workers × 5 threads) and Unicorn found by the prefix of their titles: hot methods, idle workers, respawned ones."""
+"""Puma (2 workers × 5 threads) and Unicorn, found by the prefix of their titles and by their container: hot methods, idle
+workers, respawned ones."""
 import os
 import shutil
 import signal
 import threading
 
+import containers
 import sampan
+from engine import engine_or_none
 from load import Load
 from sampan import CACHE, WORKLOADS, check, share
 
@@ -73,6 +76,28 @@ def unicorn():
               "unicorn, 3 forked workers: %.0f %% in the hot methods" % (100 * hot))
 
 
+def contained():
+    engine = engine_or_none()
+    if not engine:
+        return
+    containers.import_root(engine, ROOT, "puma:test")
+    port = sampan.free_port()
+    container = engine.start("--network=host", "--read-only", "--tmpfs=/tmp", "-e", "HOME=/tmp", "-v", "%s:/w:ro" % (WORKLOADS / "ruby"),
+                             "puma:test", "puma", "-w", "2", "-t", "5:5", "-b", "tcp://127.0.0.1:%d" % port, "/w/config.ru")
+    sampan.wait_for(lambda: len(workers("puma: cluster worker")) == 2 and sampan.answers(port), 60, "puma in a container")
+    load = Load("http://127.0.0.1:%d/search" % port, 8)
+    run = sampan.profile(container_id=container[:12], seconds=4)
+    narrowed = sampan.profile(container_id=container[:12], procname_prefix="puma: cluster worker 1", seconds=2)
+    load.stop()
+    hot = share(run.stacks(), HOT)
+    found = len(run.result.get("processes", []))
+    check(run.code == 0 and hot > 0.7 and found == 3, "puma by its container: %.0f %% in the hot methods, %d processes (the workers and their master)"
+          % (100 * hot, found))
+    check(narrowed.code == 0 and len(narrowed.result.get("processes", [])) == 1 and share(narrowed.stacks(), HOT) > 0.7,
+          "by its container and a prefix: one worker")
+    engine.remove(container)
+
+
 def main():
     if not (ROOT / ".complete").exists():
         return sampan.skip("puma and unicorn", "not fetched (tests/live/get_rubies.sh)")
@@ -80,6 +105,7 @@ def main():
     (ROOT / "tmp" / "unicorn.rb").write_text("worker_processes 3\n")
     puma()
     unicorn()
+    contained()
 
 
 main()

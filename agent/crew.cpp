@@ -1,6 +1,7 @@
 #include "agent/crew.hpp"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "agent/redact.hpp"
@@ -147,6 +148,16 @@ Result<Tier> Crew::enlist(const Found& found, const std::string& name, std::stri
   return tl::unexpected(first);
 }
 
+// Files larger than the agent's memory budget are one process's trouble, not the others'.
+Result<Tier> Crew::enlist_safely(const Found& found, const std::string& name, std::string& runtime_name) {
+  try {
+    return enlist(found, name, runtime_name);
+  } catch (const std::bad_alloc&) {
+    members_.erase(found.id);
+    return fail(Exit::CannotSample, "its files need more than the agent's memory budget (max_memory_mb)");
+  }
+}
+
 // An earlier failure of the same process is overwritten: it may only have been too young.
 ProcessReport& Crew::report_of(const Found& found) {
   for (ProcessReport& report : reports_) {
@@ -160,7 +171,7 @@ bool Crew::take(const Found& found) {
   ProcessReport& report = report_of(found);
   const std::string told = report.failure.message;
   report = {found.id, redact_command_line(found.command_line), found.why, found.container, {}, {}, {}};
-  auto tier = enlist(found, report.name, report.runtime);
+  auto tier = enlist_safely(found, report.name, report.runtime);
   if (!tier) {
     report.failure = tier.error();
     if (told != report.failure.message) log_warning("process {} `{}` is not sampled: {}", found.id.pid, report.name, report.failure.message);

@@ -47,6 +47,7 @@ class Crew {
   bool wanted(Tier tier, const Runtime& runtime) const;
   ProcessReport& report_of(const Found& found);
   Result<const Runtime*> runtime_of(const Process& process);
+  Result<Tier> enlist_safely(const Found& found, const std::string& name, std::string& runtime);
   Result<Tier> enlist(const Found& found, const std::string& name, std::string& runtime);
   Result<Target> target_of(const Found& found, const std::string& name, const Runtime*& runtime);
 

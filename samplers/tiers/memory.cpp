@@ -5,12 +5,18 @@
 
 #include "samplers/tiers/roots.hpp"
 #include "samplers/tiers/tiers.hpp"
+#include "samplers/tiers/turn.hpp"
 
 namespace sampan {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr auto kRefreshEvery = std::chrono::milliseconds(250);
+
+struct Reading {
+  Target target;
+  Turn turn;
+};
 
 class MemoryTier final : public Sampler {
  public:
@@ -25,14 +31,14 @@ class MemoryTier final : public Sampler {
                   target.runtime->name);
     }
     target.threads.refresh();
-    targets_.push_back(std::make_unique<Target>(std::move(target)));
+    targets_.push_back(std::make_unique<Reading>(Reading{std::move(target), {}}));
     return {};
   }
 
   void remove(Identity id) override {
-    std::erase_if(targets_, [&](auto& target) {
-      if (target->process->id != id) return false;
-      target->walker->resolve(context_.profile);
+    std::erase_if(targets_, [&](auto& reading) {
+      if (reading->target.process->id != id) return false;
+      reading->target.walker->resolve(context_.profile);
       return true;
     });
   }
@@ -42,26 +48,28 @@ class MemoryTier final : public Sampler {
     const bool refresh = now - refreshed_ >= kRefreshEvery;
     if (refresh) refreshed_ = now;
     bool alive = false;
-    for (auto& target : targets_) alive |= sample(*target, refresh);
+    for (auto& reading : targets_) alive |= sample(*reading, refresh);
     return alive;
   }
 
   void resolve() override { finish(); }
 
   void finish() override {
-    for (auto& target : targets_) target->walker->resolve(context_.profile);
+    for (auto& reading : targets_) reading->target.walker->resolve(context_.profile);
   }
 
  private:
   // False where the process is gone.
-  bool sample(Target& target, bool refresh) {
+  bool sample(Reading& reading, bool refresh) {
+    Target& target = reading.target;
+    if (reading.turn.rests(Clock::now())) return ++quality_.late, true;
     if (refresh) target.walker->refresh();
     if ((refresh || target.threads.count_changed()) && !target.threads.refresh()) return false;
-    for (auto& [tid, thread] : target.threads.all()) {
-      if (!context_.options.multi_threads && tid != target.process->id.pid) continue;
+    quality_.late += reading.turn.take(target.threads.all(), targets_.size() == 1, [&](Thread& thread) {
+      if (!context_.options.multi_threads && thread.tid() != target.process->id.pid) return;
       ++quality_.wanted;
       sample(target, thread);
-    }
+    });
     return true;
   }
 
@@ -99,7 +107,7 @@ class MemoryTier final : public Sampler {
   }
 
   Context& context_;
-  std::vector<std::unique_ptr<Target>> targets_;
+  std::vector<std::unique_ptr<Reading>> targets_;
   std::vector<FrameId> stack_;
   Quality quality_;
   Clock::time_point refreshed_ = Clock::now();

@@ -7,6 +7,7 @@
 #include "samplers/tiers/roots.hpp"
 #include "samplers/tiers/stop.hpp"
 #include "samplers/tiers/tiers.hpp"
+#include "samplers/tiers/turn.hpp"
 
 namespace sampan {
 namespace {
@@ -22,6 +23,7 @@ struct Traced {
   StackCapture capture;
   std::set<pid_t> late;        // seized and not stopped in time: nothing else of the target is stopped until they are free
   bool told = false;
+  Turn turn;
 
   explicit Traced(Target t) : target(std::move(t)) { capture.buffer.resize(kStackBytes); }
 };
@@ -79,13 +81,14 @@ class PtraceTier final : public Sampler {
   bool sample(Traced& traced, bool refresh) {
     Target& target = traced.target;
     release(traced);
+    if (traced.turn.rests(Clock::now())) return ++quality_.late, true;
     if (refresh) target.walker->refresh();
     if ((refresh || target.threads.count_changed()) && !target.threads.refresh()) return false;
-    for (auto& [tid, thread] : target.threads.all()) {
-      if (!context_.options.multi_threads && tid != target.process->id.pid) continue;
+    quality_.late += traced.turn.take(target.threads.all(), targets_.size() == 1, [&](Thread& thread) {
+      if (!context_.options.multi_threads && thread.tid() != target.process->id.pid) return;
       ++quality_.wanted;
       sample(traced, thread);
-    }
+    });
     return true;
   }
 

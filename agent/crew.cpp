@@ -39,6 +39,7 @@ Quality& operator+=(Quality& sum, const Quality& one) {
   sum.unresolved = std::max(sum.unresolved, one.unresolved);   // counted in the context that all share
   sum.stopped += one.stopped;
   sum.traced += one.traced;
+  sum.stops += one.stops;
   return sum;
 }
 
@@ -187,8 +188,18 @@ bool Crew::grew(const Found& found) {
   auto process = open_process(found.id);
   auto runtime = process ? runtime_of(*process) : Result<const Runtime*>(nullptr);
   if (!runtime || !*runtime) return false;
+  const ProcessReport* report = newest(found);
+  return report && report->runtime != (*runtime)->name;
+}
+
+bool Crew::plain(const Found& found) const {
+  const ProcessReport* report = newest(found);
+  return report && report->runtime == runtimes().back().name;
+}
+
+const ProcessReport* Crew::newest(const Found& found) const {
   const auto report = std::find_if(reports_.rbegin(), reports_.rend(), [&](const auto& r) { return r.id == found.id; });
-  return report != reports_.rend() && report->runtime != (*runtime)->name;
+  return report == reports_.rend() ? nullptr : &*report;
 }
 
 void Crew::release(const Found& found) {

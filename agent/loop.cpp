@@ -23,7 +23,8 @@ constexpr std::uint64_t kLookEvery = kSecond / 2;
 constexpr std::uint64_t kFirstLook = kSecond;
 constexpr std::uint64_t kAllGone = 2 * kSecond;       // a reload may leave no worker for a moment
 constexpr std::uint64_t kYoung = 2 * kSecond;         // an interpreter has mapped its library by then
-constexpr unsigned kMostTries = 5;
+constexpr unsigned kMostTries = 5;                    // 1, 3, 7, 15 and 31 s after it was seen first
+constexpr std::size_t kMostLooks = 16;                // of those that are due, at a time: each reads a process's maps
 constexpr std::uint64_t kWeighEvery = kSecond / 10;
 constexpr double kCollectRate = 25;                   // ticks a second where the kernel samples
 
@@ -113,11 +114,12 @@ Result<void> Loop::take_first() {
               reports.size() > 1 ? fmt::format(" (and {} more processes)", reports.size() - 1) : "");
 }
 
-// What has just begun may not show its runtime yet, and what could not be taken may be takable soon.
+// What could not be taken may be takable soon, and what is sampled as any program can be may not show its runtime yet:
+// it has just begun, or was replaced by exec, which keeps the start time, or maps a VM late.
 void Loop::look_again(std::uint64_t now) {
   std::vector<Again> due;
   std::erase_if(again_, [&](Again& again) {
-    if (again.at > now) return false;
+    if (again.at > now || due.size() >= kMostLooks) return false;
     due.push_back(again);
     return true;
   });
@@ -126,7 +128,7 @@ void Loop::look_again(std::uint64_t now) {
     const bool taken = crew_.has(again.found.id);
     const bool grew = taken && crew_.grew(again.found);
     if (grew) crew_.release(again.found);
-    const bool settled = taken && !grew ? age_ns(again.found.id) >= kYoung : crew_.take(again.found);
+    const bool settled = (taken && !grew) || crew_.take(again.found) ? !crew_.plain(again.found) : false;
     if (!settled && again.tries < kMostTries) again_.push_back({again.found, now + (kSecond << again.tries), again.tries + 1});
   }
 }
@@ -140,7 +142,7 @@ void Loop::take_new(const std::vector<Found>& found) {
       }
       continue;
     }
-    if (!crew_.take(one) || age_ns(one.id) < kYoung) again_.push_back({one, monotonic_ns() + kSecond, 1});
+    if (!crew_.take(one) || crew_.plain(one)) again_.push_back({one, monotonic_ns() + kSecond, 1});
     known_.push_back(one);
   }
 }

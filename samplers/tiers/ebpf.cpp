@@ -257,6 +257,7 @@ class EbpfTier final : public Sampler {
       return false;
     }
     snapshot.deferred = true;
+    snapshot.taken_at = record.time;
     if (record.flags & SAMPAN_UNMAPPED) watched.unmapped = true;
     Target& target = watched.target;
     begin_stack(context_, target, thread_of(target, snapshot.tid), stack_);

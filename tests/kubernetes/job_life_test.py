@@ -11,6 +11,7 @@ import time
 
 import node
 import sampan
+from archive import archive
 from control_plane import plane_or_none
 from fault_server import FaultServer
 from sampan import check, wait_for
@@ -40,7 +41,7 @@ class Stage:
     def load_images(self):
         folder = self.node.directory
         self.node.load(node.pause(folder))
-        self.node.load(node.archive(folder / "arya.tar", "docker.io/library/arya:test", sampan.CACHE / "root-bullseye.tar"))
+        self.node.load(archive(folder / "arya.tar", "docker.io/library/arya:test", sampan.CACHE / "root-bullseye.tar"))
         subprocess.run(["sh", sampan.ROOT / "images" / "oci.sh", sampan.BINARY, folder / "sampan.tar"], check=True, capture_output=True)
         self.node.load(folder / "sampan.tar")
 

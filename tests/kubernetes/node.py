@@ -1,7 +1,5 @@
 """A real node: containerd and a kubelet on loopback, in PID and mount namespaces of their own, so that all that runs there
 ends with them. `hostPID` means this node's processes, as in kind. Pods use the host's network: no CNI plugin is set up."""
-import hashlib
-import io
 import json
 import os
 import pathlib
@@ -11,6 +9,7 @@ import tarfile
 import tempfile
 
 import sampan
+from archive import archive
 from control_plane import find
 
 PROGRAMS = ["kubelet", "containerd", "ctr", "runc"]
@@ -103,22 +102,6 @@ class Node:
                 with open("/proc/sys/" + key, "w") as file:
                     file.write(value)
         shutil.rmtree(self.directory, ignore_errors=True)
-
-
-def archive(path, name, layer, **config):
-    """An image of one layer (a tar file) as `docker save` writes it."""
-    with open(layer, "rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    text = json.dumps({"architecture": "amd64", "os": "linux", "config": config,
-                       "rootfs": {"type": "layers", "diff_ids": ["sha256:" + digest]}}).encode()
-    index = json.dumps([{"Config": "config.json", "RepoTags": [name], "Layers": ["layer.tar"]}]).encode()
-    with tarfile.open(path, "w") as out:
-        for member, data in (("config.json", text), ("manifest.json", index)):
-            info = tarfile.TarInfo(member)
-            info.size = len(data)
-            out.addfile(info, io.BytesIO(data))
-        out.add(layer, "layer.tar")
-    return path
 
 
 def pause(folder):

@@ -62,10 +62,11 @@ class MemoryTier final : public Sampler {
   // False where the process is gone.
   bool sample(Reading& reading, bool refresh) {
     Target& target = reading.target;
-    if (reading.turn.rests(Clock::now())) return ++quality_.late, true;
+    const auto begun = Clock::now();
+    if (reading.turn.rests(begun)) return ++quality_.late, true;
     if (refresh) target.walker->refresh();
     if ((refresh || target.threads.count_changed()) && !target.threads.refresh()) return false;
-    quality_.late += reading.turn.take(target.threads.all(), targets_.size() == 1, [&](Thread& thread) {
+    quality_.late += reading.turn.take(target.threads.all(), begun, targets_.size() == 1, [&](Thread& thread) {
       if (!context_.options.multi_threads && thread.tid() != target.process->id.pid) return;
       ++quality_.wanted;
       sample(target, thread);

@@ -90,10 +90,11 @@ class PtraceTier final : public Sampler {
   bool sample(Traced& traced, bool refresh) {
     Target& target = traced.target;
     release(traced);
-    if (traced.turn.rests(Clock::now())) return ++quality_.late, true;
+    const auto begun = Clock::now();
+    if (traced.turn.rests(begun)) return ++quality_.late, true;
     if (refresh) target.walker->refresh();
     if ((refresh || target.threads.count_changed()) && !target.threads.refresh()) return false;
-    quality_.late += traced.turn.take(target.threads.all(), targets_.size() == 1, [&](Thread& thread) {
+    quality_.late += traced.turn.take(target.threads.all(), begun, targets_.size() == 1, [&](Thread& thread) {
       if (!context_.options.multi_threads && thread.tid() != target.process->id.pid) return;
       ++quality_.wanted;
       sample(traced, thread);

@@ -87,9 +87,11 @@ class Agent:
         return not (file == "/" or file.startswith(own) or ".so" in file or file.startswith(code) or " (deleted)" in file)
 
 
-def judge(run, what, seconds, codes=(0,), least=1, spare=0.0):
-    """All that must hold of an agent whatever befell its target. `spare`: seconds of set-up that are granted on top."""
+def judge(run, what, seconds, codes=(0,), least=1, spare=0.0, inside=()):
+    """All that must hold of an agent whatever befell its target. `spare`: seconds of set-up that are granted on top;
+    `inside`: where files of the target's own root lie."""
     sane, samples = True, 0
+    run.strange = [file for file in run.strange if not file.startswith(inside or "\0")]
     if run.code == 0:
         try:
             xml.etree.ElementTree.fromstring(run.file("svg").read_bytes())

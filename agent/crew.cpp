@@ -1,6 +1,7 @@
 #include "agent/crew.hpp"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "agent/redact.hpp"
@@ -38,6 +39,7 @@ Quality& operator+=(Quality& sum, const Quality& one) {
   sum.unresolved = std::max(sum.unresolved, one.unresolved);   // counted in the context that all share
   sum.stopped += one.stopped;
   sum.traced += one.traced;
+  sum.stops += one.stops;
   return sum;
 }
 
@@ -147,6 +149,16 @@ Result<Tier> Crew::enlist(const Found& found, const std::string& name, std::stri
   return tl::unexpected(first);
 }
 
+// Files larger than the agent's memory budget are one process's trouble, not the others'.
+Result<Tier> Crew::enlist_safely(const Found& found, const std::string& name, std::string& runtime_name) {
+  try {
+    return enlist(found, name, runtime_name);
+  } catch (const std::bad_alloc&) {
+    members_.erase(found.id);
+    return fail(Exit::CannotSample, "its files need more than the agent's memory budget (max_memory_mb)");
+  }
+}
+
 // An earlier failure of the same process is overwritten: it may only have been too young.
 ProcessReport& Crew::report_of(const Found& found) {
   for (ProcessReport& report : reports_) {
@@ -160,7 +172,7 @@ bool Crew::take(const Found& found) {
   ProcessReport& report = report_of(found);
   const std::string told = report.failure.message;
   report = {found.id, redact_command_line(found.command_line), found.why, found.container, {}, {}, {}};
-  auto tier = enlist(found, report.name, report.runtime);
+  auto tier = enlist_safely(found, report.name, report.runtime);
   if (!tier) {
     report.failure = tier.error();
     if (told != report.failure.message) log_warning("process {} `{}` is not sampled: {}", found.id.pid, report.name, report.failure.message);
@@ -176,8 +188,18 @@ bool Crew::grew(const Found& found) {
   auto process = open_process(found.id);
   auto runtime = process ? runtime_of(*process) : Result<const Runtime*>(nullptr);
   if (!runtime || !*runtime) return false;
+  const ProcessReport* report = newest(found);
+  return report && report->runtime != (*runtime)->name;
+}
+
+bool Crew::plain(const Found& found) const {
+  const ProcessReport* report = newest(found);
+  return report && report->runtime == runtimes().back().name;
+}
+
+const ProcessReport* Crew::newest(const Found& found) const {
   const auto report = std::find_if(reports_.rbegin(), reports_.rend(), [&](const auto& r) { return r.id == found.id; });
-  return report != reports_.rend() && report->runtime != (*runtime)->name;
+  return report == reports_.rend() ? nullptr : &*report;
 }
 
 void Crew::release(const Found& found) {

@@ -156,13 +156,13 @@ bool Discovery::matches_container(pid_t pid, Container& container, std::string& 
 bool Discovery::matches_pod_name(pid_t pid, const Container& container) const {
   if (keys_.pod_name.empty() && keys_.pod_namespace.empty()) return true;
   std::string pod_namespace, name;
-  const bool known = !container.pod_uid.empty() &&
-                     pod_of_uid(proc_ + "/1/root/var/log/pods", container.pod_uid, pod_namespace, name);
+  const auto node = open_root(1, proc_);
+  const bool known = node && !container.pod_uid.empty() &&
+                     pod_of_uid(list_target_folder(node->get(), "/var/log/pods"), container.pod_uid, pod_namespace, name);
   if (!known) {
-    const std::string root = proc_ + "/" + std::to_string(pid) + "/root";
-    const UniqueFd fd(::open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    const auto root = open_root(pid, proc_);
     const auto of_target = [&](const char* path) {
-      auto file = open_target_file(fd.get(), path);
+      auto file = root ? open_target_file(root->get(), path) : tl::unexpected(root.error());
       return file ? first_word(read_file(file->get(), 4096).value_or("")) : std::string();
     };
     name = of_target("/etc/hostname");
@@ -204,15 +204,15 @@ std::string Discovery::why_none() const {
   return text;
 }
 
-bool pod_of_uid(const std::string& logs, const std::string& uid, std::string& pod_namespace, std::string& name) {
+bool pod_of_uid(const std::vector<std::string>& logs, const std::string& uid, std::string& pod_namespace, std::string& name) {
   bool found = false;
-  each_entry(logs, [&](std::string_view entry) {
+  for (const std::string& entry : logs) {
     const auto first = entry.find('_'), last = entry.rfind('_');
-    if (first == last || last == std::string_view::npos || entry.substr(last + 1) != uid) return;
+    if (first == last || last == std::string::npos || entry.substr(last + 1) != uid) continue;
     pod_namespace = entry.substr(0, first);
     name = entry.substr(first + 1, last - first - 1);
     found = true;
-  });
+  }
   return found;
 }
 

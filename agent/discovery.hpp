@@ -55,7 +55,7 @@ class Discovery {
 
 // The namespace and name of pods by UID, as <root>/var/log/pods/<namespace>_<name>_<uid> names them; false where
 // the folder cannot be read.
-bool pod_of_uid(const std::string& logs, const std::string& uid, std::string& pod_namespace, std::string& name);
+bool pod_of_uid(const std::vector<std::string>& logs, const std::string& uid, std::string& pod_namespace, std::string& name);
 
 // True where `proc` shows the whole machine's processes, or at least those of more than this container.
 bool sees_host(const std::string& proc = "/proc");

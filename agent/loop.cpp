@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <ctime>
+#include <new>
 #include <set>
 
+#include "agent/budget.hpp"
 #include "agent/clock.hpp"
 #include "agent/crew.hpp"
 #include "agent/redact.hpp"
@@ -21,7 +23,9 @@ constexpr std::uint64_t kLookEvery = kSecond / 2;
 constexpr std::uint64_t kFirstLook = kSecond;
 constexpr std::uint64_t kAllGone = 2 * kSecond;       // a reload may leave no worker for a moment
 constexpr std::uint64_t kYoung = 2 * kSecond;         // an interpreter has mapped its library by then
-constexpr unsigned kMostTries = 5;
+constexpr unsigned kMostTries = 5;                    // 1, 3, 7, 15 and 31 s after it was seen first
+constexpr std::size_t kMostLooks = 16;                // of those that are due, at a time: each reads a process's maps
+constexpr std::uint64_t kWeighEvery = kSecond / 10;
 constexpr double kCollectRate = 25;                   // ticks a second where the kernel samples
 
 std::uint64_t own_cpu_ns() {
@@ -56,6 +60,8 @@ class Loop {
   void govern(std::uint64_t now, Ticker& ticker);
   void pace(std::uint64_t now, Ticker& ticker);
   bool over(std::uint64_t now);
+  bool too_large(std::uint64_t now);
+  void tick(std::uint64_t now);
 
   const Params& params_;
   Discovery& discovery_;
@@ -74,6 +80,9 @@ class Loop {
   std::uint64_t start_ = 0, end_ = 0, gone_since_ = 0, next_look_ = 0, stopped_ = 0, ticks_ = 0, late_ = 0;
   double lowered_ = 0, pace_ = 0;
   Governor governor_{params_.max_cpu_percent};
+  MemoryBudget budget_ = memory_budget(params_.max_memory_mb);
+  std::uint64_t weighed_ = 0;
+  bool out_of_memory_ = false;
   Ended ended_ = Ended::Time;
 };
 
@@ -105,11 +114,12 @@ Result<void> Loop::take_first() {
               reports.size() > 1 ? fmt::format(" (and {} more processes)", reports.size() - 1) : "");
 }
 
-// What has just begun may not show its runtime yet, and what could not be taken may be takable soon.
+// What could not be taken may be takable soon, and what is sampled as any program can be may not show its runtime yet:
+// it has just begun, or was replaced by exec, which keeps the start time, or maps a VM late.
 void Loop::look_again(std::uint64_t now) {
   std::vector<Again> due;
   std::erase_if(again_, [&](Again& again) {
-    if (again.at > now) return false;
+    if (again.at > now || due.size() >= kMostLooks) return false;
     due.push_back(again);
     return true;
   });
@@ -118,7 +128,7 @@ void Loop::look_again(std::uint64_t now) {
     const bool taken = crew_.has(again.found.id);
     const bool grew = taken && crew_.grew(again.found);
     if (grew) crew_.release(again.found);
-    const bool settled = taken && !grew ? age_ns(again.found.id) >= kYoung : crew_.take(again.found);
+    const bool settled = (taken && !grew) || crew_.take(again.found) ? !crew_.plain(again.found) : false;
     if (!settled && again.tries < kMostTries) again_.push_back({again.found, now + (kSecond << again.tries), again.tries + 1});
   }
 }
@@ -132,7 +142,7 @@ void Loop::take_new(const std::vector<Found>& found) {
       }
       continue;
     }
-    if (!crew_.take(one) || age_ns(one.id) < kYoung) again_.push_back({one, monotonic_ns() + kSecond, 1});
+    if (!crew_.take(one) || crew_.plain(one)) again_.push_back({one, monotonic_ns() + kSecond, 1});
     known_.push_back(one);
   }
 }
@@ -171,14 +181,32 @@ void Loop::pace(std::uint64_t now, Ticker& ticker) {
   pace_ = pace;
 }
 
+// What is left of the budget when this says so is for drawing.
+bool Loop::too_large(std::uint64_t now) {
+  if (out_of_memory_) return true;
+  if (now - weighed_ < kWeighEvery) return false;
+  weighed_ = now;
+  return budget_.near(resident_bytes());
+}
+
 bool Loop::over(std::uint64_t now) {
   if (crew_.size() > 0) gone_since_ = 0;
   else if (gone_since_ == 0) gone_since_ = now;
   const bool may_return = params_.children && params_.target.pids.empty();
   if (signals_seen() > 0) ended_ = Ended::Signal;
+  else if (too_large(now)) ended_ = Ended::Memory;
   else if (gone_since_ != 0 && (!may_return || now - gone_since_ >= kAllGone)) ended_ = Ended::TargetsGone;
   else return now >= end_;
   return true;
+}
+
+void Loop::tick(std::uint64_t now) {
+  try {
+    // Where no process is left alive, the next look tells, at once.
+    if (!crew_.tick() && crew_.size() > 0) next_look_ = std::min(next_look_, now + kLookEvery / 5);
+  } catch (const std::bad_alloc&) {
+    out_of_memory_ = true;
+  }
 }
 
 void Loop::run() {
@@ -191,8 +219,7 @@ void Loop::run() {
     sleep_until(std::min(ticker.next(now), end_));
     now = monotonic_ns();
     if (now >= end_ || signals_seen() > 0) continue;
-    // Where no process is left alive, the next look tells, at once.
-    if (!crew_.tick() && crew_.size() > 0) next_look_ = std::min(next_look_, now + kLookEvery / 5);
+    tick(now);
     ++ticks_;
     govern(now, ticker);
     look(now);
@@ -202,7 +229,11 @@ void Loop::run() {
   }
   stopped_ = monotonic_ns();
   late_ = ticker.late();
-  crew_.finish();
+  try {
+    crew_.finish();
+  } catch (const std::bad_alloc&) {
+    ended_ = Ended::Memory;   // what has no name yet stays without one
+  }
 }
 
 Sampled Loop::report() const {

@@ -5,7 +5,13 @@
 namespace sampan {
 
 const char* ended_name(Ended ended) {
-  return ended == Ended::Time ? "time" : ended == Ended::Signal ? "signal" : "targets_gone";
+  switch (ended) {
+    case Ended::Time: return "time";
+    case Ended::Signal: return "signal";
+    case Ended::TargetsGone: return "targets_gone";
+    case Ended::Memory: return "memory";
+  }
+  return "";
 }
 
 Cost own_cost() {

@@ -42,7 +42,7 @@ struct DeliveryReport {
   std::string failure;
 };
 
-enum class Ended : std::uint8_t { Time, Signal, TargetsGone };
+enum class Ended : std::uint8_t { Time, Signal, TargetsGone, Memory };
 const char* ended_name(Ended ended);
 
 // What the loop did.

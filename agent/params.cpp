@@ -55,6 +55,7 @@ void read_sampling(Reader& reader, Params& params) {
   options.by_process = std::count(groups.begin(), groups.end(), Group::Process) > 0;
   options.by_thread = std::count(groups.begin(), groups.end(), Group::Thread) > 0;
   reader.number("max_cpu_percent", params.max_cpu_percent, 1, 6400);
+  reader.number("max_memory_mb", params.max_memory_mb, 32, 1'048'576);
 }
 
 void read_results(Reader& reader, Params& params) {

@@ -1,5 +1,8 @@
 #include "agent/session.hpp"
 
+#include <algorithm>
+#include <new>
+
 #include "agent/clock.hpp"
 #include "agent/delivery/delivery.hpp"
 #include "agent/delivery/files.hpp"
@@ -11,6 +14,7 @@
 #include "agent/redraw.hpp"
 #include "agent/series.hpp"
 #include "agent/top.hpp"
+#include "samplers/base/log.hpp"
 
 namespace sampan {
 namespace {
@@ -36,6 +40,26 @@ Watch progress_watch(const Params& params, Progress& progress) {
   return watch;
 }
 
+// A clock that is set back must not let a profile of a series replace an earlier one.
+std::uint64_t time_of_name(std::uint64_t started) {
+  constexpr std::uint64_t kSecond = 1'000'000'000;
+  static std::uint64_t last = 0;
+  return last = std::max(started, last + kSecond);
+}
+
+// What needs more memory than there is, is drawn less deep: what was sampled is never lost for that.
+Outcome draw_within_memory(Profile& profile, const Params& params, const Sampled& sampled, std::uint64_t started) {
+  for (const std::size_t depth : {128, 32, 8, 3}) {
+    try {
+      return draw(profile, params, sampled, started);
+    } catch (const std::bad_alloc&) {
+      log_warning("memory does not suffice to draw all: frames deeper than {} are drawn as one", depth);
+      profile.cut(depth, profile.intern({FrameKind::Note, "[deeper frames]", {}}));
+    }
+  }
+  return draw(profile, params, sampled, started);
+}
+
 }  // namespace
 
 Outcome profile_once(const Params& params, Progress& progress) {
@@ -45,17 +69,17 @@ Outcome profile_once(const Params& params, Progress& progress) {
   if (!discovery) return failed(discovery.error());
 
   Profile profile;
-  const std::uint64_t started = wall_ns();
+  const std::uint64_t started = wall_ns(), named = time_of_name(started);
   auto sampled = sample(params, *discovery, profile, progress_watch(params, progress));
   if (!sampled) return failed(explained(sampled.error(), params.target));
 
   profile.settle();
   progress.stage("render", fmt::format("drawing {} samples", profile.total()));
   describe(profile, params, *sampled, started);
-  Outcome outcome = draw(profile, params, std::move(*sampled), started);
+  Outcome outcome = draw_within_memory(profile, params, *sampled, named);
 
   progress.stage("deliver", fmt::format("delivering {} files", outcome.files.size()));
-  deliver(params, outcome, started, progress);
+  deliver(params, outcome, named, progress);
   return outcome;
 }
 

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <charconv>
@@ -15,20 +16,21 @@ namespace sampan {
 namespace {
 
 constexpr std::size_t kMostThreads = 65'536;
+constexpr rlim_t kSpare = 256;   // descriptors left for all else
 
 std::string task(pid_t pid, pid_t tid, const char* file) {
   return "/proc/" + std::to_string(pid) + "/task/" + std::to_string(tid) + "/" + file;
 }
 
-// The last number of the NSpid line: the id in the thread's innermost PID namespace.
-pid_t innermost_id(const std::string& status, pid_t otherwise) {
-  const auto line = status.find("\nNSpid:");
-  if (line == std::string::npos) return otherwise;
-  const auto end = status.find('\n', line + 1);
-  const auto last = status.find_last_of("\t ", end);
-  pid_t id = otherwise;
-  std::from_chars(status.data() + last + 1, status.data() + std::min(end, status.size()), id);
-  return id;
+// Without the last descriptors nothing else could be opened: then a thread's files are opened anew each time.
+UniqueFd open_to_keep(const std::string& path) {
+  static const int most = [] {
+    rlimit limit{};
+    ::getrlimit(RLIMIT_NOFILE, &limit);
+    return static_cast<int>(std::min<rlim_t>(limit.rlim_cur > kSpare ? limit.rlim_cur - kSpare : 0, 1 << 30));
+  }();
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  return fd.get() < most ? std::move(fd) : UniqueFd();
 }
 
 std::string first_line(std::string text) {
@@ -38,17 +40,34 @@ std::string first_line(std::string text) {
 
 }  // namespace
 
+pid_t innermost_id(std::string_view status, pid_t otherwise) {
+  const auto line = status.find("\nNSpid:");
+  if (line == std::string_view::npos) return otherwise;
+  const auto end = std::min(status.find('\n', line + 1), status.size());
+  const auto last = status.find_last_of("\t ", end);
+  pid_t id = otherwise;
+  if (last != std::string_view::npos && last > line) std::from_chars(status.data() + last + 1, status.data() + end, id);
+  return id;
+}
+
 Thread::Thread(pid_t pid, pid_t tid)
-    : tid_(tid),
+    : pid_(pid),
+      tid_(tid),
       inner_tid_(innermost_id(read_file(task(pid, tid, "status"), 8192).value_or(""), tid)),
       name_(first_line(read_file(task(pid, tid, "comm"), 64).value_or(""))),
-      schedstat_(::open(task(pid, tid, "schedstat").c_str(), O_RDONLY | O_CLOEXEC)),
-      stat_(::open(task(pid, tid, "stat").c_str(), O_RDONLY | O_CLOEXEC)) {}
+      schedstat_(open_to_keep(task(pid, tid, "schedstat"))),
+      stat_(open_to_keep(task(pid, tid, "stat"))) {}
+
+std::size_t Thread::read(const UniqueFd& kept, const char* file, char* text, std::size_t size) const {
+  UniqueFd anew(kept ? -1 : ::open(task(pid_, tid_, file).c_str(), O_RDONLY | O_CLOEXEC));
+  const ssize_t got = pread(kept ? kept.get() : anew.get(), text, size, 0);
+  return got > 0 ? static_cast<std::size_t>(got) : 0;
+}
 
 bool Thread::unchanged() {
   char text[64];
-  const ssize_t got = pread(schedstat_.get(), text, sizeof text, 0);
-  if (got <= 0) return false;  // not known: then the state decides
+  const std::size_t got = read(schedstat_, "schedstat", text, sizeof text);
+  if (got == 0) return false;  // not known: then the state decides
   std::uint64_t now = 0;
   std::from_chars(text, text + got, now);
   return std::exchange(run_time_, now) == now;
@@ -56,9 +75,9 @@ bool Thread::unchanged() {
 
 char Thread::state() const {
   char text[128];
-  const ssize_t got = pread(stat_.get(), text, sizeof text, 0);
-  if (got <= 0) return 0;
-  const std::string_view view(text, static_cast<std::size_t>(got));
+  const std::size_t got = read(stat_, "stat", text, sizeof text);
+  if (got == 0) return 0;
+  const std::string_view view(text, got);
   const auto close = view.rfind(") ");
   return close == std::string_view::npos || close + 2 >= view.size() ? 0 : view[close + 2];
 }

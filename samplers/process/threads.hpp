@@ -1,4 +1,5 @@
-// The operating system's threads of a process, with descriptors kept open: one pread tells whether one ran.
+// The operating system's threads of a process, with descriptors kept open as long as there are enough: one pread tells
+// whether one ran.
 #pragma once
 
 #include <sys/types.h>
@@ -6,11 +7,15 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "samplers/base/unique_fd.hpp"
 
 namespace sampan {
+
+// Of a /proc/…/status: the id in the innermost PID namespace, the last number of the NSpid line.
+pid_t innermost_id(std::string_view status, pid_t otherwise);
 
 class Thread {
  public:
@@ -32,7 +37,9 @@ class Thread {
   std::uint32_t last_node = 0;
 
  private:
-  pid_t tid_, inner_tid_;
+  std::size_t read(const UniqueFd& kept, const char* file, char* text, std::size_t size) const;
+
+  pid_t pid_, tid_, inner_tid_;
   std::string name_;
   UniqueFd schedstat_, stat_;
   std::uint64_t run_time_ = ~std::uint64_t{0};

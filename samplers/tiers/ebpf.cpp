@@ -256,6 +256,7 @@ class EbpfTier final : public Sampler {
       return false;
     }
     snapshot.deferred = true;
+    snapshot.taken_at = record.time;
     if (record.flags & SAMPAN_UNMAPPED) watched.unmapped = true;
     Target& target = watched.target;
     return count_walk(quality_, walk_stack(context_, target, thread_of(target, snapshot.tid), snapshot, stack_));

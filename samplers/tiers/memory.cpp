@@ -12,6 +12,11 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr auto kRefreshEvery = std::chrono::milliseconds(250);
 
+struct Reading {
+  Target target;
+  Turn turn;
+};
+
 class MemoryTier final : public Sampler {
  public:
   explicit MemoryTier(Context& context) : context_(context) {}
@@ -25,14 +30,14 @@ class MemoryTier final : public Sampler {
                   target.runtime->name);
     }
     target.threads.refresh();
-    targets_.push_back(std::make_unique<Target>(std::move(target)));
+    targets_.push_back(std::make_unique<Reading>(Reading{std::move(target), {}}));
     return {};
   }
 
   void remove(Identity id) override {
-    std::erase_if(targets_, [&](auto& target) {
-      if (target->process->id != id) return false;
-      target->walker->resolve(context_.profile);
+    std::erase_if(targets_, [&](auto& reading) {
+      if (reading->target.process->id != id) return false;
+      reading->target.walker->resolve(context_.profile);
       return true;
     });
   }
@@ -42,20 +47,21 @@ class MemoryTier final : public Sampler {
     const bool refresh = now - refreshed_ >= kRefreshEvery;
     if (refresh) refreshed_ = now;
     bool alive = false;
-    for (auto& target : targets_) alive |= sample(*target, refresh);
+    for (auto& reading : targets_) alive |= sample(*reading, refresh);
     return alive;
   }
 
   void resolve() override { finish(); }
 
   void finish() override {
-    for (auto& target : targets_) target->walker->resolve(context_.profile);
+    for (auto& reading : targets_) reading->target.walker->resolve(context_.profile);
   }
 
  private:
   // False where the process is gone.
-  bool sample(Target& target, bool refresh) {
-    return each_thread(context_.options, target, refresh, quality_, [&](Thread& thread) { sample(target, thread); });
+  bool sample(Reading& reading, bool refresh) {
+    return each_thread(context_.options, reading.target, reading.turn, targets_.size() == 1, refresh, quality_,
+                       [&](Thread& thread) { sample(reading.target, thread); });
   }
 
   void sample(Target& target, Thread& thread) {
@@ -84,7 +90,7 @@ class MemoryTier final : public Sampler {
   }
 
   Context& context_;
-  std::vector<std::unique_ptr<Target>> targets_;
+  std::vector<std::unique_ptr<Reading>> targets_;
   std::vector<FrameId> stack_;
   Quality quality_;
   Clock::time_point refreshed_ = Clock::now();

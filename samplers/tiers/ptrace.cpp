@@ -21,7 +21,9 @@ struct Traced {
   Target target;
   StackCapture capture;
   std::set<pid_t> late;        // seized and not stopped in time: nothing else of the target is stopped until they are free
+  Clock::time_point checked{}; // when those were last looked at
   bool told = false;
+  Turn turn;
 
   explicit Traced(Target t) : target(std::move(t)) { capture.buffer.resize(kStackBytes); }
 };
@@ -73,12 +75,21 @@ class PtraceTier final : public Sampler {
   }
 
  private:
-  static void release(Traced& traced) { std::erase_if(traced.late, release_late); }
+  // One that has stopped meanwhile stood since the last look at most.
+  void release(Traced& traced) {
+    if (traced.late.empty()) return;
+    const auto now = Clock::now();
+    const std::size_t freed = std::erase_if(traced.late, release_late);
+    const auto stood = std::chrono::duration_cast<std::chrono::nanoseconds>(now - traced.checked).count();
+    for (std::size_t i = 0; i < freed; ++i) quality_.stops.add(static_cast<std::uint64_t>(stood));
+    traced.checked = now;
+  }
 
   // False where the process is gone.
   bool sample(Traced& traced, bool refresh) {
     release(traced);
-    return each_thread(context_.options, traced.target, refresh, quality_, [&](Thread& thread) { sample(traced, thread); });
+    return each_thread(context_.options, traced.target, traced.turn, targets_.size() == 1, refresh, quality_,
+                       [&](Thread& thread) { sample(traced, thread); });
   }
 
   void sample(Traced& traced, Thread& thread) {
@@ -105,11 +116,18 @@ class PtraceTier final : public Sampler {
     }
     const auto meanwhile = [&] { traced.target.walker->observe_stopped(snapshot_of(traced, thread, true)); };
     switch (capture_stopped(thread.tid(), *traced.target.process->memory, kStopWithinNs, traced.capture, meanwhile)) {
-      case Stopped::Copied: record(traced, thread, true); return;
+      case Stopped::Copied:
+        quality_.stops.add(traced.capture.stopped_ns);
+        record(traced, thread, true);
+        return;
       case Stopped::Gone: idle(); return;
       case Stopped::GroupStop: ++quality_.stopped; return;
       case Stopped::Traced: refused(traced, thread); return;
-      case Stopped::Late: traced.late.insert(thread.tid()); ++quality_.late; return;
+      case Stopped::Late:
+        traced.late.insert(thread.tid());
+        traced.checked = Clock::now();
+        ++quality_.late;
+        return;
     }
   }
 
@@ -131,6 +149,7 @@ class PtraceTier final : public Sampler {
     snapshot.inner_tid = thread.inner_tid();
     snapshot.registers = &traced.capture.registers;
     snapshot.fp_known = whole_registers;
+    snapshot.taken_at = traced.capture.taken_at;
     snapshot.stack = Bytes(traced.capture.buffer).first(traced.capture.size);
     return snapshot;
   }

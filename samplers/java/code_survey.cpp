@@ -1,0 +1,91 @@
+#include "samplers/java/code_survey.hpp"
+
+#include <algorithm>
+
+namespace sampan::java {
+namespace {
+
+constexpr std::uint64_t kMillisecond = 1'000'000;
+constexpr std::uint64_t kLookEvery = 20 * kMillisecond, kSurveyEvery = 1000 * kMillisecond;
+constexpr std::uint64_t kSurveyShare = 200;        // of the time, at most one part in so many is spent on surveys
+constexpr std::byte kFree{0xff}, kFirst{0};
+constexpr std::size_t kWindow = 4096;
+constexpr std::uint64_t kMostSegments = std::uint64_t{1} << 24;
+constexpr std::size_t kMostBlobs = 1 << 18;
+
+}  // namespace
+
+void CodeSurvey::look(std::span<const CodeHeap> heaps, std::uint64_t now) {
+  const bool first = ends_[0].time > now;
+  if (!first && now - ends_[0].time < kLookEvery) return;
+  Ends ends;
+  for (std::size_t i = 0; i < std::min(heaps.size(), ends.heaps.size()); ++i) {
+    const auto& before = ends_[0].heaps[i];
+    const bool same = before.first >= heaps[i].low && before.first <= heaps[i].most;
+    ends.heaps[i] = {end_of_use(heaps[i], same ? before.first : heaps[i].low), heaps[i].most};
+  }
+  ends.time = now;
+  ends_ = {ends, ends_[0]};
+  if (now < next_survey_) return;
+  next_.clear();
+  for (std::size_t i = 0; i < std::min(heaps.size(), ends.heaps.size()); ++i) list_starts(heaps[i], ends.heaps[i].first);
+  take_ids();
+  const std::uint64_t done = now_ns();
+  next_survey_ = done + std::max(kSurveyEvery, (done - now) * kSurveyShare);
+}
+
+// The VM fills a heap upwards and seldom gives its end back: the first free tag at or above what was used before.
+std::uint64_t CodeSurvey::end_of_use(const CodeHeap& heap, std::uint64_t from) {
+  std::array<std::byte, kWindow> tags;
+  std::uint64_t index = (from - heap.low) >> heap.shift;
+  const std::uint64_t most = std::min((heap.most - heap.low) >> heap.shift, kMostSegments);
+  while (index < most) {
+    const std::uint64_t in_page = kWindow - (heap.segmap + index) % kWindow;   // what lies behind may not be mapped yet
+    const auto window = std::span(tags).first(std::min(in_page, most - index));
+    if (!memory_.read(heap.segmap + index, window)) {
+      if (index == 0) return heap.most;   // no map at all tells nothing
+      break;
+    }
+    const auto found = std::find(window.begin(), window.end(), kFree);
+    index += static_cast<std::uint64_t>(found - window.begin());
+    if (found != window.end()) break;
+  }
+  return heap.low + (index << heap.shift);
+}
+
+void CodeSurvey::list_starts(const CodeHeap& heap, std::uint64_t end) {
+  std::vector<std::byte> tags(std::min((end - heap.low) >> heap.shift, kMostSegments));
+  if (tags.empty() || !memory_.read(heap.segmap, tags)) return;
+  for (std::size_t i = 0; i < tags.size() && next_.size() < kMostBlobs; ++i) {
+    if (tags[i] == kFirst) next_.push_back({heap.low + (std::uint64_t{i} << heap.shift) + layout_.block_size, 0, 0});
+  }
+}
+
+void CodeSurvey::take_ids() {
+  std::vector<Read> reads;
+  reads.reserve(next_.size());
+  for (Known& known : next_) {
+    reads.push_back({known.start + static_cast<std::uint64_t>(layout_.compile_id), std::as_writable_bytes(std::span(&known.id, 1))});
+  }
+  memory_.read_each(reads);
+  const std::uint64_t now = now_ns();
+  const auto by_start = [](const Known& a, const Known& b) { return a.start < b.start; };
+  std::sort(next_.begin(), next_.end(), by_start);
+  for (auto old = known_.begin(); Known& known : next_) {
+    while (old != known_.end() && old->start < known.start) ++old;
+    known.since = old != known_.end() && old->start == known.start && old->id == known.id ? old->since : now;
+  }
+  std::swap(known_, next_);
+}
+
+bool CodeSurvey::was_there(std::uint64_t start, std::uint32_t compile_id, std::uint64_t time) const {
+  const auto known = std::lower_bound(known_.begin(), known_.end(), start, [](const Known& k, std::uint64_t s) { return k.start < s; });
+  if (known != known_.end() && known->start == start && known->id == compile_id && known->since <= time) return true;
+  for (const Ends& ends : ends_) {
+    if (ends.time > time) continue;
+    return std::any_of(ends.heaps.begin(), ends.heaps.end(), [start](const auto& heap) { return start >= heap.first && start < heap.second; });
+  }
+  return false;
+}
+
+}  // namespace sampan::java

@@ -11,9 +11,16 @@ namespace {
 constexpr std::size_t kMostVariables = std::size_t{64} << 20;
 constexpr std::size_t kFirstSlots = 64, kMostSlots = 4096, kMostThreads = 16'384;
 
-std::optional<Library> find_php(const Process& process, ElfCache& elfs) {
-  return find_library(process, elfs, "php",
-                      [](const ElfFile& elf) { return elf.symbol("executor_globals") || elf.symbol("executor_globals_offset"); });
+std::optional<Library> find_defining(const Process& process, ElfCache& elfs, const char* symbol) {
+  return find_library(process, elfs, "php", [symbol](const ElfFile& elf) { return elf.symbol(symbol).has_value(); });
+}
+
+// The file with PHP's code: of its variables a program that embeds it may hold copies, which are the ones that count then.
+std::optional<Library> find_php(const Process& process, ElfCache& elfs) { return find_defining(process, elfs, "execute_ex"); }
+
+std::optional<std::uint64_t> find_variable(const Process& process, ElfCache& elfs, const char* symbol) {
+  const auto holder = find_defining(process, elfs, symbol);
+  return holder ? holder->address(symbol) : std::nullopt;
 }
 
 std::string read_text(Memory& memory, std::uint64_t address) {
@@ -108,12 +115,12 @@ Result<Php> open_php(const Process& process, ElfCache& elfs) {
   if (!layout) return fail(Exit::CannotSample, "process {}: PHP {} is older than 7.0, the first that is known", process.id.pid, module->version);
   Php php{memory, *layout, module->thread_safe, 0, 0, {}};
   if (!php.thread_safe) {
-    const auto globals = library->address("executor_globals");
+    const auto globals = find_variable(process, elfs, "executor_globals");
     if (!globals) return fail(Exit::CannotSample, "process {}: PHP {} hides its executor_globals", process.id.pid, module->version);
     php.globals = *globals;
     return php;
   }
-  const auto offset = library->address("executor_globals_offset");
+  const auto offset = find_variable(process, elfs, "executor_globals_offset");
   if (!offset) return fail(Exit::CannotSample, "process {}: thread-safe PHP {} hides its executor_globals_offset", process.id.pid, module->version);
   php.globals = memory.read_as<std::uint64_t>(*offset);
   if (const auto table = library->address("tsrm_tls_table")) php.variables = {*table};

@@ -14,8 +14,9 @@ constexpr std::size_t kMostVariables = std::size_t{32} << 20;
 constexpr std::size_t kMostRactors = 4096;
 constexpr std::size_t kMostThreads = 65'536;
 
+// The file with Ruby's code: of its variables a program that embeds it may hold copies.
 std::optional<Library> find_ruby(const Process& process, ElfCache& elfs) {
-  return find_library(process, elfs, "ruby", [](const ElfFile& elf) { return elf.symbol("ruby_version").has_value(); });
+  return find_library(process, elfs, "ruby", [](const ElfFile& elf) { return elf.symbol("ruby_version") && elf.symbol("ruby_run_node"); });
 }
 
 // The pointer variable of the VM: by its symbol where that is left, else by what it points to.

@@ -1,6 +1,7 @@
 """Puma (2 workers × 5 threads) and Unicorn, found by the prefix of their titles and by their container: hot methods, idle
 workers, respawned ones."""
 import os
+import re
 import shutil
 import signal
 import threading
@@ -28,6 +29,15 @@ def workers(prefix):
     return found
 
 
+def cold(run):
+    """The most frequent innermost frames of the other stacks."""
+    others = {}
+    for frames, count in run.stacks():
+        if not any(re.search(HOT, frame) for frame in frames):
+            others[";".join(frames[-3:])] = others.get(";".join(frames[-3:]), 0) + count
+    return sorted(others.items(), key=lambda item: -item[1])[:4]
+
+
 def server(name, command, port, prefix, count):
     return sampan.Workload(["chroot", ROOT, *command], timeout=60, env={"PATH": "/usr/bin:/bin:/usr/sbin", "HOME": "/tmp", "PWD": "/"},
                            ready=lambda _: len(workers(prefix)) == count and sampan.answers(port))
@@ -47,7 +57,7 @@ def puma():
         hot = share(stacks, HOT)
         threads = {frames[1] for frames, _ in stacks if any("Catalogue#search" in frame for frame in frames)}
         processes = {frames[0] for frames, _ in stacks}
-        check(run.code == 0 and hot > 0.7, "puma under load: %.0f %% in the hot methods" % (100 * hot))
+        check(run.code == 0 and hot > 0.7, "puma under load: %.0f %% in the hot methods %s" % (100 * hot, cold(run)))
         check(len(processes) == 2 and len(threads) >= 6, "puma: %d workers, %d serving threads" % (len(processes), len(threads)))
 
         victim = workers(prefix)[0]
@@ -89,12 +99,12 @@ def contained():
     run = sampan.profile(container_id=container[:12], seconds=4)
     narrowed = sampan.profile(container_id=container[:12], procname_prefix="puma: cluster worker 1", seconds=2)
     load.stop()
-    hot = share(run.stacks(), HOT)
-    found = len(run.result.get("processes", []))
-    check(run.code == 0 and hot > 0.7 and found == 3, "puma by its container: %.0f %% in the hot methods, %d processes (the workers and their master)"
-          % (100 * hot, found))
-    check(narrowed.code == 0 and len(narrowed.result.get("processes", [])) == 1 and share(narrowed.stacks(), HOT) > 0.7,
-          "by its container and a prefix: one worker")
+    hot, one = share(run.stacks(), HOT), share(narrowed.stacks(), HOT)
+    found, few = (len(r.result.get("processes", [])) for r in (run, narrowed))
+    check(run.code == 0 and hot > 0.7 and found == 3, "puma by its container: %.0f %% in the hot methods, %d processes (the workers and their master) %s"
+          % (100 * hot, found, cold(run)))
+    check(narrowed.code == 0 and one > 0.7 and few == 1, "by its container and a prefix: %d worker, %.0f %% in the hot methods %s"
+          % (few, 100 * one, cold(narrowed)))
     engine.remove(container)
 
 

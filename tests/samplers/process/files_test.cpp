@@ -66,7 +66,9 @@ TEST_F(Files, WhatIsNoRegularFileIsNotOpened) {
   const std::string root = (base_ / "root").string();
   ASSERT_EQ(::mkfifo((root + "/pipe").c_str(), 0600), 0);
   EXPECT_EQ(open("/pipe"), "");   // and it does not block
-  if (::mknod((root + "/zero").c_str(), S_IFCHR | 0600, makedev(1, 5)) == 0) EXPECT_EQ(open("/zero"), "");
+  if (::mknod((root + "/zero").c_str(), S_IFCHR | 0600, makedev(1, 5)) == 0) {
+    EXPECT_EQ(open("/zero"), "");
+  }
   EXPECT_EQ(open("/etc"), "");
 }
 

@@ -13,6 +13,7 @@
 #include "agent/redact.hpp"
 #include "agent/signals.hpp"
 #include "agent/ticker.hpp"
+#include "agent/watchdog.hpp"
 #include "samplers/base/log.hpp"
 
 namespace sampan {
@@ -50,6 +51,7 @@ class Loop {
   Result<void> take_first();
   void run();
   Sampled report() const;
+  Sampled report_stuck();
 
  private:
   void look(std::uint64_t now);
@@ -252,12 +254,24 @@ Sampled Loop::report() const {
   return sampled;
 }
 
+// By another thread, while the one that samples is parked in a read.
+Sampled Loop::report_stuck() {
+  ended_ = Ended::Stuck;
+  stopped_ = monotonic_ns();
+  if (start_ == 0) start_ = stopped_;
+  return report();
+}
+
 }  // namespace
 
 Result<Sampled> sample(const Params& params, Discovery& discovery, Profile& profile, const Watch& watch) {
   auto crew = Crew::open(params, profile);
   if (!crew) return tl::unexpected(crew.error());
   Loop loop(params, discovery, **crew, watch);
+  const Watchdog dog([&] {
+    if (watch.stuck) watch.stuck(loop.report_stuck());
+    ::_exit(static_cast<int>(Exit::Internal));
+  });
   if (auto taken = loop.take_first(); !taken) return tl::unexpected(taken.error());
   watch.begin((*crew)->size(), (*crew)->sentence());
   loop.run();

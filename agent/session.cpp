@@ -1,5 +1,7 @@
 #include "agent/session.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <new>
 
@@ -60,6 +62,19 @@ Outcome draw_within_memory(Profile& profile, const Params& params, const Sampled
   return draw(profile, params, sampled, started);
 }
 
+// From what was sampled to what is delivered.
+Outcome finish(Profile& profile, const Params& params, const Sampled& sampled, std::uint64_t started, Progress& progress) {
+  const std::uint64_t named = time_of_name(started);
+  profile.settle();
+  progress.stage("render", fmt::format("drawing {} samples", profile.total()));
+  describe(profile, params, sampled, started);
+  Outcome outcome = draw_within_memory(profile, params, sampled, named);
+
+  progress.stage("deliver", fmt::format("delivering {} files", outcome.files.size()));
+  deliver(params, outcome, named, progress);
+  return outcome;
+}
+
 }  // namespace
 
 Outcome profile_once(const Params& params, Progress& progress) {
@@ -69,18 +84,17 @@ Outcome profile_once(const Params& params, Progress& progress) {
   if (!discovery) return failed(discovery.error());
 
   Profile profile;
-  const std::uint64_t started = wall_ns(), named = time_of_name(started);
-  auto sampled = sample(params, *discovery, profile, progress_watch(params, progress));
+  const std::uint64_t started = wall_ns();
+  Watch watch = progress_watch(params, progress);
+  watch.stuck = [&](const Sampled& sampled) {
+    const bool any = profile.total() > 0;
+    const Outcome outcome = any ? finish(profile, params, sampled, started, progress) : failed({Exit::CannotSample, ended_sentence(sampled.ended)});
+    progress.result(outcome);
+    ::_exit(static_cast<int>(outcome.code));
+  };
+  auto sampled = sample(params, *discovery, profile, watch);
   if (!sampled) return failed(explained(sampled.error(), params.target));
-
-  profile.settle();
-  progress.stage("render", fmt::format("drawing {} samples", profile.total()));
-  describe(profile, params, *sampled, started);
-  Outcome outcome = draw_within_memory(profile, params, *sampled, named);
-
-  progress.stage("deliver", fmt::format("delivering {} files", outcome.files.size()));
-  deliver(params, outcome, named, progress);
-  return outcome;
+  return finish(profile, params, *sampled, started, progress);
 }
 
 Exit run_session(const Params& params, Progress& progress) {

@@ -92,10 +92,7 @@ class EbpfTier final : public Sampler {
     if (now - refreshed_ >= kRefreshEvery) {
       refreshed_ = now;
       alive_ = false;
-      for (auto& [pid, watched] : watched_) {
-        alive_ |= identify(pid) == watched->target.process->id;
-        remap(*watched, now);
-      }
+      for (auto& [pid, watched] : watched_) alive_ |= remap(*watched, now);
       drop_forks(now);
     }
     return alive_;
@@ -137,12 +134,15 @@ class EbpfTier final : public Sampler {
     return program_->put_target(pid, target);
   }
 
-  void remap(Watched& watched, Clock::time_point now) {
+  // False where the process is gone: its id may be another's, whose mappings are none of ours.
+  bool remap(Watched& watched, Clock::time_point now) {
     watched.remapped = now;
     watched.unmapped = false;
+    if (identify(watched.target.process->id.pid) != watched.target.process->id) return false;
     watched.target.walker->refresh();
-    if (!watched.space.refresh()) return;
+    if (!watched.space.refresh()) return true;
     if (const auto done = put(watched); !done) log_warning("{}", done.error().message);
+    return true;
   }
 
   void drain() {

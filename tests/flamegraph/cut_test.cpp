@@ -40,8 +40,9 @@ TEST(Cut, ALargeTree) {
     for (NodeId id = 0; id < p.nodes().size(); ++id) {
       p.stack(id, stack);
       ASSERT_LE(stack.size(), depth + 1);
-      if (id != 0) ASSERT_LT(p.nodes()[id].parent, id);
-      if (id != 0) ASSERT_EQ(p.child(p.nodes()[id].parent, p.nodes()[id].frame), id);
+      if (id == 0) continue;
+      ASSERT_LT(p.nodes()[id].parent, id);
+      ASSERT_EQ(p.child(p.nodes()[id].parent, p.nodes()[id].frame), id);
     }
   }
 }

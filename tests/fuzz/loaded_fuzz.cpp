@@ -15,7 +15,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   // Words that are small become addresses in the image, so that chains are followed.
   for (std::size_t at = 0; at + 8 <= size; at += 8) {
     const auto word = read_at<std::uint64_t>(image.bytes, at);
-    if (word % 8 == 0 && word > 0 && word < size) std::memcpy(image.bytes.data() + at, &(const std::uint64_t&)(Image::kBase + word), 8);
+    const std::uint64_t address = Image::kBase + word;
+    if (word % 8 == 0 && word > 0 && word < size) std::memcpy(image.bytes.data() + at, &address, 8);
   }
   if (const auto symbols = DynamicSymbols::open(image, Image::kBase)) {
     for (const char* name : {"_PyRuntime", "ruby_version", "main", ""}) symbols->find(name);

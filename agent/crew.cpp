@@ -88,15 +88,15 @@ Result<Sampler*> Crew::sampler(std::size_t index) {
   return samplers_[index].get();
 }
 
-// Interpreters are read by memory; with native frames mixed in, both are read in one stop.
+// ebpf, where the kernel walks the runtime, is exact and stops nothing. Else interpreters are read by memory; with native
+// frames mixed in, both are read in one stop.
 bool Crew::wanted(Tier tier, const Runtime& runtime) const {
   const Event event = params_.options.event;
   if (params_.tier) return tier == *params_.tier;
   if (event == Event::OffCpu) return tier == Tier::Ebpf;
   // That tier measures waits in time, the others count samples: one graph has one unit.
-  if (event == Event::Wall && tier == Tier::Ebpf) return false;
-  if (runtime.memory) return tier == (params_.options.native ? Tier::Ptrace : Tier::Memory);
-  return tier != Tier::Memory;
+  if (tier == Tier::Ebpf) return event != Event::Wall && (!runtime.memory || runtime.kernel_walk);
+  return tier == (runtime.memory && !params_.options.native ? Tier::Memory : Tier::Ptrace);
 }
 
 Result<const Runtime*> Crew::runtime_of(const Process& process) {
@@ -127,6 +127,7 @@ Result<Target> Crew::target_of(const Found& found, const std::string& name, cons
 
 Result<Tier> Crew::enlist(const Found& found, const std::string& name, std::string& runtime_name) {
   const Runtime* runtime = nullptr;
+  declined_.clear();
   auto target = target_of(found, name, runtime);
   if (!target) return tl::unexpected(target.error());
   runtime_name = runtime->name;
@@ -140,9 +141,13 @@ Result<Tier> Crew::enlist(const Found& found, const std::string& name, std::stri
     auto added = tier ? (*tier)->add(std::move(*target)) : Result<void>(tl::unexpected(tier.error()));
     if (added) {
       members_[found.id] = i;
+      if (fallback_.empty()) fallback_ = declined_;
       return kTiers[i];
     }
-    if (tier) target = tl::unexpected(added.error());
+    if (tier) {
+      target = tl::unexpected(added.error());
+      declined_ = added.error().message;
+    }
     if (first.message.empty()) first = added.error();
   }
   if (first.message.empty()) first = {Exit::CannotSample, "no tier can sample it so"};
@@ -179,8 +184,8 @@ bool Crew::take(const Found& found) {
     return false;
   }
   report.tier = tier_name(*tier);
-  log_info("process {} `{}`: {}, {} tier, matched by {}{}", found.id.pid, report.name, report.runtime, report.tier, report.why,
-           place_of(found.container));
+  log_info("process {} `{}`: {}, {} tier{}, matched by {}{}", found.id.pid, report.name, report.runtime, report.tier,
+           declined_.empty() ? "" : " (" + declined_ + ")", report.why, place_of(found.container));
   return true;
 }
 
@@ -213,6 +218,12 @@ bool Crew::tick() {
   bool alive = false;
   for (const auto& sampler : samplers_) alive |= sampler && sampler->tick();
   return alive;
+}
+
+void Crew::set_rate(double rate) {
+  for (const auto& sampler : samplers_) {
+    if (sampler) sampler->set_rate(rate);
+  }
 }
 
 void Crew::resolve() {
@@ -261,8 +272,8 @@ std::string Crew::sentence() const {
                      : names == "ebpf"   ? "the ebpf tier: stacks are walked in the kernel"
                                          : "the tiers " + names;
   if (params_.tier) return text + ", as asked for";
-  if (names == "memory") text += "; native: true would add native frames, by another tier";
-  if (!refused_[0].message.empty()) text += "; without ebpf, since " + refused_[0].message;
+  const std::string& why = refused_[0].message.empty() ? fallback_ : refused_[0].message;
+  if (!why.empty()) text += fmt::format("; {} ebpf, since {}", names.starts_with("ebpf") ? "not all by" : "without", why);
   return text;
 }
 

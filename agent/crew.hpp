@@ -29,6 +29,8 @@ class Crew {
   void release(const Found& found);
   // Observes every thread once; false where no sampler has a process alive.
   bool tick();
+  // The rate that the kernel keeps, from now on; ticks are the caller's own.
+  void set_rate(double rate);
   // Names what is not named yet, for who looks on.
   void resolve();
   void finish();
@@ -60,6 +62,8 @@ class Crew {
   std::array<Error, 3> refused_;                       // why one did not open
   std::map<Identity, std::size_t> members_;            // to the sampler's index
   std::vector<ProcessReport> reports_;
+  std::string declined_;                               // why the process taken last is not under the best tier
+  std::string fallback_;                               // the first of these
   ProcessReport overflow_;                             // what no longer fits into reports_
 };
 

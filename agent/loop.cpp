@@ -194,6 +194,7 @@ void Loop::govern(std::uint64_t now, Ticker& ticker) {
   if (slower >= rate_) return;
   log_warning("the agent used more than {} % of a core: the rate is lowered from {:.0f} to {:.0f} Hz", params_.max_cpu_percent, rate_, slower);
   rate_ = lowered_ = slower;
+  crew_.set_rate(slower);
   pace(now, ticker);
 }
 

@@ -100,7 +100,8 @@ struct Runtime {
   bool (*matches)(const Process&, Context&);
   // The process outlives the walker.
   Result<std::unique_ptr<Walker>> (*open)(Process&, Context&);
-  bool memory;      // sampled by memory alone; else registers and stack are needed
+  bool memory;              // sampled by memory alone; else registers and stack are needed
+  bool kernel_walk = false; // its own frames are walked in the kernel too: the ebpf tier
 };
 
 // One process under a tier: the tier owns it.
@@ -138,6 +139,8 @@ class Sampler {
   virtual void remove(Identity id) = 0;
   // Observes every thread once. Returns false where no process is left alive.
   virtual bool tick() = 0;
+  // Samples less often from now on, where something other than the ticks keeps the rate.
+  virtual void set_rate(double) {}
   // Names what is not named yet, for who looks on while sampling goes on.
   virtual void resolve() {}
   // Collects what the kernel gathered and resolves all names into the profile.

@@ -247,6 +247,6 @@ Result<std::unique_ptr<Walker>> open(Process& process, Context& context) {
 }  // namespace
 }  // namespace python
 
-Runtime python_runtime() { return {"python", python::matches, python::open, true}; }
+Runtime python_runtime() { return {"python", python::matches, python::open, true, true}; }
 
 }  // namespace sampan

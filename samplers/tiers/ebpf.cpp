@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <map>
+#include <optional>
 
 #include "samplers/base/log.hpp"
 #include "samplers/tiers/ebpf_program.hpp"
@@ -46,12 +47,12 @@ struct Forked {
 
 struct Watched {
   Target target;
-  AddressSpace space;
+  std::optional<AddressSpace> space; // where the machine's frames are wanted
   bool unmapped = false;             // samples met code that the space does not know
   Clock::time_point remapped{};
   std::map<pid_t, Wait> waits;       // threads that wait now
 
-  Watched(Target t, Context& context) : target(std::move(t)), space(*target.process, context.elfs, context.unwind) {}
+  explicit Watched(Target t) : target(std::move(t)) {}
 };
 
 class EbpfTier final : public Sampler {
@@ -67,7 +68,7 @@ class EbpfTier final : public Sampler {
 
   Result<void> add(Target target) override {
     target.threads.refresh();
-    auto watched = std::make_unique<Watched>(std::move(target), context_);
+    auto watched = std::make_unique<Watched>(std::move(target));
     if (auto done = put(*watched); !done) return done;
     if (times_) note_sleepers(*watched);
     const pid_t pid = watched->target.process->id.pid;
@@ -98,6 +99,11 @@ class EbpfTier final : public Sampler {
     return alive_;
   }
 
+  void set_rate(double rate) override {
+    program_->set_rate(rate);
+    period_ns_ = static_cast<std::uint64_t>(1e9 / rate);
+  }
+
   void resolve() override {
     for (auto& [pid, watched] : watched_) watched->target.walker->resolve(context_.profile);
   }
@@ -113,9 +119,8 @@ class EbpfTier final : public Sampler {
   }
 
  private:
-  Result<void> put(const Watched& watched) {
+  Result<void> put(Watched& watched) {
     const pid_t pid = watched.target.process->id.pid;
-    if (auto space = program_->put_space(pid, watched.space); !space) return space;
     sampan_target target{};
     target.space = static_cast<std::uint32_t>(pid);
     const auto walk = watched.target.walker->kernel_walk();
@@ -123,7 +128,11 @@ class EbpfTier final : public Sampler {
     if (watched.target.runtime->memory && walk->layout.empty()) {   // its own frames would be read later than the sample
       return fail(Exit::CannotSample, "the ebpf tier does not walk {} yet: tier \"memory\" or \"ptrace\" does", watched.target.runtime->name);
     }
-    if (walk->machine) target.flags |= SAMPAN_TARGET_KERNEL | SAMPAN_TARGET_MACHINE;
+    if (walk->machine) {
+      target.flags |= SAMPAN_TARGET_KERNEL | SAMPAN_TARGET_MACHINE;
+      if (!watched.space) watched.space.emplace(*watched.target.process, context_.elfs, context_.unwind);
+      if (auto space = program_->put_space(pid, *watched.space); !space) return space;
+    }
     if (!walk->layout.empty()) {
       if (auto done = program_->put_interpreter(pid, walk->layout); !done) return done;
       target.flags |= SAMPAN_TARGET_INTERPRETER;
@@ -140,7 +149,7 @@ class EbpfTier final : public Sampler {
     watched.unmapped = false;
     if (identify(watched.target.process->id.pid) != watched.target.process->id) return false;
     watched.target.walker->refresh();
-    if (!watched.space.refresh()) return true;
+    if (!watched.space || !watched.space->refresh()) return true;
     if (const auto done = put(watched); !done) log_warning("{}", done.error().message);
     return true;
   }

@@ -3,8 +3,8 @@
     python3 bench/peers SUITE… [--rate HZ…] [--pairs N] [--seconds N] [--only TEXT] [--keep FILE]
     python3 bench/peers report FILE…
 
-SUITE: python-uwsgi, python-threads, python-oracle, python-start, native, native-start; ruby, java and render run the
-benches of those. Every pair is the target alone and beside the profiler, the one first as often as the other; figures
+SUITE: python-uwsgi, python-threads, python-oracle, python-start, native, native-start; native-stacks, ruby and render run
+the benches of those. Every pair is the target alone and beside the profiler, the one first as often as the other; figures
 are medians over the pairs, with the lowest and highest. What is missing is skipped visibly."""
 import argparse
 import json
@@ -22,18 +22,20 @@ ROOT = targets.HERE.parents[1]
 BASELINE = 1.5   # seconds of the target alone, each time
 
 
+def python(make, kind, *more):
+    """A target on that interpreter, found when its turn comes."""
+    return lambda: make(kind, table.python_of(kind), *more)
+
+
 # What each suite runs: its peers, its targets, its rates.
-def suites(python):
-    return {
-        "python-uwsgi": (table.PYTHON, [targets.uwsgi], [100]),
-        "python-threads": (table.PYTHON, [lambda: targets.threads(python)], [100]),
-        "python-oracle": (table.PYTHON, [lambda: targets.oracle(python, 0), lambda: targets.oracle(python, 8)], [1000, 10000]),
-        "python-start": (table.PYTHON, [lambda: targets.clock(python)], [1000]),
-        "native": (table.NATIVE, [targets.native], [99]),
-        "native-start": (table.NATIVE, [lambda: targets.native("clock")], [999]),
-    }
-
-
+SUITES = {
+    "python-uwsgi": (table.PYTHON, [targets.uwsgi], [100]),
+    "python-threads": (table.PYTHON, [python(targets.threads, "3.13")], [100]),
+    "python-oracle": (table.PYTHON, [python(targets.oracle, kind, spins) for kind in ("3.15", "3.13") for spins in (0, 8)], [1000, 10000]),
+    "python-start": (table.PYTHON, [python(targets.clock, kind) for kind in ("3.13", "3.15")], [1000]),
+    "native": (table.NATIVE, [targets.native], [99]),
+    "native-start": (table.NATIVE, [lambda: targets.native("clock")], [999]),
+}
 OTHERS = {"native-stacks": ["native_peers.py"], "ruby": ["ruby_peers.py"], "render": ["render.py", str(ROOT / "build/release/bench/render_bench")]}
 
 
@@ -51,6 +53,8 @@ def pair(peer, target, arguments, rate, number):
 
 def run(suite, peers, make, rate, arguments, versions, keep):
     with make() as target:
+        if arguments.target not in target.name:
+            return
         wanted = [peer for peer in peers if not peer.where(target)]
         for peer in peers:
             if peer.where(target):
@@ -81,8 +85,7 @@ def main():
     words.add_argument("--pairs", type=int, default=5)
     words.add_argument("--seconds", type=int, default=4)
     words.add_argument("--only", default="", help="profilers whose name has one of these texts, by commas")
-    words.add_argument("--python", default="3.15")
-    words.add_argument("--targets", default="")
+    words.add_argument("--target", default="", help="targets whose name has this text")
     words.add_argument("--keep", type=pathlib.Path)
     arguments = words.parse_args()
     if arguments.suite[0] == "report":
@@ -92,7 +95,7 @@ def main():
             script, *more = OTHERS[suite]
             subprocess.run([sys.executable, ROOT / "bench" / script, *more], check=False)
             continue
-        peers, makes, rates = suites(table.python_of(arguments.python) if suite.startswith("python-") else None)[suite]
+        peers, makes, rates = SUITES[suite]
         texts = [text for text in arguments.only.split(",") if text]
         peers, versions = table.present([peer for peer in peers if not texts or any(text in peer.name for text in texts)])
         records, keep = keeper(arguments.keep)

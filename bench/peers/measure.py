@@ -110,6 +110,6 @@ def value(job, window, stacks, launched, lasted):
         figures["lines"] = judge.exact_lines(stacks, target.source)
     if target.oracle and stacks:
         figures["impossible"] = judge.impossible(stacks)
-    if target.name == "clock":
+    if target.name.startswith("clock"):
         figures["first_ms"] = judge.first_seen(stacks, int(launched * 1000))
     return figures

@@ -103,10 +103,14 @@ def _spied(job, text, figures):
     return {"achieved": min(1.0, job.seconds / max(figures["lasted"] - 0.3, 0.1)), "lost": int(told[2]) if told else 0}
 
 
+def _up_to_314(target):
+    return "it knows CPython up to 3.14" if target.python == "3.15" else None
+
+
 def _py_spy(*options):
     return Peer("py-spy" + "".join(" " + option for option in options), lambda: from_pypi("py-spy"), lambda path: _told(path, "--version"),
                 lambda path, job: [path, "record", *options, "-p", job.target.pid, *(["-s"] if job.target.family else []),
-                                   "-r", job.rate, "-d", job.seconds, "-f", "raw", "-o", job.out], tally=_spied)
+                                   "-r", job.rate, "-d", job.seconds, "-f", "raw", "-o", job.out], tally=_spied, where=_up_to_314)
 
 
 def _tachyon(*options):
@@ -121,7 +125,7 @@ def _tachyon(*options):
                 lambda path: "CPython " + _told(path, "--version"),
                 lambda path, job: [path, "-m", "profiling.sampling", "attach", *(["-a"] if job.target.threads > 1 else []), *options,
                                    "-r", job.rate, "-d", job.seconds, "--collapsed", "-o", job.out, job.target.pid], tally=tally,
-                where=lambda target: "it samples its own minor version only, one process" if target.family else None)
+                where=lambda target: None if target.python == "3.15" else "it samples its own version only")
 
 
 def _austin():
@@ -133,7 +137,7 @@ def _austin():
 
     return Peer("austin --cpu", lambda: from_pypi("austin"), lambda path: _told(path, "--version"),
                 lambda path, job: [path, "-c", "-i", "%dus" % (1000000 // job.rate), "-x", job.seconds, "-o", job.out,
-                                   *(["-C"] if job.target.family else []), "-p", job.target.pid], tally=tally)
+                                   *(["-C"] if job.target.family else []), "-p", job.target.pid], tally=tally, where=_up_to_314)
 
 
 # Native ----------------------------------------------------------------------------------------------------------------

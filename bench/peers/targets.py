@@ -28,10 +28,11 @@ class Counter:
 class Target:
     """One running target: `pid` its root, `threads` how many each tick has to look at, `params` how Sampan finds it."""
 
-    def __init__(self, name, start, threads, truth=None, oracle=False, source=None, family=False):
+    def __init__(self, name, start, threads, truth=None, oracle=False, source=None, family=False, python=""):
         self.counter = Counter()
         self.environment = dict(os.environ, COUNTER=self.counter.file.name)
-        self.name, self.threads, self.truth, self.oracle, self.source, self.family = name, threads, truth, oracle, source, family
+        self.name, self.threads, self.truth, self.oracle = name, threads, truth, oracle
+        self.source, self.family, self.python = source, family, python
         self.loads = []
         self.pid, self.params = start(self)
         sampan.wait_for(lambda: self.counter.value() > 0 or not truth and not oracle, 30, name + " to work")
@@ -49,10 +50,9 @@ class Target:
             load.stop()
 
 
-def _program(*command, pin=None):
+def _program(*command):
     def start(target):
-        words = (["taskset", "-c", str(pin)] if pin is not None else []) + [str(word) for word in command]
-        load = target.load(words, ready=lambda w: w.says("ready"), timeout=60)
+        load = target.load([str(word) for word in command], ready=lambda w: w.says("ready"), timeout=60)
         return load.pid, {"pid": load.pid}
     return start
 
@@ -72,22 +72,22 @@ def _uwsgi(workers, threads):
 def uwsgi(workers=4, threads=2):
     """All cores busy: whatever a profiler takes is missing in the target."""
     return Target("uWSGI %d x %d" % (workers, threads), _uwsgi(workers, threads), workers * threads, truth=SPLIT,
-                  source=(PROGRAMS / "shares.py").read_text(), family=True)
+                  source=(PROGRAMS / "shares.py").read_text(), family=True, python="3.11")
 
 
-def threads(python, count=159):
+def threads(kind, path, count=159):
     """One thread that computes among many that wait, on a machine with a core to spare."""
-    start = _program(python, PROGRAMS / "shares.py", SECONDS, 1, count - 1)
-    return Target("%d threads" % count, start, count, truth=SPLIT, source=(PROGRAMS / "shares.py").read_text())
+    start = _program(path, PROGRAMS / "shares.py", SECONDS, 1, count - 1)
+    return Target("Python %s, %d threads" % (kind, count), start, count, truth=SPLIT, source=(PROGRAMS / "shares.py").read_text(), python=kind)
 
 
-def oracle(python, spins):
-    return Target("oracle, %s a frame" % ("50 ns" if spins == 0 else "1 us"), _program(python, PROGRAMS / "oracle.py", SECONDS, spins),
-                  1, oracle=True)
+def oracle(kind, path, spins):
+    name = "Python %s, frames of %s" % (kind, "50 ns" if spins == 0 else "1 µs")
+    return Target(name, _program(path, PROGRAMS / "oracle.py", SECONDS, spins), 1, oracle=True, python=kind)
 
 
-def clock(python):
-    return Target("clock", _program(python, PROGRAMS / "clock.py", SECONDS), 1)
+def clock(kind, path):
+    return Target("clock, Python %s" % kind, _program(path, PROGRAMS / "clock.py", SECONDS), 1, python=kind)
 
 
 def compiled(name, *flags):

@@ -76,8 +76,9 @@ class MemoryTier final : public Sampler {
 
   void sample(Target& target, Thread& thread) {
     const bool unchanged = thread.unchanged();
+    const bool ran = !unchanged && thread.runs();
     if (context_.options.exclude_idle) {
-      if (unchanged || thread.state() != 'R') return idle();
+      if (!ran) return idle();
     } else if (unchanged && thread.last_node != Profile::kRoot && context_.options.event != Event::Gil) {
       return take(thread.last_node);  // it did not run: its stack is the last one still
     }
@@ -87,7 +88,7 @@ class MemoryTier final : public Sampler {
     snapshot.inner_tid = thread.inner_tid();
     const bool holds_lock = context_.options.event != Event::Gil || target.walker->holds_lock(snapshot);
     const Walked walked = holds_lock ? target.walker->walk(snapshot, stack_) : Walked::NoFrames;
-    if (context_.options.exclude_idle && thread.state() != 'R') return idle();
+    if (context_.options.exclude_idle && !thread.runs()) return idle();
     thread.last_node = Profile::kRoot;
     switch (walked) {
       case Walked::NoFrames: return idle();

@@ -111,8 +111,8 @@ class PtraceTier final : public Sampler {
       ++quality_.taken;
       return;
     }
+    if (thread.runs()) return stop(traced, thread);
     const char state = thread.state();
-    if (state == 'R') return stop(traced, thread);
     if (state == 'T') ++quality_.stopped;
     if (state == 't') ++quality_.traced;
     if (all && (state == 'S' || state == 'D')) return look_at_sleeping(traced, thread);

@@ -3,7 +3,7 @@
     python3 bench/peers SUITE… [--rate HZ…] [--pairs N] [--seconds N] [--only TEXT] [--keep FILE]
     python3 bench/peers report FILE…
 
-SUITE: python-uwsgi, python-threads, python-oracle, python-start, native, native-start; native-stacks, ruby and render run
+SUITE: python-uwsgi, python-threads, python-oracle, python-start, native, native-start, java, java-start; native-stacks, ruby and render run
 the benches of those. Every pair is the target alone and beside the profiler, the one first as often as the other; figures
 are medians over the pairs, with the lowest and highest. What is missing is skipped visibly."""
 import argparse
@@ -34,6 +34,8 @@ SUITES = {
     "python-oracle": (table.PYTHON, [python(targets.oracle, kind, spins) for kind in ("3.15", "3.13") for spins in (0, 8)], [1000, 10000]),
     "python-start": (table.PYTHON, [python(targets.clock, kind) for kind in ("3.13", "3.15")], [1000]),
     "native": (table.NATIVE, [targets.native], [99]),
+    "java": (table.JAVA, [targets.java], [100]),
+    "java-start": (table.JAVA, [lambda: targets.java("Clock")], [1000]),
     "native-start": (table.NATIVE, [lambda: targets.native("clock")], [999]),
 }
 OTHERS = {"native-stacks": ["native_peers.py"], "ruby": ["ruby_peers.py"], "render": ["render.py", str(ROOT / "build/release/bench/render_bench")]}

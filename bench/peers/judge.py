@@ -14,7 +14,7 @@ def total(stacks):
 
 def bare(frame):
     """The function's own name, whatever qualifies it."""
-    return re.split(r"[.:#]", frame.name)[-1]
+    return re.split(r"[.:#]", re.sub(r"\(.*\)$", "", frame.name))[-1]
 
 
 def distance(stacks, truth):
@@ -25,6 +25,11 @@ def distance(stacks, truth):
             seen[name] += count
     every = sum(seen.values())
     return max(abs(100 * seen[name] / every - truth[name]) for name in truth) if every else None
+
+
+def whole(stacks, root):
+    """Percent of the stacks that reach the function where the program begins."""
+    return 100 * sum(count for frames, count in stacks if root in map(bare, frames)) / max(1, total(stacks))
 
 
 def impossible(stacks):

@@ -108,6 +108,8 @@ def value(job, window, stacks, launched, lasted):
         figures["distance"] = judge.distance(stacks, target.truth)
     if target.source and stacks:
         figures["lines"] = judge.exact_lines(stacks, target.source)
+    if target.root and stacks:
+        figures["whole"] = judge.whole(stacks, target.root)
     if target.oracle and stacks:
         figures["impossible"] = judge.impossible(stacks)
     if target.name.startswith("clock"):

@@ -29,6 +29,7 @@ COLUMNS = [
     ("rate achieved", lambda r: 100 * r["achieved"] if r.get("achieved") is not None else None, "%.0f %%"),
     ("stacks taken", lambda r: r.get("taken"), "%d"),
     ("lost", lambda r: r.get("lost"), "%d"),
+    ("whole stacks", lambda r: r.get("whole"), "%.1f %%"),
     ("from the truth", lambda r: r.get("distance"), "%.2f points"),
     ("impossible stacks", lambda r: r.get("impossible"), "%.3f %%"),
     ("exact call lines", lambda r: r.get("lines"), "%.1f %%"),

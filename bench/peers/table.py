@@ -1,6 +1,6 @@
 """The peers, a row each: how to get it, what it is started with, how its output is read. A row that cannot be had says why."""
 import json
-import os
+import pathlib
 import re
 import shutil
 import subprocess
@@ -11,6 +11,7 @@ import formats
 from targets import HERE, sampan
 
 VENV = sampan.CACHE / "bench-venv"
+ASYNC_PROFILER = "4.1"
 PYPI = ("py-spy", "austin-dist", "matplotlib")
 
 
@@ -158,7 +159,33 @@ def _bcc():
                 lambda job, text: formats.folded(text["stdout"]), patience=20)
 
 
+# Java ------------------------------------------------------------------------------------------------------------------
+
+def _async_profiler():
+    """The library is loaded into the JVM by jcmd and stopped by it; what it costs there is in the target's slowdown."""
+    def find():
+        for program in ("jcmd", "mvn"):
+            _installed(program, {"jcmd": "openjdk-17-jdk-headless", "mvn": "maven"}[program])
+        into = sampan.CACHE / "async-profiler"
+        if not list(into.rglob("libasyncProfiler.so")):
+            jars = pathlib.Path.home() / ".m2/repository/tools/profiler/async-profiler"
+            subprocess.run(["mvn", "-q", "dependency:get", "-Dartifact=tools.profiler:async-profiler:" + ASYNC_PROFILER], capture_output=True, timeout=300)
+            for jar in jars.glob("*/async-profiler-*.jar"):
+                subprocess.run(["python3", "-m", "zipfile", "-e", jar, into / jar.parent.name], check=False)
+        found = [path for path in sorted(into.rglob("libasyncProfiler.so")) if "linux-x64" in str(path)]
+        if not found:
+            raise Missing("async-profiler %s cannot be had from Maven Central" % ASYNC_PROFILER)
+        return found[-1]
+
+    load = 'jcmd %d JVMTI.agent_load %s "%s"'
+    return Peer("async-profiler", find, lambda path: path.relative_to(sampan.CACHE / "async-profiler").parts[0],
+                lambda path, job: ["sh", "-c", "; ".join([
+                    load % (job.target.pid, path, "start,event=cpu,interval=%d" % (1_000_000_000 // job.rate)), "sleep %d" % job.seconds,
+                    load % (job.target.pid, path, "stop,collapsed,file=%s" % job.out)])], patience=8)
+
+
 PYTHON = [_sampan("memory"), _sampan("ebpf"), _sampan("ptrace"), _py_spy(), _py_spy("--nonblocking"), _austin(), _tachyon(), _tachyon("--blocking")]
+JAVA = [_sampan("ebpf"), _sampan("ptrace"), _async_profiler()]
 NATIVE = [_sampan("ebpf"), _sampan("ptrace"), _perf(), _bcc()]
 
 

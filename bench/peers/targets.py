@@ -28,11 +28,11 @@ class Counter:
 class Target:
     """One running target: `pid` its root, `threads` how many each tick has to look at, `params` how Sampan finds it."""
 
-    def __init__(self, name, start, threads, truth=None, oracle=False, source=None, family=False, python=""):
+    def __init__(self, name, start, threads, truth=None, oracle=False, source=None, family=False, python="", root=None):
         self.counter = Counter()
         self.environment = dict(os.environ, COUNTER=self.counter.file.name)
         self.name, self.threads, self.truth, self.oracle = name, threads, truth, oracle
-        self.source, self.family, self.python = source, family, python
+        self.source, self.family, self.python, self.root = source, family, python, root
         self.loads = []
         self.pid, self.params = start(self)
         sampan.wait_for(lambda: self.counter.value() > 0 or not truth and not oracle, 30, name + " to work")
@@ -100,4 +100,41 @@ def compiled(name, *flags):
 def native(name="split"):
     """A C++ program without frame pointers, 46 frames deep; or its clock."""
     split = name == "split"
-    return Target("C++, 46 frames" if split else "clock", _program(compiled(name)), 1, truth=SPLIT if split else None)
+    return Target("C++, 46 frames" if split else "clock", _program(compiled(name)), 1, truth=SPLIT if split else None,
+                  root="main" if split else None)
+
+
+CLOCK_JAVA = """public class Clock {{
+    static long now() {{ return System.nanoTime() / 1_000_000; }}   // the monotonic clock
+{methods}
+    public static void main(String[] args) {{
+        System.out.println("ready");
+        while (true) {{
+            long time = now();
+            switch ((int) (time % 4096) / 64) {{
+{blocks}
+            }}
+        }}
+    }}
+{switches}
+}}
+"""
+
+
+def _clock_java():
+    """at_N for each of 4096 milliseconds, called through switches of 64: no method too large to be compiled."""
+    methods = "\n".join("    static void at_%04d(long end) { while (now() < end) { } }" % n for n in range(4096))
+    blocks = "\n".join("                case %d: block%d(time); break;" % (block, block) for block in range(64))
+    switches = "\n".join("    static void block%d(long time) {\n        switch ((int) (time %% 4096)) {\n%s\n        }\n    }" % (
+        block, "\n".join("            case %d: at_%04d(time + 1); break;" % (n, n) for n in range(block * 64, block * 64 + 64))) for block in range(64))
+    return CLOCK_JAVA.format(methods=methods, blocks=blocks, switches=switches)
+
+
+def java(name="Shares"):
+    """A JVM whose methods are compiled for good; or its clock."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="sampan-peers-"))
+    source = folder / (name + ".java")
+    source.write_text(_clock_java() if name == "Clock" else (PROGRAMS / (name + ".java")).read_text())
+    subprocess.run(["javac", "-d", str(folder), str(source)], check=True)
+    return Target("clock, JVM" if name == "Clock" else "JVM, one thread", _program("java", "-cp", folder, name), 1,
+                  truth=SPLIT if name == "Shares" else None, root="main" if name == "Shares" else None)

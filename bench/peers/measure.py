@@ -1,6 +1,7 @@
 """One profiler beside its target for some seconds: what it cost the target, what it cost itself, what it brought."""
 import os
 import pathlib
+import resource
 import shutil
 import signal
 import subprocess
@@ -26,6 +27,11 @@ def peak_mb(pid):
     except OSError:
         return 0
     return next((int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmHWM:")), 0)
+
+
+def reading_cpu():
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 class Window:
@@ -86,11 +92,13 @@ def beside(peer, target, rate, seconds):
     text = {name: (job.folder / name).read_text(errors="replace") for name in ("stdout", "stderr")}
     figures = {"command": " ".join(map(str, command)), "code": process.returncode, "lasted": lasted, "peak_mb": peak,
                "cpu_whole": usage.ru_utime + usage.ru_stime}
+    before = reading_cpu()
     try:
         stacks = peer.parse(job, text)
     except (OSError, ValueError, KeyError) as error:
         stacks = []
         figures["failed"] = "%s %s" % (error, text["stderr"].strip()[-200:])
+    figures["cpu_whole"] += reading_cpu() - before   # what its own tools cost afterwards (perf script)
     if not stacks:
         figures.setdefault("failed", (text["stderr"] + text["stdout"]).strip()[-300:] or "no samples")
     figures.update(value(job, window, stacks, launched, lasted))

@@ -4,6 +4,7 @@ import pathlib
 import re
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass, field
 from typing import Callable
 
@@ -154,9 +155,20 @@ def _perf():
 
 
 def _bcc():
-    return Peer("bcc profile", lambda: _installed("profile-bpfcc", "bpfcc-tools"), lambda path: _told("dpkg-query", "-W", "-f", "${Version}", "bpfcc-tools"),
+    def find():
+        path = _installed("profile-bpfcc", "bpfcc-tools")
+        sys.path.insert(0, str(HERE.parent))
+        import native_peers   # it knows where kernel headers may come from
+        environment = native_peers.bcc_environment()
+        if environment is None:
+            raise Missing("bcc compiles itself and finds no kernel headers (Debian: linux-headers-amd64)")
+        peer.environment = lambda job: environment
+        return path
+
+    peer = Peer("bcc profile", find, lambda path: _told("dpkg-query", "-W", "-f", "${Version}", "bpfcc-tools"),
                 lambda path, job: [path, "-p", job.target.pid, "-F", job.rate, "-f", job.seconds],
                 lambda job, text: formats.folded(text["stdout"]), patience=20)
+    return peer
 
 
 # Java ------------------------------------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ import sampan  # noqa: E402
 
 PEERS = sampan.CACHE / "peers" / "bin"
 PROGRAMS = sampan.WORKLOADS / "python"
+ROUNDS = 3
 
 
 def total(stacks):
@@ -91,44 +92,50 @@ def possible(frames):
     return [m[1] for m in below] == ["top", "mid", "leaf"][:len(below)] and len({m[2] for m in below}) <= 1
 
 
-def oracle_row(taken, of):
+def oracle_row(rate, taken, of):
     stacks = [([bare(frame) for frame in frames], count) for frames, count in taken.stacks]
     count = total(stacks)
     if not count:
-        return print("| %s | no samples |" % taken.name, flush=True)
+        return print("| %d | %s | no samples |" % (rate, taken.name), flush=True)
     wrong = sum(n for frames, n in stacks if not possible(frames))
     share = sampan.leaf_share(stacks, "^leaf")
     truth, size = of or (share, count)
     error = 100 * math.sqrt(truth * (1 - truth) * (1 / count + (1 / size if of else 0)))
-    print("| %s | %d of %d | %s | %d (%.3f %%) | %.2f %% | %+.2f ± %.2f | %s |" % (
-        taken.name, count, taken.wanted, "?" if taken.dropped is None else taken.dropped, wrong, 100 * wrong / count, 100 * share,
+    print("| %s | %s | %d of %d | %s | %d (%.3f %%) | %.2f %% | %+.2f ± %.2f | %s |" % (
+        rate or "", taken.name, count, taken.wanted, "?" if taken.dropped is None else taken.dropped, wrong, 100 * wrong / count, 100 * share,
         100 * (share - truth), error, taken.note), flush=True)
     return share, count
 
 
+def plan(python, load):
+    """[(rate, seconds of one round in tenths, how)]: what needs many samples is given more time."""
+    rows = [(0, 30, lambda s: reference(python, load, s) if python.version >= (3, 14) else agent(load, "ptrace", 1000, s))]
+    for rate in (1000, 10000):
+        rows += [(rate, 25 if rate == 1000 else 5, lambda s, tier=tier, rate=rate: agent(load, tier, rate, s)) for tier in ("ebpf", "ptrace")]
+        rows += [(rate, 4, lambda s, rate=rate: agent(load, "memory", rate, s))]
+        if python.version >= (3, 15):
+            rows += [(rate, 5, lambda s, rate=rate, more=more: tachyon(python, load, rate, s, *more)) for more in ((), ("--blocking",))]
+        elif rate == 1000:
+            rows += [(rate, 10, lambda s, rate=rate, more=more: py_spy(load, rate, s, *more)) for more in ((), ("--nonblocking",))]
+    return rows
+
+
 def oracle(seconds):
-    found = {python.kind: python for python in pythons.all_pythons() if not python.kind.endswith("t")}
-    for kind in ("3.15", "3.13"):
-        python = found.get(kind)
-        if not python:
-            continue
-        print("\nCPython %s, frames of 50 ns; ± is one standard error of the difference, points\n" % python)
-        print("| profiler | samples | dropped or suspect | impossible | leaf share | off the reference | |\n|---|---|---|---|---|---|---|")
+    """Each in turn, in several rounds: what drifts on the machine meets all alike."""
+    found = {python.kind: python for python in pythons.all_pythons()}
+    for python in [found[kind] for kind in os.environ.get("ONLY", "3.15 3.13").split() if kind in found]:
         with sampan.Workload([python.command, PROGRAMS / "tiny.py", 3000], ready=lambda load: load.says("ready")) as load:
-            first = reference(python, load, 3 * seconds) if python.version >= (3, 14) else agent(load, "ptrace", 1000, 3 * seconds)
-            of = oracle_row(first, None)
-            for rate in (1000, 10000):
-                long = 3 * seconds if rate == 1000 else seconds
-                print("| **%d Hz** |" % rate)
-                oracle_row(agent(load, "ebpf", rate, long), of)
-                oracle_row(agent(load, "ptrace", rate, long), of)
-                oracle_row(agent(load, "memory", rate, seconds), of)
-                if python.version >= (3, 15):
-                    oracle_row(tachyon(python, load, rate, seconds), of)
-                    oracle_row(tachyon(python, load, rate, seconds, "--blocking"), of)
-                elif rate == 1000:
-                    oracle_row(py_spy(load, rate, seconds), of)
-                    oracle_row(py_spy(load, rate, seconds, "--nonblocking"), of)
+            rows = plan(python, load)
+            taken = [[how(max(1, round(tenths * seconds / 10))) for _, tenths, how in rows] for _ in range(ROUNDS)]
+        print("\nCPython %s, frames of 50 ns; ± is one standard error of the difference, points\n" % python)
+        print("| Hz | profiler | samples | dropped or suspect | impossible | leaf share | off the reference | |\n|---|---|---|---|---|---|---|---|")
+        of = None
+        for (rate, _, _), parts in zip(rows, zip(*taken)):
+            parts = [part for part in parts if part]
+            if parts:
+                dropped = None if any(p.dropped is None for p in parts) else sum(p.dropped for p in parts)
+                row = Taken(parts[0].name, [s for p in parts for s in p.stacks], sum(p.wanted for p in parts), dropped, parts[-1].note)
+                of = oracle_row(rate, row, of) if of is None else (oracle_row(rate, row, of), of)[1]
 
 
 # Below each function of mixed.py: whose C stands there.

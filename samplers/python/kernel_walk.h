@@ -7,12 +7,16 @@
 #include "samplers/python/offsets.h"
 
 #define SAMPAN_PY_MOST_FRAMES 512
+#define SAMPAN_PY_MOST_SPAN 128      /* bytes that one read of a frame or a code object takes */
 
 /* Of one process. */
 struct sampan_py_process {
   __u64 runtime;             /* _PyRuntime */
   __u64 interpreters_head;   /* where the pointer to the newest interpreter is */
   __u64 current;             /* where the pointer to the running thread state is; up to 3.6 */
+  __u32 frame_bytes;         /* from a frame's start, as far as the walk needs it */
+  __u32 code_from, code_bytes;   /* where the check's three fields of a code object are */
+  __u32 padding;
   struct sampan_py_offsets offsets;
 };
 

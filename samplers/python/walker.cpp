@@ -80,8 +80,14 @@ class PythonWalker final : public Walker {
     if (o.free_threaded) {
       return fail(Exit::CannotSample, "the kernel does not walk free-threaded Python {}.{} yet: tier \"memory\" does", o.version >> 8, o.version & 0xff);
     }
+    given_ = {python_.runtime, python_.interpreters_head, python_.current, 0, 0, 0, 0, o};
+    given_.frame_bytes = std::max({o.frame_code + 8, o.frame_back + 8, o.frame_position + 8, o.frame_owner + 1, o.frame_is_entry + 1});
+    given_.code_from = std::min({o.code_argcount, o.code_flags, o.code_first_line}) & ~7u;
+    given_.code_bytes = std::max({o.code_argcount, o.code_flags, o.code_first_line}) + 4 - given_.code_from;
+    if (given_.frame_bytes > SAMPAN_PY_MOST_SPAN || given_.code_bytes > SAMPAN_PY_MOST_SPAN) {
+      return fail(Exit::CannotSample, "the kernel does not walk frames laid out as these of Python {}.{} are: tier \"memory\" does", o.version >> 8, o.version & 0xff);
+    }
     kernel_walks_ = true;
-    given_ = {python_.runtime, python_.interpreters_head, python_.current, o};
     return KernelWalk{std::as_bytes(std::span(&given_, 1)), mixed_.has_value()};
   }
 

@@ -76,7 +76,7 @@ void describe(Profile& profile, const Params& params, const Sampled& sampled, st
   const auto note = [&](std::string text) { d.notes.push_back(std::move(text)); };
   if (sampled.ended == Ended::Signal) note(fmt::format("Partial: the agent was asked to end after {:.1f} s.", sampled.seconds));
   if (sampled.ended == Ended::TargetsGone) note(fmt::format("Partial: the target ended after {:.1f} s.", sampled.seconds));
-  if (sampled.ended == Ended::Memory) note(fmt::format("Partial: the agent's memory budget was used up after {:.1f} s (max_memory_mb).", sampled.seconds));
+  if (const std::string why = ended_sentence(sampled.ended); !why.empty()) note(fmt::format("Partial after {:.1f} s: {}.", sampled.seconds, why));
   note(fmt::format("{} thread samples wanted, {} taken, {} idle, {} failed; {:.1f} Hz achieved of {}.", q.wanted, q.taken, q.idle,
                    q.failed, sampled.achieved_rate, sampled.rate));
   if (q.late) note(fmt::format("{} ticks came late and were skipped.", q.late));

@@ -13,6 +13,7 @@
 #include "agent/redact.hpp"
 #include "agent/signals.hpp"
 #include "agent/ticker.hpp"
+#include "agent/watchdog.hpp"
 #include "samplers/base/log.hpp"
 
 namespace sampan {
@@ -25,6 +26,9 @@ constexpr std::uint64_t kAllGone = 2 * kSecond;       // a reload may leave no w
 constexpr std::uint64_t kYoung = 2 * kSecond;         // an interpreter has mapped its library by then
 constexpr unsigned kMostTries = 5;                    // 1, 3, 7, 15 and 31 s after it was seen first
 constexpr std::size_t kMostLooks = 16;                // of those that are due, at a time: each reads a process's maps
+// Taking a process in costs milliseconds: a crowd is taken in bit by bit, so that those taken are sampled meanwhile.
+constexpr std::uint64_t kTakeAtFirst = 2 * kSecond, kTakeAtFirstOfNone = 10 * kSecond, kTakeLater = kSecond / 4;
+constexpr std::size_t kMostSkippedTold = 16, kMostSkipped = 65'536;
 constexpr std::uint64_t kWeighEvery = kSecond / 10;
 constexpr double kCollectRate = 25;                   // ticks a second where the kernel samples
 
@@ -51,10 +55,13 @@ class Loop {
   Result<void> take_first();
   void run();
   Sampled report() const;
+  Sampled report_stuck();
 
  private:
   void look(std::uint64_t now);
   void take_new(const std::vector<Found>& found);
+  void skip(const Found& found);
+  bool took_long(std::uint64_t since) const;
   void look_again(std::uint64_t now);
   bool may_join(const Found& found) const;
   void govern(std::uint64_t now, Ticker& ticker);
@@ -123,8 +130,13 @@ void Loop::look_again(std::uint64_t now) {
     due.push_back(again);
     return true;
   });
+  const std::uint64_t begun = monotonic_ns();
   for (Again& again : due) {
     if (std::find(known_.begin(), known_.end(), again.found) == known_.end()) continue;
+    if (took_long(begun)) {
+      again_.push_back(std::move(again));
+      continue;
+    }
     const bool taken = crew_.has(again.found.id);
     const bool grew = taken && crew_.grew(again.found);
     if (grew) crew_.release(again.found);
@@ -133,15 +145,26 @@ void Loop::look_again(std::uint64_t now) {
   }
 }
 
+void Loop::skip(const Found& found) {
+  if (skipped_.size() >= kMostSkipped || !skipped_.insert(found.id).second || skipped_.size() > kMostSkippedTold) return;
+  log_warning("process {} `{}` is skipped: max_processes is {}{}", found.id.pid, redact_command_line(found.command_line), params_.max_processes,
+              skipped_.size() == kMostSkippedTold ? "; of more that are, the result has the number" : "");
+}
+
+bool Loop::took_long(std::uint64_t since) const {
+  const std::uint64_t most = start_ != 0 ? kTakeLater : crew_.size() > 0 ? kTakeAtFirst : kTakeAtFirstOfNone;
+  return monotonic_ns() - since > most;
+}
+
 void Loop::take_new(const std::vector<Found>& found) {
+  const std::uint64_t begun = monotonic_ns();
   for (const Found& one : found) {
     if (std::find(known_.begin(), known_.end(), one) != known_.end()) continue;
     if (crew_.size() >= params_.max_processes) {
-      if (skipped_.insert(one.id).second) {
-        log_warning("process {} `{}` is skipped: max_processes is {}", one.id.pid, redact_command_line(one.command_line), params_.max_processes);
-      }
+      skip(one);
       continue;
     }
+    if (took_long(begun)) return;   // the next look takes the rest
     if (!crew_.take(one) || crew_.plain(one)) again_.push_back({one, monotonic_ns() + kSecond, 1});
     known_.push_back(one);
   }
@@ -255,12 +278,24 @@ Sampled Loop::report() const {
   return sampled;
 }
 
+// By another thread, while the one that samples is parked in a read.
+Sampled Loop::report_stuck() {
+  ended_ = Ended::Stuck;
+  stopped_ = monotonic_ns();
+  if (start_ == 0) start_ = stopped_;
+  return report();
+}
+
 }  // namespace
 
 Result<Sampled> sample(const Params& params, Discovery& discovery, Profile& profile, const Watch& watch) {
   auto crew = Crew::open(params, profile);
   if (!crew) return tl::unexpected(crew.error());
   Loop loop(params, discovery, **crew, watch);
+  const Watchdog dog([&] {
+    if (watch.stuck) watch.stuck(loop.report_stuck());
+    ::_exit(static_cast<int>(Exit::Internal));
+  });
   if (auto taken = loop.take_first(); !taken) return tl::unexpected(taken.error());
   watch.begin((*crew)->size(), (*crew)->sentence());
   loop.run();

@@ -10,7 +10,14 @@ const char* ended_name(Ended ended) {
     case Ended::Signal: return "signal";
     case Ended::TargetsGone: return "targets_gone";
     case Ended::Memory: return "memory";
+    case Ended::Stuck: return "stuck";
   }
+  return "";
+}
+
+const char* ended_sentence(Ended ended) {
+  if (ended == Ended::Memory) return "the agent's memory budget was used up (max_memory_mb)";
+  if (ended == Ended::Stuck) return "a target's memory or file system does not answer";
   return "";
 }
 

@@ -98,6 +98,32 @@ void Profile::settle() {
   }
 }
 
+void Profile::cut(std::size_t depth, FrameId below) {
+  std::vector<NodeId> moved(nodes_.size(), kRoot), stand_in(nodes_.size(), kRoot);   // stand_in: by the new id of what it hangs below
+  std::vector<std::uint32_t> depths(nodes_.size());
+  NodeId kept = 1;
+  for (NodeId id = 1; id < nodes_.size(); ++id) {
+    const Node node = nodes_[id];   // its place may be taken now: new ids never run ahead
+    depths[id] = depths[node.parent] + 1;
+    const NodeId parent = moved[node.parent];
+    const bool deeper = depths[id] > depth;
+    NodeId at = deeper ? (depths[id] == depth + 1 ? stand_in[parent] : parent) : kRoot;
+    if (at == kRoot) {
+      at = kept++;
+      nodes_[at] = {parent, deeper ? below : node.frame, 0, 0};
+      if (deeper) stand_in[parent] = at;
+    }
+    nodes_[at].self += node.self;
+    nodes_[at].baseline += node.baseline;
+    moved[id] = at;
+  }
+  nodes_.resize(kept);
+  nodes_.shrink_to_fit();
+  children_.assign(16, 0);
+  do grow_children();
+  while (nodes_.size() * 2 > children_.size());
+}
+
 void Profile::grow_children() {
   std::vector<NodeId> wider(children_.size() * 4);
   for (NodeId id = 1; id < nodes_.size(); ++id) {

@@ -179,8 +179,8 @@ void judge_delivery(Outcome& outcome, const std::string& unwritten, bool files_o
     outcome.code = Exit::DeliveryFailed;
     outcome.sentence = unwritten;
   } else {
-    const char* why_partial = outcome.sampled.ended == Ended::Memory ? "the agent's memory budget was used up (max_memory_mb): " : "";
-    outcome.sentence = fmt::format("{}{} of {} samples delivered{}", why_partial, whole, outcome.samples, paths.empty() ? "" : ": " + paths);
+    const std::string ended = ended_sentence(outcome.sampled.ended);
+    outcome.sentence = fmt::format("{}{} of {} samples delivered{}", ended.empty() ? "" : ended + ": ", whole, outcome.samples, paths.empty() ? "" : ": " + paths);
   }
 }
 

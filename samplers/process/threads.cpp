@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <charconv>
 #include <memory>
 #include <set>
@@ -16,6 +17,7 @@ namespace sampan {
 namespace {
 
 constexpr std::size_t kMostThreads = 65'536;
+constexpr nlink_t kLinksOfTheDead = 2;   // of /proc/PID/task, whose links are threads + 2
 constexpr rlim_t kSpare = 256;   // descriptors left for all else
 
 std::string task(pid_t pid, pid_t tid, const char* file) {
@@ -91,8 +93,10 @@ bool Threads::count_changed() const {
 }
 
 bool Threads::refresh() {
+  // The descriptor is this very process's: its id may be another's by now, and a folder of that would be listed below.
   struct stat status {};
-  if (fstat(task_.get(), &status) == 0) links_ = status.st_nlink;
+  if (fstat(task_.get(), &status) != 0 || status.st_nlink <= kLinksOfTheDead) return false;
+  links_ = status.st_nlink;
   const std::string path = "/proc/" + std::to_string(pid_) + "/task";
   std::unique_ptr<DIR, int (*)(DIR*)> dir(opendir(path.c_str()), closedir);
   if (!dir) return false;

@@ -247,6 +247,17 @@ int executed(__u64 *ctx) {
   return 0;
 }
 
+// Its id may be another's in a moment: nothing of that one is sampled.
+SEC("tp_btf/sched_process_exit")
+int exited(__u64 *ctx) {
+  struct task_struct *task = (void *)ctx[0];
+  struct work *work = BPF_CORE_READ(task, signal, live.counter) == 0 ? begin(1, SAMPAN_RECORD_FORK) : 0;
+  if (!work || !find_target(task, &work->record)) return 0;
+  __u32 tgid = work->record.tgid;
+  bpf_map_delete_elem(&targets, &tgid);
+  return 0;
+}
+
 // Run once by the agent on itself.
 SEC("raw_tp")
 int locate(void *ctx) {

@@ -9,7 +9,7 @@
 #include "samplers/base/log.hpp"
 #include "samplers/tiers/ebpf_program.hpp"
 #include "samplers/tiers/ebpf_record.hpp"
-#include "samplers/tiers/roots.hpp"
+#include "samplers/tiers/stacks.hpp"
 #include "samplers/tiers/stop.hpp"
 #include "samplers/tiers/tiers.hpp"
 
@@ -93,10 +93,7 @@ class EbpfTier final : public Sampler {
     if (now - refreshed_ >= kRefreshEvery) {
       refreshed_ = now;
       alive_ = false;
-      for (auto& [pid, watched] : watched_) {
-        alive_ |= identify(pid) == watched->target.process->id;
-        remap(*watched, now);
-      }
+      for (auto& [pid, watched] : watched_) alive_ |= remap(*watched, now);
       drop_forks(now);
     }
     return alive_;
@@ -146,12 +143,15 @@ class EbpfTier final : public Sampler {
     return program_->put_target(pid, target);
   }
 
-  void remap(Watched& watched, Clock::time_point now) {
+  // False where the process is gone: its id may be another's, whose mappings are none of ours.
+  bool remap(Watched& watched, Clock::time_point now) {
     watched.remapped = now;
     watched.unmapped = false;
+    if (identify(watched.target.process->id.pid) != watched.target.process->id) return false;
     watched.target.walker->refresh();
-    if (!watched.space || !watched.space->refresh()) return;
+    if (!watched.space || !watched.space->refresh()) return true;
     if (const auto done = put(watched); !done) log_warning("{}", done.error().message);
+    return true;
   }
 
   void drain() {
@@ -231,8 +231,7 @@ class EbpfTier final : public Sampler {
       snapshot.registers = &capture.registers;
       snapshot.fp_known = false;
       snapshot.stack = Bytes(capture.buffer).first(capture.size);
-      begin_stack(context_, target, thread, stack_);
-      const Walked walked = target.walker->walk(snapshot, stack_);
+      const Walked walked = walk_stack(context_, target, thread, snapshot, stack_);
       if (walked == Walked::NoFrames || walked == Walked::Failed) continue;
       watched.waits[tid] = {context_.profile.add_at(Profile::kRoot, stack_, 0), now, 1};
       ++quality_.taken;
@@ -269,16 +268,7 @@ class EbpfTier final : public Sampler {
     snapshot.taken_at = record.time;
     if (record.flags & SAMPAN_UNMAPPED) watched.unmapped = true;
     Target& target = watched.target;
-    begin_stack(context_, target, thread_of(target, snapshot.tid), stack_);
-    const bool holds = context_.options.event != Event::Gil || target.walker->holds_lock(snapshot);
-    switch (holds ? target.walker->walk(snapshot, stack_) : Walked::NoFrames) {
-      case Walked::NoFrames: ++quality_.idle; return false;
-      case Walked::Failed: ++quality_.failed; return false;
-      case Walked::Suspect: ++quality_.suspect; return true;
-      case Walked::Truncated: ++quality_.truncated; return true;
-      case Walked::Whole: return true;
-    }
-    return false;
+    return count_walk(quality_, walk_stack(context_, target, thread_of(target, snapshot.tid), snapshot, stack_));
   }
 
   Thread& thread_of(Target& target, pid_t tid) {

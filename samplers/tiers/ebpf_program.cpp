@@ -135,6 +135,8 @@ Result<void> EbpfProgram::start(unsigned rate, bool running, bool waiting) {
   if (!skeleton.links.forked) return failed("attaching to sched_process_fork", errno);
   skeleton.links.executed = bpf_program__attach(skeleton.progs.executed);
   if (!skeleton.links.executed) return failed("attaching to sched_process_exec", errno);
+  skeleton.links.exited = bpf_program__attach(skeleton.progs.exited);
+  if (!skeleton.links.exited) return failed("attaching to sched_process_exit", errno);
   if (!waiting) return {};
   skeleton.links.switched_tasks = bpf_program__attach(skeleton.progs.switched_tasks);
   if (!skeleton.links.switched_tasks) return failed("attaching to sched_switch", errno);

@@ -3,9 +3,8 @@
 #include <algorithm>
 #include <chrono>
 
-#include "samplers/tiers/roots.hpp"
+#include "samplers/tiers/stacks.hpp"
 #include "samplers/tiers/tiers.hpp"
-#include "samplers/tiers/turn.hpp"
 
 namespace sampan {
 namespace {
@@ -61,16 +60,8 @@ class MemoryTier final : public Sampler {
  private:
   // False where the process is gone.
   bool sample(Reading& reading, bool refresh) {
-    Target& target = reading.target;
-    if (reading.turn.rests(Clock::now())) return ++quality_.late, true;
-    if (refresh) target.walker->refresh();
-    if ((refresh || target.threads.count_changed()) && !target.threads.refresh()) return false;
-    quality_.late += reading.turn.take(target.threads.all(), targets_.size() == 1, [&](Thread& thread) {
-      if (!context_.options.multi_threads && thread.tid() != target.process->id.pid) return;
-      ++quality_.wanted;
-      sample(target, thread);
-    });
-    return true;
+    return each_thread(context_.options, reading.target, reading.turn, targets_.size() == 1, refresh, quality_,
+                       [&](Thread& thread) { sample(reading.target, thread); });
   }
 
   void sample(Target& target, Thread& thread) {
@@ -80,21 +71,13 @@ class MemoryTier final : public Sampler {
     } else if (unchanged && thread.last_node != Profile::kRoot && context_.options.event != Event::Gil) {
       return take(thread.last_node);  // it did not run: its stack is the last one still
     }
-    begin_stack(context_, target, thread, stack_);
     ThreadSnapshot snapshot;
     snapshot.tid = thread.tid();
     snapshot.inner_tid = thread.inner_tid();
-    const bool holds_lock = context_.options.event != Event::Gil || target.walker->holds_lock(snapshot);
-    const Walked walked = holds_lock ? target.walker->walk(snapshot, stack_) : Walked::NoFrames;
+    const Walked walked = walk_stack(context_, target, thread, snapshot, stack_);
     if (context_.options.exclude_idle && thread.state() != 'R') return idle();
     thread.last_node = Profile::kRoot;
-    switch (walked) {
-      case Walked::NoFrames: return idle();
-      case Walked::Failed: ++quality_.failed; return;
-      case Walked::Suspect: ++quality_.suspect; break;
-      case Walked::Truncated: ++quality_.truncated; break;
-      case Walked::Whole: break;
-    }
+    if (!count_walk(quality_, walked)) return;
     const NodeId node = context_.profile.add_at(Profile::kRoot, stack_, 1);
     if (walked != Walked::Suspect) thread.last_node = node;
     ++quality_.taken;

@@ -4,10 +4,9 @@
 #include <set>
 
 #include "samplers/base/log.hpp"
-#include "samplers/tiers/roots.hpp"
+#include "samplers/tiers/stacks.hpp"
 #include "samplers/tiers/stop.hpp"
 #include "samplers/tiers/tiers.hpp"
-#include "samplers/tiers/turn.hpp"
 
 namespace sampan {
 namespace {
@@ -88,17 +87,9 @@ class PtraceTier final : public Sampler {
 
   // False where the process is gone.
   bool sample(Traced& traced, bool refresh) {
-    Target& target = traced.target;
     release(traced);
-    if (traced.turn.rests(Clock::now())) return ++quality_.late, true;
-    if (refresh) target.walker->refresh();
-    if ((refresh || target.threads.count_changed()) && !target.threads.refresh()) return false;
-    quality_.late += traced.turn.take(target.threads.all(), targets_.size() == 1, [&](Thread& thread) {
-      if (!context_.options.multi_threads && thread.tid() != target.process->id.pid) return;
-      ++quality_.wanted;
-      sample(traced, thread);
-    });
-    return true;
+    return each_thread(context_.options, traced.target, traced.turn, targets_.size() == 1, refresh, quality_,
+                       [&](Thread& thread) { sample(traced, thread); });
   }
 
   void sample(Traced& traced, Thread& thread) {
@@ -165,25 +156,17 @@ class PtraceTier final : public Sampler {
 
   void record(Traced& traced, Thread& thread, bool whole_registers) {
     const ThreadSnapshot snapshot = snapshot_of(traced, thread, whole_registers);
-    begin_stack(context_, traced.target, thread, stack_);
-    const bool holds = context_.options.event != Event::Gil || traced.target.walker->holds_lock(snapshot);
-    const Walked walked = holds ? traced.target.walker->walk(snapshot, stack_) : Walked::NoFrames;
+    const Walked walked = walk_stack(context_, traced.target, thread, snapshot, stack_);
     thread.last_node = Profile::kRoot;
-    switch (walked) {
-      case Walked::NoFrames: return idle();
-      case Walked::Failed: ++quality_.failed; return;
-      case Walked::Suspect: ++quality_.suspect; break;
-      case Walked::Truncated: truncated(traced); break;
-      case Walked::Whole: break;
-    }
+    if (!count_walk(quality_, walked)) return;
+    if (walked == Walked::Truncated) read_deeper(traced);
     const NodeId node = context_.profile.add_at(Profile::kRoot, stack_, 1);
     if (!whole_registers) thread.last_node = node;
     ++quality_.taken;
   }
 
   // A copy that was full and did not reach the start: this target's stacks are deeper, the next copies are too.
-  void truncated(Traced& traced) {
-    ++quality_.truncated;
+  static void read_deeper(Traced& traced) {
     auto& buffer = traced.capture.buffer;
     if (traced.capture.size == buffer.size() && buffer.size() < kMostStackBytes) buffer.resize(buffer.size() * 2);
   }

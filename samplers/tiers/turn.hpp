@@ -17,9 +17,10 @@ class Turn {
 
   bool rests(Clock::time_point now) const { return now < until_; }
 
-  // Looks at every thread of an ordered map once, in turns: `look(thread)` until time is up. Returns how many were left out.
+  // Looks at every thread of an ordered map once, in turns: `look(thread)` until time is up. Returns how many were left
+  // out. What was done for the target since `since` counts towards its rest.
   template <typename Threads, typename Look>
-  std::size_t take(Threads& threads, bool alone, Look look) {
+  std::size_t take(Threads& threads, Clock::time_point since, bool alone, Look look) {
     const auto begun = Clock::now();
     auto now = begun;
     auto at = threads.lower_bound(next_);
@@ -30,7 +31,7 @@ class Turn {
       now = Clock::now();
     }
     next_ = left > 0 && at != threads.end() ? at->first : 0;
-    if (!alone && now - begun > kFree) until_ = now + kRest * (now - begun);
+    if (!alone && now - since > kFree) until_ = now + kRest * (now - since);
     return left;
   }
 

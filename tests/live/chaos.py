@@ -17,6 +17,7 @@ from sampan import check
 FOLDER = pathlib.Path(tempfile.mkdtemp(prefix="sampan-chaos-"))
 atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 SPIN = "import sys\ndef spin_here():\n    while True: sum(range(200))\nprint('ready', flush=True)\nspin_here()\n"
+SLOW = bool(os.environ.get("SAMPAN_SLOW"))   # a sanitizer's build: its set-up and its memory are not judged
 TIERS = [t for t in os.environ.get("SAMPAN_CHAOS_TIERS", "memory,ptrace,ebpf").split(",") if t]
 
 
@@ -87,9 +88,12 @@ class Agent:
         return not (file == "/" or file.startswith(own) or ".so" in file or file.startswith(code) or " (deleted)" in file)
 
 
-def judge(run, what, seconds, codes=(0,), least=1, spare=0.0):
-    """All that must hold of an agent whatever befell its target. `spare`: seconds of set-up that are granted on top."""
+def judge(run, what, seconds, codes=(0,), least=1, spare=0.0, inside=()):
+    """All that must hold of an agent whatever befell its target. `spare`: seconds of set-up that are granted on top;
+    `inside`: where files of the target's own root lie."""
     sane, samples = True, 0
+    spare += 8 if SLOW else 0
+    run.strange = [file for file in run.strange if not file.startswith(inside or "\0")]
     if run.code == 0:
         try:
             xml.etree.ElementTree.fromstring(run.file("svg").read_bytes())

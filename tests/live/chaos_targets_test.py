@@ -153,6 +153,21 @@ def under_a_debugger():
     stop(loads)
 
 
+def memory_that_never_answers():
+    """userfaultfd above the stack: a reader waits for ever. The agent notices, ends with what it has, and lets the target go."""
+    if "ptrace" not in chaos.TIERS:
+        return
+    load = sampan.Workload([chaos.program(), "stuck"], ready=lambda w: w.says("\n"))
+    with load:
+        if not load.says("ready"):
+            return sampan.skip("memory that never answers", "userfaultfd is not allowed here")
+        run = chaos.Agent(8, tier="ptrace", pid=load.pid).finish()
+        judge(run, "memory that never answers", 8, least=50)
+        check(run.result["ended"] == "stuck" and "does not answer" in run.result["sentence"], "it says so: %s" % run.result["sentence"][:70])
+        sampan.wait_for(lambda: {s for s, _ in chaos.states(load.pid)} == {"R"}, 5, "the target to go on")
+        left_alone(load.pid, "after it")
+
+
 def main():
     if not chaos.program():
         return
@@ -165,6 +180,7 @@ def main():
     killed_for_memory()
     stopped_by_job_control()
     under_a_debugger()
+    memory_that_never_answers()
 
 
 main()

@@ -1,14 +1,19 @@
 /* Targets for bad days: chaos MODE [NUMBER…]; each says `ready`.
-   spin | exec | storm RATE | crowd PROCESSES THREADS | threads RATE | eat */
+   spin | exec | storm RATE | crowd PROCESSES THREADS | threads RATE | eat | stuck */
 #define _GNU_SOURCE
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 static volatile unsigned long counter;
@@ -90,6 +95,31 @@ static void eat(void) {
   }
 }
 
+static void spin_for_ever(void) {
+  for (;;) spin_here(1);
+}
+
+/* Spins on a stack above which lies memory that whoever reads it waits for, for ever. */
+static void stuck(void) {
+  static ucontext_t there, here;
+  const size_t half = 64 * 1024;
+  char *region = mmap(NULL, 2 * half, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  const int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
+  struct uffdio_api api = {.api = UFFD_API};
+  struct uffdio_register wanted = {.range = {(unsigned long)region + half, half}, .mode = UFFDIO_REGISTER_MODE_MISSING};
+  if (fd < 0 || ioctl(fd, UFFDIO_API, &api) != 0 || ioctl(fd, UFFDIO_REGISTER, &wanted) != 0) {
+    puts("no userfaultfd");
+    exit(1);
+  }
+  ready();
+  spin_here(2);
+  getcontext(&there);
+  there.uc_stack.ss_sp = region;
+  there.uc_stack.ss_size = half;
+  makecontext(&there, spin_for_ever, 0);
+  swapcontext(&here, &there);
+}
+
 int main(int count, char **words) {
   const char *mode = count > 1 ? words[1] : "spin";
   const int first = count > 2 ? atoi(words[2]) : 0, second = count > 3 ? atoi(words[3]) : 0;
@@ -97,6 +127,7 @@ int main(int count, char **words) {
   if (!strcmp(mode, "threads")) storm(first, 1);
   if (!strcmp(mode, "crowd")) crowd(first, second);
   if (!strcmp(mode, "eat")) eat();
+  if (!strcmp(mode, "stuck")) stuck();
   ready();
   if (!strcmp(mode, "exec")) {
     spin_here(0.05);

@@ -88,6 +88,25 @@ def own_pid_namespace(python):
         judge("%s in a PID namespace of its own" % python, sampan.profile(pid=inner, tier="ebpf", rate=500, seconds=SECONDS, max_cpu_percent=100))
 
 
+def fallback(python):
+    """`auto` where the kernel's tier cannot be had: memory, and one sentence why."""
+    places = {"without BPF and PERFMON": (["setpriv", "--bounding-set=-bpf,-perfmon,-sys_admin", "--inh-caps=-bpf,-perfmon,-sys_admin"], r"BPF and PERFMON are missing"),
+              "without the kernel's types": (["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /sys/kernel/btf && exec "$@"', "sh"], r"a kernel with BTF")}
+    with sampan.Workload([python.command, SHARES, 300, 1], ready=lambda load: load.says("ready")) as load:
+        for what, (prefix, sentence) in places.items():
+            if subprocess.run([*prefix, "true"], capture_output=True).returncode != 0:
+                sampan.skip(what, "%s is not allowed here" % prefix[0])
+                continue
+            run = sampan.profile(pid=load.pid, rate=500, seconds=2, _prefix=prefix)
+            told = run.result.get("tier_sentence", run.err[-300:])
+            sampan.check(run.code == 0 and run.result.get("tier") == "memory" and re.search(sentence, told), "%s: %s" % (what, told))
+            refused = sampan.profile(pid=load.pid, rate=500, seconds=2, tier="ebpf", _prefix=prefix)
+            sampan.check(refused.code == 4 and re.search(sentence, refused.result.get("sentence", "")), "%s, ebpf asked for: exit %d, %s" % (
+                what, refused.code, refused.result.get("sentence")))
+        run = sampan.profile(pid=load.pid, rate=500, seconds=2)
+        sampan.check(run.result.get("tier") == "ebpf", "allowed: %s" % run.result.get("tier_sentence"))
+
+
 def main():
     allowed = sampan.profile(pid=1 << 22, tier="ebpf", seconds=1)
     if allowed.code == 4:
@@ -95,6 +114,7 @@ def main():
         sampan.finish()
     found = [python for python in pythons.all_pythons() if not re.search(r"\dt$", python.kind)]
     versions(found)
+    fallback(found[-1])
     for python in pythons.newest(found, "3.11", "3.15"):
         own_pid_namespace(python)
     if sampan.need("uwsgi", "uWSGI's workers"):

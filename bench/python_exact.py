@@ -7,6 +7,7 @@
     python_exact.py kernel [SECONDS]   the in-kernel walk: time a sample and a frame, instructions that the verifier went through
 
 $SAMPAN_CACHE/peers is a virtual environment with py-spy, numpy, Cython and setuptools."""
+import concurrent.futures
 import math
 import os
 import pathlib
@@ -42,6 +43,7 @@ class Taken:
 
     def __init__(self, name, stacks, wanted, dropped, note=""):
         self.name, self.stacks, self.wanted, self.dropped, self.note = name, stacks, wanted, dropped, note
+        self.beside = None   # the reference that was taken meanwhile
 
 
 def agent(load, tier, rate, seconds, **more):
@@ -84,6 +86,15 @@ def reference(python, load, seconds):
     return Taken("stopped reference", stacks, total(stacks), 0)
 
 
+def with_reference(python, load, tier, rate, seconds):
+    """Both at once, so that they see the same: what else runs on the machine moves the shares of frames as short as these."""
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        beside = pool.submit(reference, python, load, seconds)
+        taken = agent(load, tier, rate, seconds)
+        taken.beside = beside.result()
+    return taken
+
+
 def possible(frames):
     """<module>, main, turn, then topN, midN, leafN of one N: as much of it as there is."""
     below = [re.fullmatch(r"(top|mid|leaf)(\d)", frame) for frame in frames[3:]]
@@ -109,10 +120,13 @@ def oracle_row(rate, taken, of):
 
 def plan(python, load):
     """[(rate, seconds of one round in tenths, how)]: what needs many samples is given more time."""
-    rows = [(0, 30, lambda s: reference(python, load, s) if python.version >= (3, 14) else agent(load, "ptrace", 1000, s))]
+    remote = python.version >= (3, 14)   # CPython reads itself from then on
+    rows = [(0, 30, lambda s: reference(python, load, s) if remote else agent(load, "ptrace", 1000, s))]
     for rate in (1000, 10000):
         rows += [(rate, 25 if rate == 1000 else 5, lambda s, tier=tier, rate=rate: agent(load, tier, rate, s)) for tier in ("ebpf", "ptrace")]
         rows += [(rate, 4, lambda s, rate=rate: agent(load, "memory", rate, s))]
+        if remote:
+            rows += [(rate, 20 if rate == 1000 else 10, lambda s, rate=rate: with_reference(python, load, "ebpf", rate, s))]
         if python.version >= (3, 15):
             rows += [(rate, 5, lambda s, rate=rate, more=more: tachyon(python, load, rate, s, *more)) for more in ((), ("--blocking",))]
         elif rate == 1000:
@@ -135,7 +149,12 @@ def oracle(seconds):
             if parts:
                 dropped = None if any(p.dropped is None for p in parts) else sum(p.dropped for p in parts)
                 row = Taken(parts[0].name, [s for p in parts for s in p.stacks], sum(p.wanted for p in parts), dropped, parts[-1].note)
-                of = oracle_row(rate, row, of) if of is None else (oracle_row(rate, row, of), of)[1]
+                beside = [s for p in parts if p.beside for s in p.beside.stacks]
+                if beside:
+                    with_it = oracle_row(rate, Taken("stopped reference, at the same time", beside, total(beside), 0), None)
+                    oracle_row(rate, row, with_it)
+                else:
+                    of = oracle_row(rate, row, of) if of is None else (oracle_row(rate, row, of), of)[1]
 
 
 # Below each function of mixed.py: whose C stands there.

@@ -99,7 +99,7 @@ static __always_inline long python_torn(struct python_walk *w, const struct samp
 
 static __always_inline struct sampan_py_frame *python_frame(struct python_walk *w, __u32 at) {
   struct sampan_py_frame *frames = (void *)(w->out + 1);
-  if (at >= SAMPAN_PY_MOST_FRAMES) return 0;
+  if (at >= SAMPAN_PY_HALF) at = SAMPAN_PY_HALF | (at & (SAMPAN_PY_HALF - 1));
   barrier_var(at);
   return &frames[at & (SAMPAN_PY_MOST_FRAMES - 1)];
 }
@@ -129,17 +129,12 @@ static __always_inline long python_take(struct python_walk *w, const struct samp
   if (python_read(of_frame, p->frame_bytes, at)) return python_torn(w, p);
   const __u64 back = python_at(of_frame, o->frame_back);
   if (o->boundary_owner != 255 && (__u8)python_at(of_frame, o->frame_owner) >= o->boundary_owner) {
-    struct sampan_py_frame *last = w->count > w->begin ? python_frame(w, w->count - 1) : 0;
-    if (last) last->address |= 1;
+    if (w->count > w->begin) python_frame(w, w->count - 1)->address |= 1;
     w->frame = back;
     return 0;
   }
   const __u8 entry = o->frame_is_entry ? (__u8)python_at(of_frame, o->frame_is_entry) : 0;
   struct sampan_py_frame *frame = python_frame(w, w->count);
-  if (!frame) {
-    w->flags |= SAMPAN_PY_CUT;
-    return 1;
-  }
   const __u64 code = python_at(of_frame, o->frame_code) & ~7ull;
   const __u32 from = p->code_from;
   if (python_read(of_code, p->code_bytes, code + from)) return python_torn(w, p);
@@ -175,7 +170,7 @@ static __always_inline __u32 walk_python(__u32 space, __u64 thread, __u64 *scrat
   w.interp = python_word(process->interpreters_head);
   w.tstate = w.interp ? python_word(w.interp + process->offsets.interp_threads_head) : 0;
   if (w.interp) bpf_loop(SAMPAN_PY_MOST_STATES, python_step, &w, 0);
-  const __u32 count = w.count, flags = w.flags;
+  const __u32 count = w.count, flags = w.flags | (w.walking && w.frame && !(w.flags & SAMPAN_PY_TORN) ? SAMPAN_PY_CUT : 0);
   out->flags = flags;
   out->frames = count;
   __builtin_memset(&w, 0, sizeof(w));

@@ -7,6 +7,7 @@
     python_exact.py kernel [SECONDS]   the in-kernel walk: time a sample and a frame, instructions that the verifier went through
 
 $SAMPAN_CACHE/peers is a virtual environment with py-spy, numpy, Cython and setuptools."""
+import concurrent.futures
 import math
 import os
 import pathlib
@@ -24,6 +25,7 @@ import sampan  # noqa: E402
 
 PEERS = sampan.CACHE / "peers" / "bin"
 PROGRAMS = sampan.WORKLOADS / "python"
+ROUNDS = 3
 
 
 def total(stacks):
@@ -41,6 +43,7 @@ class Taken:
 
     def __init__(self, name, stacks, wanted, dropped, note=""):
         self.name, self.stacks, self.wanted, self.dropped, self.note = name, stacks, wanted, dropped, note
+        self.beside = None   # the reference that was taken meanwhile
 
 
 def agent(load, tier, rate, seconds, **more):
@@ -83,6 +86,15 @@ def reference(python, load, seconds):
     return Taken("stopped reference", stacks, total(stacks), 0)
 
 
+def with_reference(python, load, tier, rate, seconds):
+    """Both at once, so that they see the same: what else runs on the machine moves the shares of frames as short as these."""
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        beside = pool.submit(reference, python, load, seconds)
+        taken = agent(load, tier, rate, seconds)
+        taken.beside = beside.result()
+    return taken
+
+
 def possible(frames):
     """<module>, main, turn, then topN, midN, leafN of one N: as much of it as there is."""
     below = [re.fullmatch(r"(top|mid|leaf)(\d)", frame) for frame in frames[3:]]
@@ -91,44 +103,58 @@ def possible(frames):
     return [m[1] for m in below] == ["top", "mid", "leaf"][:len(below)] and len({m[2] for m in below}) <= 1
 
 
-def oracle_row(taken, of):
+def oracle_row(rate, taken, of):
     stacks = [([bare(frame) for frame in frames], count) for frames, count in taken.stacks]
     count = total(stacks)
     if not count:
-        return print("| %s | no samples |" % taken.name, flush=True)
+        return print("| %d | %s | no samples |" % (rate, taken.name), flush=True)
     wrong = sum(n for frames, n in stacks if not possible(frames))
     share = sampan.leaf_share(stacks, "^leaf")
     truth, size = of or (share, count)
     error = 100 * math.sqrt(truth * (1 - truth) * (1 / count + (1 / size if of else 0)))
-    print("| %s | %d of %d | %s | %d (%.3f %%) | %.2f %% | %+.2f ± %.2f | %s |" % (
-        taken.name, count, taken.wanted, "?" if taken.dropped is None else taken.dropped, wrong, 100 * wrong / count, 100 * share,
+    print("| %s | %s | %d of %d | %s | %d (%.3f %%) | %.2f %% | %+.2f ± %.2f | %s |" % (
+        rate or "", taken.name, count, taken.wanted, "?" if taken.dropped is None else taken.dropped, wrong, 100 * wrong / count, 100 * share,
         100 * (share - truth), error, taken.note), flush=True)
     return share, count
 
 
+def plan(python, load):
+    """[(rate, seconds of one round in tenths, how)]: what needs many samples is given more time."""
+    remote = python.version >= (3, 14)   # CPython reads itself from then on
+    rows = [(0, 30, lambda s: reference(python, load, s) if remote else agent(load, "ptrace", 1000, s))]
+    for rate in (1000, 10000):
+        rows += [(rate, 25 if rate == 1000 else 5, lambda s, tier=tier, rate=rate: agent(load, tier, rate, s)) for tier in ("ebpf", "ptrace")]
+        rows += [(rate, 4, lambda s, rate=rate: agent(load, "memory", rate, s))]
+        if remote:
+            rows += [(rate, 20 if rate == 1000 else 10, lambda s, rate=rate: with_reference(python, load, "ebpf", rate, s))]
+        if python.version >= (3, 15):
+            rows += [(rate, 5, lambda s, rate=rate, more=more: tachyon(python, load, rate, s, *more)) for more in ((), ("--blocking",))]
+        elif rate == 1000:
+            rows += [(rate, 10, lambda s, rate=rate, more=more: py_spy(load, rate, s, *more)) for more in ((), ("--nonblocking",))]
+    return rows
+
+
 def oracle(seconds):
-    found = {python.kind: python for python in pythons.all_pythons() if not python.kind.endswith("t")}
-    for kind in ("3.15", "3.13"):
-        python = found.get(kind)
-        if not python:
-            continue
-        print("\nCPython %s, frames of 50 ns; ± is one standard error of the difference, points\n" % python)
-        print("| profiler | samples | dropped or suspect | impossible | leaf share | off the reference | |\n|---|---|---|---|---|---|---|")
+    """Each in turn, in several rounds: what drifts on the machine meets all alike."""
+    found = {python.kind: python for python in pythons.all_pythons()}
+    for python in [found[kind] for kind in os.environ.get("ONLY", "3.15 3.13").split() if kind in found]:
         with sampan.Workload([python.command, PROGRAMS / "tiny.py", 3000], ready=lambda load: load.says("ready")) as load:
-            first = reference(python, load, 3 * seconds) if python.version >= (3, 14) else agent(load, "ptrace", 1000, 3 * seconds)
-            of = oracle_row(first, None)
-            for rate in (1000, 10000):
-                long = 3 * seconds if rate == 1000 else seconds
-                print("| **%d Hz** |" % rate)
-                oracle_row(agent(load, "ebpf", rate, long), of)
-                oracle_row(agent(load, "ptrace", rate, long), of)
-                oracle_row(agent(load, "memory", rate, seconds), of)
-                if python.version >= (3, 15):
-                    oracle_row(tachyon(python, load, rate, seconds), of)
-                    oracle_row(tachyon(python, load, rate, seconds, "--blocking"), of)
-                elif rate == 1000:
-                    oracle_row(py_spy(load, rate, seconds), of)
-                    oracle_row(py_spy(load, rate, seconds, "--nonblocking"), of)
+            rows = plan(python, load)
+            taken = [[how(max(1, round(tenths * seconds / 10))) for _, tenths, how in rows] for _ in range(ROUNDS)]
+        print("\nCPython %s, frames of 50 ns; ± is one standard error of the difference, points\n" % python)
+        print("| Hz | profiler | samples | dropped or suspect | impossible | leaf share | off the reference | |\n|---|---|---|---|---|---|---|---|")
+        of = None
+        for (rate, _, _), parts in zip(rows, zip(*taken)):
+            parts = [part for part in parts if part]
+            if parts:
+                dropped = None if any(p.dropped is None for p in parts) else sum(p.dropped for p in parts)
+                row = Taken(parts[0].name, [s for p in parts for s in p.stacks], sum(p.wanted for p in parts), dropped, parts[-1].note)
+                beside = [s for p in parts if p.beside for s in p.beside.stacks]
+                if beside:
+                    with_it = oracle_row(rate, Taken("stopped reference, at the same time", beside, total(beside), 0), None)
+                    oracle_row(rate, row, with_it)
+                else:
+                    of = oracle_row(rate, row, of) if of is None else (oracle_row(rate, row, of), of)[1]
 
 
 # Below each function of mixed.py: whose C stands there.

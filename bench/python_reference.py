@@ -13,7 +13,7 @@ pid, seconds = int(sys.argv[1]), float(sys.argv[2])
 unwinder, seen, end = _remote_debugging.RemoteUnwinder(pid), collections.Counter(), time.monotonic() + seconds
 state = open("/proc/%d/stat" % pid)
 while time.monotonic() < end:
-    time.sleep(random.uniform(0, 0.001))
+    time.sleep(random.uniform(0, 0.0005))
     os.kill(pid, signal.SIGSTOP)
     try:
         while os.pread(state.fileno(), 512, 0).rpartition(b") ")[2][:1] != b"T":

@@ -97,7 +97,7 @@ static __always_inline void send_walk(void *ctx, struct work *work, const struct
   if (target->flags & SAMPAN_TARGET_INTERPRETER) {
     barrier_var(size);
     if (size > (SAMPAN_MOST_FRAMES + SAMPAN_MOST_KERNEL) * 8) return;
-    more = walk_python(target->space, work->registers.thread_pointer, (void *)work->addresses + size);
+    more = walk_python(target->space, work->registers.thread_pointer, work->scratch, (void *)work->addresses + size);
     work->record.interpreter = (__u32)more;
   }
   size += more;

@@ -31,7 +31,8 @@ while time.time() < end:
 # Each thread adds up what it waited, by its own clock, where the test can read it: lock, socket, sleep.
 WAITING_PROGRAM = """
 import mmap, socket, struct, sys, threading, time
-board = mmap.mmap(open(sys.argv[1], "r+b").fileno(), 4096)
+file = open(sys.argv[1], "r+b")
+board = mmap.mmap(file.fileno(), 4096)
 now = time.perf_counter
 gate, (near, far) = threading.Lock(), socket.socketpair()
 gate.acquire()

@@ -53,7 +53,8 @@ std::uint64_t ClassUnloads::count() {
 
 void ClassUnloads::look(std::uint64_t now) {
   if (!counters_[0] || (seen_[0].time <= now && now - seen_[0].time < kLookEvery)) return;
-  seen_ = {Seen{now, count()}, seen_[0]};
+  std::shift_right(seen_.begin(), seen_.end(), 1);
+  seen_[0] = {now, count()};
 }
 
 Unloaded ClassUnloads::since(std::uint64_t time) {

@@ -31,7 +31,7 @@ class ClassUnloads {
   Memory& memory_;
   const Layout& layout_;
   std::array<std::uint64_t, 2> counters_{};   // addresses: of classes of the application, and of the archive
-  std::array<Seen, 2> seen_;                  // the newest first
+  std::array<Seen, 16> seen_;                 // the newest first
 };
 
 }  // namespace sampan::java

@@ -6,7 +6,7 @@ namespace sampan::java {
 namespace {
 
 constexpr std::uint64_t kMillisecond = 1'000'000;
-constexpr std::uint64_t kLookEvery = 20 * kMillisecond, kSurveyEvery = 1000 * kMillisecond;
+constexpr std::uint64_t kLookEvery = 20 * kMillisecond, kSurveyEvery = 100 * kMillisecond;
 constexpr std::uint64_t kSurveyShare = 200;        // of the time, at most one part in so many is spent on surveys
 constexpr std::byte kFree{0xff}, kFirst{0};
 constexpr std::size_t kWindow = 4096;
@@ -25,7 +25,8 @@ void CodeSurvey::look(std::span<const CodeHeap> heaps, std::uint64_t now) {
     ends.heaps[i] = {end_of_use(heaps[i], same ? before.first : heaps[i].low), heaps[i].most};
   }
   ends.time = now;
-  ends_ = {ends, ends_[0]};
+  std::shift_right(ends_.begin(), ends_.end(), 1);
+  ends_[0] = ends;
   if (now < next_survey_) return;
   next_.clear();
   for (std::size_t i = 0; i < std::min(heaps.size(), ends.heaps.size()); ++i) list_starts(heaps[i], ends.heaps[i].first);

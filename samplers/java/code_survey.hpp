@@ -49,7 +49,7 @@ class CodeSurvey {
   const Layout& layout_;
   std::vector<Known> known_;       // by start
   std::vector<Known> next_;
-  std::array<Ends, 2> ends_;       // the newest first
+  std::array<Ends, 16> ends_;      // the newest first: samples that wait long have looks of before them too
   std::uint64_t next_survey_ = 0;
 };
 

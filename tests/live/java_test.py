@@ -16,6 +16,7 @@ from sampan import check, skip
 SECONDS = 20 if sampan.LONG else 2
 KILLS = 200 if sampan.LONG else 12
 TIERS = ("ptrace", "ebpf")
+MARKED = r"^\[code that changed"
 denied = set()
 
 
@@ -83,13 +84,14 @@ def diverse(jdk):
             if not run:
                 continue
             share, total = whole(run)
-            check(share >= 0.99, f"{jdk.name} diverse, {tier}: {share:.2%} of {total} stacks whole (99 % wanted)")
+            check(share >= 0.99, f"{jdk.name} diverse, {tier}: {share:.2%} of {total} stacks whole (99 % wanted; {sampan.share(run.stacks(), MARKED):.2%} in doubt)")
             show_bad(run)
             stacks = run.stacks()
             check(sampan.share(stacks, r"^Diverse\.main \(Diverse\.java:\d+\)$") > 0.2, f"{jdk.name} diverse, {tier}: main is there with lines")
             check(any(re.match(r"main\b", frames[0]) for frames, _ in stacks), f"{jdk.name} diverse, {tier}: the JVM's name of its main thread")
             if jdk.major >= 21:
-                virtual = [frames for frames, _ in stacks if any(f.startswith("Diverse.virtualWork") for f in frames)]
+                virtual = [frames for frames, _ in stacks if any(f.startswith("Diverse.virtualWork") for f in frames)
+                           and not any(f.startswith("[code that changed") for f in frames)]
                 reached = [f for f in virtual if any(x.startswith("jdk/internal/vm/Continuation.run") for x in f)]
                 check(len(reached) == len(virtual), f"{jdk.name} diverse, {tier}: {len(virtual)} virtual threads' stacks go on to the carrier's")
 
@@ -106,7 +108,7 @@ def unloading(jdk):
                 numbers = {n for frame in frames for n in re.findall(r"(?:\$T|outer|inner)(\d{6})", frame)}
                 numbered += count if numbers else 0
                 wrong += count if len(numbers) > 1 else 0
-            doubtful = sampan.share(run.stacks(), r"^\[code that changed")
+            doubtful = sampan.share(run.stacks(), MARKED)
             check(numbered + doubtful * whole(run)[1] > 20 and wrong == 0,
                   f"{jdk.name} unloading, {tier}: {wrong} wrong names in {numbered} stacks, {doubtful:.1%} of all in doubt and marked")
 

@@ -30,12 +30,19 @@ class CodeSurvey {
   // Whether the code with that compile id, which is at `start` now, was there at that time: it was seen before, or the
   // place had never been used.
   bool was_there(std::uint64_t start, std::uint32_t compile_id, std::uint64_t time) const;
+  // Whether no code lay anywhere in a place not long before that time, at most two surveys.
+  bool was_free(std::uint64_t start, std::uint64_t end, std::uint64_t time) const;
 
  private:
   struct Known {
     std::uint64_t start;
-    std::uint64_t since;           // when it was first seen
-    std::uint32_t id;
+    std::uint64_t since = 0;       // when it was first seen
+    std::uint32_t id = 0;
+    std::uint64_t header[2] = {};  // of its block: how many segments, and a byte that tells whether it is in use
+  };
+  struct Survey {
+    std::uint64_t time = ~std::uint64_t{0};   // when it began
+    std::vector<Known> blobs;                 // by start
   };
   struct Ends {                    // of what is used, per heap
     std::uint64_t time = ~std::uint64_t{0};
@@ -44,11 +51,12 @@ class CodeSurvey {
   std::uint64_t end_of_use(const CodeHeap& heap, std::uint64_t from);
   void list_starts(const CodeHeap& heap, std::uint64_t end);
   void take_ids();
+  static const Known* holding(const Survey& survey, std::uint64_t start);
 
   Memory& memory_;
   const Layout& layout_;
-  std::vector<Known> known_;       // by start
-  std::vector<Known> next_;
+  Survey now_, before_, next_;
+  unsigned shift_ = 0;             // of the heaps: one for all
   std::array<Ends, 16> ends_;      // the newest first: samples that wait long have looks of before them too
   std::uint64_t next_survey_ = 0;
 };

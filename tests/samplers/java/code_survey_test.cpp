@@ -45,6 +45,23 @@ TEST_F(CodeSurveyTest, OtherCodeInAUsedPlaceMayNotHaveBeenThere) {
   EXPECT_FALSE(survey.was_there(place, 13, later - 2));
 }
 
+TEST_F(CodeSurveyTest, AFreePlaceIsOneWhoseBlockWasNotInUse) {
+  const std::uint64_t place = add(0, 11);
+  add(4, 12);
+  fake.put(place - 16, {4, 0});                               // freed: its segments stay marked
+  look(now);
+  const std::uint64_t later = now_ns() + 1, end = place + 400;
+  EXPECT_TRUE(survey.was_free(place, end, later));
+  EXPECT_TRUE(survey.was_free(place + 128, end, later));      // a part of it
+  EXPECT_FALSE(survey.was_free(place, place + 4 * 128, later));   // reaches into what is in use
+  EXPECT_FALSE(survey.was_free(place, end, now - kSecond));
+  EXPECT_FALSE(survey.was_free(place + 4 * 128, place + 5 * 128, later));
+  look(now + 2 * kSecond);
+  fake.put(place - 16, {4, 1});
+  look(now + 4 * kSecond);
+  EXPECT_FALSE(survey.was_free(place, end, now_ns() + 1));
+}
+
 TEST_F(CodeSurveyTest, CodeInAPlaceThatWasNeverUsedIsTheFirst) {
   add(0, 11);
   look(now);

@@ -9,7 +9,6 @@ namespace {
 constexpr std::size_t kMostJavaFrames = 4096;
 constexpr std::size_t kMostShown = 200'000;    // then the cache starts anew
 constexpr std::uint64_t kShortestLife = 1'000'000;   // ns: code that runs has not ended, been collected and given way by then
-constexpr std::uint64_t kBetweenSurveys = 200'000'000;   // ns
 constexpr unsigned kAttempts = 8;               // each finds out what is no longer true up to where it ended
 
 }  // namespace
@@ -237,10 +236,11 @@ bool Walk::still_true() {
 }
 
 // A sample from the kernel's buffer may be older than what lies there now. Code that was put into a free place and gave
-// way again within a fifth of a second was unloaded with its class; what is replaced or cold waits for a collection or two.
+// way again within half a second was unloaded with its class; what is replaced or cold waits for a collection or two.
 bool Walk::sure(const Blob& blob) {
   if (!late_ || vm_.code.was_there(blob, taken_at_)) return true;
-  return vm_.code.was_free(blob, taken_at_) && vm_.unloads.since(taken_at_ - kBetweenSurveys) == Unloaded::None;
+  const auto free = vm_.code.was_free(blob, taken_at_);
+  return free && vm_.unloads.since(*free) == Unloaded::None;
 }
 
 bool Walk::sure(const MethodInfo& info) { return !late_ || info.read_at <= taken_at_ || vm_.unloads.since(taken_at_) == Unloaded::None; }

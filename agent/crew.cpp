@@ -1,6 +1,7 @@
 #include "agent/crew.hpp"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "agent/redact.hpp"
@@ -38,6 +39,7 @@ Quality& operator+=(Quality& sum, const Quality& one) {
   sum.unresolved = std::max(sum.unresolved, one.unresolved);   // counted in the context that all share
   sum.stopped += one.stopped;
   sum.traced += one.traced;
+  sum.stops += one.stops;
   return sum;
 }
 
@@ -51,14 +53,17 @@ std::string place_of(const Container& container) {
   return text;
 }
 
-// Maps may be read where memory may not: a seccomp profile forbids the one call.
+// Maps may be read where memory may not: a seccomp profile forbids the one call. One file may have been cut off.
 bool memory_readable(const Process& process) {
+  constexpr int kMostTried = 16;
+  int tried = 0;
   for (const Mapping& mapping : process.maps) {
     if (!mapping.readable || mapping.path.empty() || mapping.path[0] != '/') continue;
     std::uint64_t word = 0;
-    return process.memory->read_into(mapping.start, word);
+    if (process.memory->read_into(mapping.start, word)) return true;
+    if (++tried == kMostTried) break;
   }
-  return true;
+  return tried == 0;
 }
 
 }  // namespace
@@ -86,15 +91,15 @@ Result<Sampler*> Crew::sampler(std::size_t index) {
   return samplers_[index].get();
 }
 
-// Interpreters are read by memory; with native frames mixed in, both are read in one stop.
+// ebpf, where the kernel walks the runtime, is exact and stops nothing. Else interpreters are read by memory; with native
+// frames mixed in, both are read in one stop.
 bool Crew::wanted(Tier tier, const Runtime& runtime) const {
   const Event event = params_.options.event;
   if (params_.tier) return tier == *params_.tier;
   if (event == Event::OffCpu) return tier == Tier::Ebpf;
   // That tier measures waits in time, the others count samples: one graph has one unit.
-  if (event == Event::Wall && tier == Tier::Ebpf) return false;
-  if (runtime.memory) return tier == (params_.options.native ? Tier::Ptrace : Tier::Memory);
-  return tier != Tier::Memory;
+  if (tier == Tier::Ebpf) return event != Event::Wall && (!runtime.memory || runtime.kernel_walk);
+  return tier == (runtime.memory && !params_.options.native ? Tier::Memory : Tier::Ptrace);
 }
 
 Result<const Runtime*> Crew::runtime_of(const Process& process) {
@@ -109,7 +114,8 @@ Result<const Runtime*> Crew::runtime_of(const Process& process) {
 Result<Target> Crew::target_of(const Found& found, const std::string& name, const Runtime*& runtime) {
   auto process = open_process(found.id);
   if (!process) return tl::unexpected(process.error());
-  if (!memory_readable(*process) && identify(found.id.pid) == found.id) {
+  if (!memory_readable(*process)) {
+    if (identify(found.id.pid) != found.id || read_maps(found.id.pid).empty()) return fail(Exit::TargetEnded, "process {} has ended", found.id.pid);
     return fail(Exit::NotPermitted, "the memory of process {} may not be read", found.id.pid);
   }
   auto known = runtime_of(*process);
@@ -125,6 +131,7 @@ Result<Target> Crew::target_of(const Found& found, const std::string& name, cons
 
 Result<Tier> Crew::enlist(const Found& found, const std::string& name, std::string& runtime_name) {
   const Runtime* runtime = nullptr;
+  declined_.clear();
   auto target = target_of(found, name, runtime);
   if (!target) return tl::unexpected(target.error());
   runtime_name = runtime->name;
@@ -138,13 +145,27 @@ Result<Tier> Crew::enlist(const Found& found, const std::string& name, std::stri
     auto added = tier ? (*tier)->add(std::move(*target)) : Result<void>(tl::unexpected(tier.error()));
     if (added) {
       members_[found.id] = i;
+      if (fallback_.empty()) fallback_ = declined_;
       return kTiers[i];
     }
-    if (tier) target = tl::unexpected(added.error());
+    if (tier) {
+      target = tl::unexpected(added.error());
+      declined_ = added.error().message;
+    }
     if (first.message.empty()) first = added.error();
   }
   if (first.message.empty()) first = {Exit::CannotSample, "no tier can sample it so"};
   return tl::unexpected(first);
+}
+
+// Files larger than the agent's memory budget are one process's trouble, not the others'.
+Result<Tier> Crew::enlist_safely(const Found& found, const std::string& name, std::string& runtime_name) {
+  try {
+    return enlist(found, name, runtime_name);
+  } catch (const std::bad_alloc&) {
+    members_.erase(found.id);
+    return fail(Exit::CannotSample, "its files need more than the agent's memory budget (max_memory_mb)");
+  }
 }
 
 // An earlier failure of the same process is overwritten: it may only have been too young.
@@ -160,15 +181,15 @@ bool Crew::take(const Found& found) {
   ProcessReport& report = report_of(found);
   const std::string told = report.failure.message;
   report = {found.id, redact_command_line(found.command_line), found.why, found.container, {}, {}, {}};
-  auto tier = enlist(found, report.name, report.runtime);
+  auto tier = enlist_safely(found, report.name, report.runtime);
   if (!tier) {
     report.failure = tier.error();
     if (told != report.failure.message) log_warning("process {} `{}` is not sampled: {}", found.id.pid, report.name, report.failure.message);
     return false;
   }
   report.tier = tier_name(*tier);
-  log_info("process {} `{}`: {}, {} tier, matched by {}{}", found.id.pid, report.name, report.runtime, report.tier, report.why,
-           place_of(found.container));
+  log_info("process {} `{}`: {}, {} tier{}, matched by {}{}", found.id.pid, report.name, report.runtime, report.tier,
+           declined_.empty() ? "" : " (" + declined_ + ")", report.why, place_of(found.container));
   return true;
 }
 
@@ -176,8 +197,18 @@ bool Crew::grew(const Found& found) {
   auto process = open_process(found.id);
   auto runtime = process ? runtime_of(*process) : Result<const Runtime*>(nullptr);
   if (!runtime || !*runtime) return false;
+  const ProcessReport* report = newest(found);
+  return report && report->runtime != (*runtime)->name;
+}
+
+bool Crew::plain(const Found& found) const {
+  const ProcessReport* report = newest(found);
+  return report && report->runtime == runtimes().back().name;
+}
+
+const ProcessReport* Crew::newest(const Found& found) const {
   const auto report = std::find_if(reports_.rbegin(), reports_.rend(), [&](const auto& r) { return r.id == found.id; });
-  return report != reports_.rend() && report->runtime != (*runtime)->name;
+  return report == reports_.rend() ? nullptr : &*report;
 }
 
 void Crew::release(const Found& found) {
@@ -191,6 +222,12 @@ bool Crew::tick() {
   bool alive = false;
   for (const auto& sampler : samplers_) alive |= sampler && sampler->tick();
   return alive;
+}
+
+void Crew::set_rate(double rate) {
+  for (const auto& sampler : samplers_) {
+    if (sampler) sampler->set_rate(rate);
+  }
 }
 
 void Crew::resolve() {
@@ -239,8 +276,8 @@ std::string Crew::sentence() const {
                      : names == "ebpf"   ? "the ebpf tier: stacks are walked in the kernel"
                                          : "the tiers " + names;
   if (params_.tier) return text + ", as asked for";
-  if (names == "memory") text += "; native: true would add native frames, by another tier";
-  if (!refused_[0].message.empty()) text += "; without ebpf, since " + refused_[0].message;
+  const std::string& why = refused_[0].message.empty() ? fallback_ : refused_[0].message;
+  if (!why.empty()) text += fmt::format("; {} ebpf, since {}", names.starts_with("ebpf") ? "not all by" : "without", why);
   return text;
 }
 

@@ -23,10 +23,14 @@ class Crew {
   bool take(const Found& found);
   // Whether a process that was taken shows another runtime by now: a program that has just begun maps its own late.
   bool grew(const Found& found);
+  // Whether it is sampled by its machine stacks alone, as any program can be.
+  bool plain(const Found& found) const;
   bool has(Identity id) const { return members_.contains(id); }
   void release(const Found& found);
   // Observes every thread once; false where no sampler has a process alive.
   bool tick();
+  // The rate that the kernel keeps, from now on; ticks are the caller's own.
+  void set_rate(double rate);
   // Names what is not named yet, for who looks on.
   void resolve();
   void finish();
@@ -46,7 +50,9 @@ class Crew {
   Result<Sampler*> sampler(std::size_t index);
   bool wanted(Tier tier, const Runtime& runtime) const;
   ProcessReport& report_of(const Found& found);
+  const ProcessReport* newest(const Found& found) const;
   Result<const Runtime*> runtime_of(const Process& process);
+  Result<Tier> enlist_safely(const Found& found, const std::string& name, std::string& runtime);
   Result<Tier> enlist(const Found& found, const std::string& name, std::string& runtime);
   Result<Target> target_of(const Found& found, const std::string& name, const Runtime*& runtime);
 
@@ -56,6 +62,8 @@ class Crew {
   std::array<Error, 3> refused_;                       // why one did not open
   std::map<Identity, std::size_t> members_;            // to the sampler's index
   std::vector<ProcessReport> reports_;
+  std::string declined_;                               // why the process taken last is not under the best tier
+  std::string fallback_;                               // the first of these
   ProcessReport overflow_;                             // what no longer fits into reports_
 };
 

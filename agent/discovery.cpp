@@ -8,6 +8,7 @@
 #include <charconv>
 #include <memory>
 
+#include "agent/clock.hpp"
 #include "agent/redact.hpp"
 #include "samplers/process/files.hpp"
 
@@ -18,6 +19,7 @@ constexpr std::size_t kMostCommandLine = 4096;
 constexpr std::size_t kMostCgroup = 64 * 1024;
 constexpr std::size_t kMostMountinfo = 1 << 20;
 constexpr std::size_t kMostProcesses = 1 << 20;
+constexpr std::uint64_t kLongestPass = 3'000'000'000;   // ns for which one that does not match is not looked at again
 
 template <typename Visit>
 void each_entry(const std::string& path, Visit visit) {
@@ -92,13 +94,22 @@ std::vector<Found> Discovery::look() {
   if (pids.empty()) pids = all_pids(proc_);
   const pid_t self = getpid();
   std::set<Identity> seen;
+  std::map<pid_t, Passed> passed;
+  const std::uint64_t now = monotonic_ns();
   for (const pid_t pid : pids) {
     if (pid == self) continue;
-    if (auto one = match(pid)) {
+    const auto before = passed_.find(pid);
+    if (before != passed_.end() && now < before->second.again) {
+      passed.insert(*before);
+    } else if (auto one = match(pid)) {
       seen.insert(one->id);
       found.push_back(std::move(*one));
+    } else {
+      const std::uint64_t since = before == passed_.end() ? now : before->second.since;
+      passed[pid] = {since, now + std::min(now - since, kLongestPass)};
     }
   }
+  passed_ = std::move(passed);
   std::erase_if(containers_, [&](const auto& item) { return !seen.contains(item.first); });
   return found;
 }
@@ -156,13 +167,13 @@ bool Discovery::matches_container(pid_t pid, Container& container, std::string& 
 bool Discovery::matches_pod_name(pid_t pid, const Container& container) const {
   if (keys_.pod_name.empty() && keys_.pod_namespace.empty()) return true;
   std::string pod_namespace, name;
-  const bool known = !container.pod_uid.empty() &&
-                     pod_of_uid(proc_ + "/1/root/var/log/pods", container.pod_uid, pod_namespace, name);
+  const auto node = open_root(1, proc_);
+  const bool known = node && !container.pod_uid.empty() &&
+                     pod_of_uid(list_target_folder(node->get(), "/var/log/pods"), container.pod_uid, pod_namespace, name);
   if (!known) {
-    const std::string root = proc_ + "/" + std::to_string(pid) + "/root";
-    const UniqueFd fd(::open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    const auto root = open_root(pid, proc_);
     const auto of_target = [&](const char* path) {
-      auto file = open_target_file(fd.get(), path);
+      auto file = root ? open_target_file(root->get(), path) : tl::unexpected(root.error());
       return file ? first_word(read_file(file->get(), 4096).value_or("")) : std::string();
     };
     name = of_target("/etc/hostname");
@@ -204,15 +215,15 @@ std::string Discovery::why_none() const {
   return text;
 }
 
-bool pod_of_uid(const std::string& logs, const std::string& uid, std::string& pod_namespace, std::string& name) {
+bool pod_of_uid(const std::vector<std::string>& logs, const std::string& uid, std::string& pod_namespace, std::string& name) {
   bool found = false;
-  each_entry(logs, [&](std::string_view entry) {
+  for (const std::string& entry : logs) {
     const auto first = entry.find('_'), last = entry.rfind('_');
-    if (first == last || last == std::string_view::npos || entry.substr(last + 1) != uid) return;
+    if (first == last || last == std::string::npos || entry.substr(last + 1) != uid) continue;
     pod_namespace = entry.substr(0, first);
     name = entry.substr(first + 1, last - first - 1);
     found = true;
-  });
+  }
   return found;
 }
 

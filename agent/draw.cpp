@@ -76,6 +76,7 @@ void describe(Profile& profile, const Params& params, const Sampled& sampled, st
   const auto note = [&](std::string text) { d.notes.push_back(std::move(text)); };
   if (sampled.ended == Ended::Signal) note(fmt::format("Partial: the agent was asked to end after {:.1f} s.", sampled.seconds));
   if (sampled.ended == Ended::TargetsGone) note(fmt::format("Partial: the target ended after {:.1f} s.", sampled.seconds));
+  if (const std::string why = ended_sentence(sampled.ended); !why.empty()) note(fmt::format("Partial after {:.1f} s: {}.", sampled.seconds, why));
   note(fmt::format("{} thread samples wanted, {} taken, {} idle, {} failed; {:.1f} Hz achieved of {}.", q.wanted, q.taken, q.idle,
                    q.failed, sampled.achieved_rate, sampled.rate));
   if (q.late) note(fmt::format("{} ticks came late and were skipped.", q.late));
@@ -84,6 +85,10 @@ void describe(Profile& profile, const Params& params, const Sampled& sampled, st
   if (q.lost) note(fmt::format("{} samples were lost in the kernel's buffers.", q.lost));
   if (q.stopped) note(fmt::format("{} times a thread was stopped by job control and left alone.", q.stopped));
   if (q.traced) note(fmt::format("{} times a thread was held by a debugger and left alone.", q.traced));
+  if (q.stops.count()) {
+    note(fmt::format("A thread was stopped for {:.0f} µs at most, for {:.0f} µs or less in 99 % of the samples.",
+                     static_cast<double>(q.stops.most_ns()) / 1e3, static_cast<double>(q.stops.quantile_ns(0.99)) / 1e3));
+  }
   if (q.unresolved) note(fmt::format("{} frames have no name.", q.unresolved));
   if (sampled.lowered_rate) note(fmt::format("The rate was lowered to {} Hz to keep the agent's own cost down.", sampled.lowered_rate));
   if (sampled.skipped_processes) note(fmt::format("{} processes were skipped: max_processes.", sampled.skipped_processes));

@@ -4,13 +4,16 @@
 
 #include <algorithm>
 #include <ctime>
+#include <new>
 #include <set>
 
+#include "agent/budget.hpp"
 #include "agent/clock.hpp"
 #include "agent/crew.hpp"
 #include "agent/redact.hpp"
 #include "agent/signals.hpp"
 #include "agent/ticker.hpp"
+#include "agent/watchdog.hpp"
 #include "samplers/base/log.hpp"
 
 namespace sampan {
@@ -21,7 +24,12 @@ constexpr std::uint64_t kLookEvery = kSecond / 2;
 constexpr std::uint64_t kFirstLook = kSecond;
 constexpr std::uint64_t kAllGone = 2 * kSecond;       // a reload may leave no worker for a moment
 constexpr std::uint64_t kYoung = 2 * kSecond;         // an interpreter has mapped its library by then
-constexpr unsigned kMostTries = 5;
+constexpr unsigned kMostTries = 5;                    // 1, 3, 7, 15 and 31 s after it was seen first
+constexpr std::size_t kMostLooks = 16;                // of those that are due, at a time: each reads a process's maps
+// Taking a process in costs milliseconds: a crowd is taken in bit by bit, so that those taken are sampled meanwhile.
+constexpr std::uint64_t kTakeAtFirst = 2 * kSecond, kTakeAtFirstOfNone = 10 * kSecond, kTakeLater = kSecond / 4;
+constexpr std::size_t kMostSkippedTold = 16, kMostSkipped = 65'536;
+constexpr std::uint64_t kWeighEvery = kSecond / 10;
 constexpr double kCollectRate = 25;                   // ticks a second where the kernel samples
 
 std::uint64_t own_cpu_ns() {
@@ -47,15 +55,20 @@ class Loop {
   Result<void> take_first();
   void run();
   Sampled report() const;
+  Sampled report_stuck();
 
  private:
   void look(std::uint64_t now);
   void take_new(const std::vector<Found>& found);
+  void skip(const Found& found);
+  bool took_long(std::uint64_t since) const;
   void look_again(std::uint64_t now);
   bool may_join(const Found& found) const;
   void govern(std::uint64_t now, Ticker& ticker);
   void pace(std::uint64_t now, Ticker& ticker);
   bool over(std::uint64_t now);
+  bool too_large(std::uint64_t now);
+  void tick(std::uint64_t now);
 
   const Params& params_;
   Discovery& discovery_;
@@ -71,9 +84,12 @@ class Loop {
   std::vector<Again> again_;            // of those, what is to be looked at once more
   std::set<Identity> first_;            // those of the first look
   std::set<Identity> skipped_;
-  std::uint64_t start_ = 0, end_ = 0, gone_since_ = 0, next_look_ = 0, stopped_ = 0, ticks_ = 0, late_ = 0;
+  std::uint64_t start_ = 0, end_ = 0, gone_since_ = 0, next_look_ = 0, next_govern_ = 0, stopped_ = 0, ticks_ = 0, late_ = 0;
   double lowered_ = 0, pace_ = 0;
   Governor governor_{params_.max_cpu_percent};
+  MemoryBudget budget_ = memory_budget(params_.max_memory_mb);
+  std::uint64_t weighed_ = 0;
+  bool out_of_memory_ = false;
   Ended ended_ = Ended::Time;
 };
 
@@ -105,34 +121,51 @@ Result<void> Loop::take_first() {
               reports.size() > 1 ? fmt::format(" (and {} more processes)", reports.size() - 1) : "");
 }
 
-// What has just begun may not show its runtime yet, and what could not be taken may be takable soon.
+// What could not be taken may be takable soon, and what is sampled as any program can be may not show its runtime yet:
+// it has just begun, or was replaced by exec, which keeps the start time, or maps a VM late.
 void Loop::look_again(std::uint64_t now) {
   std::vector<Again> due;
   std::erase_if(again_, [&](Again& again) {
-    if (again.at > now) return false;
+    if (again.at > now || due.size() >= kMostLooks) return false;
     due.push_back(again);
     return true;
   });
+  const std::uint64_t begun = monotonic_ns();
   for (Again& again : due) {
     if (std::find(known_.begin(), known_.end(), again.found) == known_.end()) continue;
+    if (took_long(begun)) {
+      again_.push_back(std::move(again));
+      continue;
+    }
     const bool taken = crew_.has(again.found.id);
     const bool grew = taken && crew_.grew(again.found);
     if (grew) crew_.release(again.found);
-    const bool settled = taken && !grew ? age_ns(again.found.id) >= kYoung : crew_.take(again.found);
+    const bool settled = (taken && !grew) || crew_.take(again.found) ? !crew_.plain(again.found) : false;
     if (!settled && again.tries < kMostTries) again_.push_back({again.found, now + (kSecond << again.tries), again.tries + 1});
   }
 }
 
+void Loop::skip(const Found& found) {
+  if (skipped_.size() >= kMostSkipped || !skipped_.insert(found.id).second || skipped_.size() > kMostSkippedTold) return;
+  log_warning("process {} `{}` is skipped: max_processes is {}{}", found.id.pid, redact_command_line(found.command_line), params_.max_processes,
+              skipped_.size() == kMostSkippedTold ? "; of more that are, the result has the number" : "");
+}
+
+bool Loop::took_long(std::uint64_t since) const {
+  const std::uint64_t most = start_ != 0 ? kTakeLater : crew_.size() > 0 ? kTakeAtFirst : kTakeAtFirstOfNone;
+  return monotonic_ns() - since > most;
+}
+
 void Loop::take_new(const std::vector<Found>& found) {
+  const std::uint64_t begun = monotonic_ns();
   for (const Found& one : found) {
     if (std::find(known_.begin(), known_.end(), one) != known_.end()) continue;
     if (crew_.size() >= params_.max_processes) {
-      if (skipped_.insert(one.id).second) {
-        log_warning("process {} `{}` is skipped: max_processes is {}", one.id.pid, redact_command_line(one.command_line), params_.max_processes);
-      }
+      skip(one);
       continue;
     }
-    if (!crew_.take(one) || age_ns(one.id) < kYoung) again_.push_back({one, monotonic_ns() + kSecond, 1});
+    if (took_long(begun)) return;   // the next look takes the rest
+    if (!crew_.take(one) || crew_.plain(one)) again_.push_back({one, monotonic_ns() + kSecond, 1});
     known_.push_back(one);
   }
 }
@@ -157,10 +190,13 @@ void Loop::look(std::uint64_t now) {
 }
 
 void Loop::govern(std::uint64_t now, Ticker& ticker) {
+  if (now < next_govern_) return;
+  next_govern_ = now + kSecond / 4;
   const double slower = governor_.govern(now, own_cpu_ns(), rate_);
   if (slower >= rate_) return;
   log_warning("the agent used more than {} % of a core: the rate is lowered from {:.0f} to {:.0f} Hz", params_.max_cpu_percent, rate_, slower);
   rate_ = lowered_ = slower;
+  crew_.set_rate(slower);
   pace(now, ticker);
 }
 
@@ -171,14 +207,32 @@ void Loop::pace(std::uint64_t now, Ticker& ticker) {
   pace_ = pace;
 }
 
+// What is left of the budget when this says so is for drawing.
+bool Loop::too_large(std::uint64_t now) {
+  if (out_of_memory_) return true;
+  if (now - weighed_ < kWeighEvery) return false;
+  weighed_ = now;
+  return budget_.near(resident_bytes());
+}
+
 bool Loop::over(std::uint64_t now) {
   if (crew_.size() > 0) gone_since_ = 0;
   else if (gone_since_ == 0) gone_since_ = now;
   const bool may_return = params_.children && params_.target.pids.empty();
   if (signals_seen() > 0) ended_ = Ended::Signal;
+  else if (too_large(now)) ended_ = Ended::Memory;
   else if (gone_since_ != 0 && (!may_return || now - gone_since_ >= kAllGone)) ended_ = Ended::TargetsGone;
   else return now >= end_;
   return true;
+}
+
+void Loop::tick(std::uint64_t now) {
+  try {
+    // Where no process is left alive, the next look tells, at once.
+    if (!crew_.tick() && crew_.size() > 0) next_look_ = std::min(next_look_, now + kLookEvery / 5);
+  } catch (const std::bad_alloc&) {
+    out_of_memory_ = true;
+  }
 }
 
 void Loop::run() {
@@ -191,8 +245,7 @@ void Loop::run() {
     sleep_until(std::min(ticker.next(now), end_));
     now = monotonic_ns();
     if (now >= end_ || signals_seen() > 0) continue;
-    // Where no process is left alive, the next look tells, at once.
-    if (!crew_.tick() && crew_.size() > 0) next_look_ = std::min(next_look_, now + kLookEvery / 5);
+    tick(now);
     ++ticks_;
     govern(now, ticker);
     look(now);
@@ -202,7 +255,11 @@ void Loop::run() {
   }
   stopped_ = monotonic_ns();
   late_ = ticker.late();
-  crew_.finish();
+  try {
+    crew_.finish();
+  } catch (const std::bad_alloc&) {
+    ended_ = Ended::Memory;   // what has no name yet stays without one
+  }
 }
 
 Sampled Loop::report() const {
@@ -223,12 +280,24 @@ Sampled Loop::report() const {
   return sampled;
 }
 
+// By another thread, while the one that samples is parked in a read.
+Sampled Loop::report_stuck() {
+  ended_ = Ended::Stuck;
+  stopped_ = monotonic_ns();
+  if (start_ == 0) start_ = stopped_;
+  return report();
+}
+
 }  // namespace
 
 Result<Sampled> sample(const Params& params, Discovery& discovery, Profile& profile, const Watch& watch) {
   auto crew = Crew::open(params, profile);
   if (!crew) return tl::unexpected(crew.error());
   Loop loop(params, discovery, **crew, watch);
+  const Watchdog dog([&] {
+    if (watch.stuck) watch.stuck(loop.report_stuck());
+    ::_exit(static_cast<int>(Exit::Internal));
+  });
   if (auto taken = loop.take_first(); !taken) return tl::unexpected(taken.error());
   watch.begin((*crew)->size(), (*crew)->sentence());
   loop.run();

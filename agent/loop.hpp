@@ -22,6 +22,8 @@ struct Moment {
 struct Watch {
   std::function<void(std::size_t processes, const std::string& tiers)> begin;
   std::function<bool(const Moment&)> tick;
+  // Called on another thread where a target keeps a read waiting for ever; the process ends after it.
+  std::function<void(const Sampled&)> stuck;
 };
 
 // Samples until the time is over, a signal came, or the targets are gone. Fails where nothing could be sampled.

@@ -2,7 +2,9 @@
 #include <cstdio>
 #include <cstring>
 #include <exception>
+#include <new>
 
+#include "agent/budget.hpp"
 #include "agent/params.hpp"
 #include "agent/progress.hpp"
 #include "agent/restrict.hpp"
@@ -21,21 +23,38 @@ constexpr const char* kHelp =
     "  sampan --schema                             every key, as JSON Schema\n"
     "  sampan --events-schema                      what is printed, as JSON Schema\n";
 
+bool reads_targets(sampan::Mode mode) {
+  return mode == sampan::Mode::Profile || mode == sampan::Mode::Dump || mode == sampan::Mode::Top;
+}
+
+int end_with(sampan::Progress& progress, const sampan::Error& error) {
+  progress.result(sampan::failed(error));
+  return static_cast<int>(error.code);
+}
+
+// Whatever fails, the last event is a result.
+int run_safely(const sampan::Params& params, sampan::Progress& progress) {
+  using sampan::Exit;
+  try {
+    return static_cast<int>(sampan::run_session(params, progress));
+  } catch (const std::bad_alloc&) {
+    return end_with(progress, {Exit::Internal, "the agent's memory budget is too small for this (max_memory_mb, or the container's memory limit)"});
+  } catch (const std::exception& error) {
+    return end_with(progress, {Exit::Internal, fmt::format("internal error: {}", error.what())});
+  }
+}
+
 int run() {
   sampan::Progress progress;
   auto params = sampan::read_params();
-  if (!params) {
-    sampan::Outcome outcome;
-    outcome.code = params.error().code;
-    outcome.sentence = params.error().message;
-    progress.result(outcome);
-    return static_cast<int>(outcome.code);
-  }
+  if (!params) return end_with(progress, params.error());
   // Before any thread starts and before anything of a target is read. The doctor tries things on a child of its own.
   if (params->mode != sampan::Mode::Doctor)
     if (const auto restricted = sampan::restrict_self(params->output_dir); !restricted.shortfall.empty())
       sampan::log_warning("{}", restricted.shortfall);
-  return static_cast<int>(sampan::run_session(*params, progress));
+  sampan::raise_descriptors();
+  if (reads_targets(params->mode)) sampan::enforce(sampan::memory_budget(params->max_memory_mb));
+  return run_safely(*params, progress);
 }
 
 bool print(std::string_view text) { return std::fwrite(text.data(), 1, text.size(), stdout) == text.size(); }

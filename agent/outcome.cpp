@@ -5,7 +5,20 @@
 namespace sampan {
 
 const char* ended_name(Ended ended) {
-  return ended == Ended::Time ? "time" : ended == Ended::Signal ? "signal" : "targets_gone";
+  switch (ended) {
+    case Ended::Time: return "time";
+    case Ended::Signal: return "signal";
+    case Ended::TargetsGone: return "targets_gone";
+    case Ended::Memory: return "memory";
+    case Ended::Stuck: return "stuck";
+  }
+  return "";
+}
+
+const char* ended_sentence(Ended ended) {
+  if (ended == Ended::Memory) return "the agent's memory budget was used up (max_memory_mb)";
+  if (ended == Ended::Stuck) return "a target's memory or file system does not answer";
+  return "";
 }
 
 Cost own_cost() {

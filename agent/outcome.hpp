@@ -42,8 +42,10 @@ struct DeliveryReport {
   std::string failure;
 };
 
-enum class Ended : std::uint8_t { Time, Signal, TargetsGone };
+enum class Ended : std::uint8_t { Time, Signal, TargetsGone, Memory, Stuck };
 const char* ended_name(Ended ended);
+// Of an end that is the agent's own doing, what to change; empty otherwise.
+const char* ended_sentence(Ended ended);
 
 // What the loop did.
 struct Sampled {

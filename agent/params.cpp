@@ -55,6 +55,7 @@ void read_sampling(Reader& reader, Params& params) {
   options.by_process = std::count(groups.begin(), groups.end(), Group::Process) > 0;
   options.by_thread = std::count(groups.begin(), groups.end(), Group::Thread) > 0;
   reader.number("max_cpu_percent", params.max_cpu_percent, 1, 6400);
+  reader.number("max_memory_mb", params.max_memory_mb, 32, 1'048'576);
 }
 
 void read_results(Reader& reader, Params& params) {
@@ -96,7 +97,7 @@ void check_target(Reading& reading, const Params& params) {
   }
 }
 
-void check_rest(Reader& reader, Params& params) {
+void check_sampling(Reader& reader, Params& params) {
   Reading& reading = reader.reading();
   Options& options = params.options;
   if (options.event == Event::Wall) {
@@ -110,13 +111,19 @@ void check_rest(Reader& reader, Params& params) {
     reading.refuse("event \"offcpu\" needs tier \"ebpf\" or \"auto\"");
   }
   if (options.native && params.tier == Tier::Memory) reading.refuse("native needs tier \"ebpf\", \"ptrace\" or \"auto\"");
-  if (params.formats.empty()) reading.refuse("formats is empty: name at least one");
+}
+
+void check_series(Reader& reader, Params& params) {
+  Reading& reading = reader.reading();
   if (params.count != 1 && params.every == 0) reading.refuse("count needs every: the seconds from one profile to the next");
   if (params.every != 0 && params.every < params.seconds && params.mode == Mode::Profile) {
     reading.refuse("every is {}: it must be at least seconds, which is {}", params.every, params.seconds);
   }
   if (params.every != 0 && !reader.has("count")) params.count = 0;
   params.endless = params.mode == Mode::Top && !reader.has("seconds");
+}
+
+void check_inputs(Reading& reading, const Params& params) {
   const bool draws = params.mode == Mode::Render || params.mode == Mode::Merge || params.mode == Mode::Diff;
   if (draws && params.inputs.empty()) reading.refuse("inputs is missing: the folded files or URLs to draw");
   if (!draws && !params.inputs.empty()) reading.refuse("inputs is for the modes \"render\", \"merge\" and \"diff\"");
@@ -133,7 +140,10 @@ Params read_all(Reading& reading, const nlohmann::json& json) {
   read_results(reader, params);
   reader.end();
   check_target(reading, params);
-  check_rest(reader, params);
+  check_sampling(reader, params);
+  if (params.formats.empty()) reading.refuse("formats is empty: name at least one");
+  check_series(reader, params);
+  check_inputs(reading, params);
   return params;
 }
 

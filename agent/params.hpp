@@ -85,6 +85,7 @@ struct Params {
   unsigned every = 0;                        // seconds from one profile's start to the next one's
   unsigned count = 1;                        // 0: without end
   unsigned max_cpu_percent = 50;             // of one core
+  unsigned max_memory_mb = 0;                // 0: by the agent's own cgroup, see agent/budget.hpp
 };
 
 // The sentence of a failure names the key, the value and what is allowed; exit code 2.

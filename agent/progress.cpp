@@ -45,10 +45,12 @@ void write_all(int fd, std::string_view text) {
 
 Json quality_json(const Sampled& sampled) {
   const Quality& q = sampled.quality;
+  const auto microseconds = [](std::uint64_t ns) { return static_cast<double>(ns) / 1e3; };
   return {{"wanted", q.wanted},       {"taken", q.taken},   {"idle", q.idle}, {"suspect", q.suspect},
           {"truncated", q.truncated}, {"failed", q.failed}, {"lost", q.lost}, {"late", q.late},
-          {"unresolved", q.unresolved}, {"stopped", q.stopped}, {"traced", q.traced}, {"rate", sampled.rate}, {"achieved_rate", sampled.achieved_rate},
-          {"lowered_rate", sampled.lowered_rate}};
+          {"unresolved", q.unresolved}, {"stopped", q.stopped}, {"traced", q.traced},
+          {"longest_stop_us", microseconds(q.stops.most_ns())}, {"p99_stop_us", microseconds(q.stops.quantile_ns(0.99))},
+          {"rate", sampled.rate}, {"achieved_rate", sampled.achieved_rate}, {"lowered_rate", sampled.lowered_rate}};
 }
 
 Json processes_json(const Sampled& sampled) {

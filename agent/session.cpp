@@ -1,5 +1,10 @@
 #include "agent/session.hpp"
 
+#include <unistd.h>
+
+#include <algorithm>
+#include <new>
+
 #include "agent/clock.hpp"
 #include "agent/delivery/delivery.hpp"
 #include "agent/delivery/files.hpp"
@@ -11,6 +16,7 @@
 #include "agent/redraw.hpp"
 #include "agent/series.hpp"
 #include "agent/top.hpp"
+#include "samplers/base/log.hpp"
 
 namespace sampan {
 namespace {
@@ -36,6 +42,39 @@ Watch progress_watch(const Params& params, Progress& progress) {
   return watch;
 }
 
+// A clock that is set back must not let a profile of a series replace an earlier one.
+std::uint64_t time_of_name(std::uint64_t started) {
+  constexpr std::uint64_t kSecond = 1'000'000'000;
+  static std::uint64_t last = 0;
+  return last = std::max(started, last + kSecond);
+}
+
+// What needs more memory than there is, is drawn less deep: what was sampled is never lost for that.
+Outcome draw_within_memory(Profile& profile, const Params& params, const Sampled& sampled, std::uint64_t started) {
+  for (const std::size_t depth : {128, 32, 8, 3}) {
+    try {
+      return draw(profile, params, sampled, started);
+    } catch (const std::bad_alloc&) {
+      log_warning("memory does not suffice to draw all: frames deeper than {} are drawn as one", depth);
+      profile.cut(depth, profile.intern({FrameKind::Note, "[deeper frames]", {}}));
+    }
+  }
+  return draw(profile, params, sampled, started);
+}
+
+// From what was sampled to what is delivered.
+Outcome finish(Profile& profile, const Params& params, const Sampled& sampled, std::uint64_t started, Progress& progress) {
+  const std::uint64_t named = time_of_name(started);
+  profile.settle();
+  progress.stage("render", fmt::format("drawing {} samples", profile.total()));
+  describe(profile, params, sampled, started);
+  Outcome outcome = draw_within_memory(profile, params, sampled, named);
+
+  progress.stage("deliver", fmt::format("delivering {} files", outcome.files.size()));
+  deliver(params, outcome, named, progress);
+  return outcome;
+}
+
 }  // namespace
 
 Outcome profile_once(const Params& params, Progress& progress) {
@@ -46,17 +85,16 @@ Outcome profile_once(const Params& params, Progress& progress) {
 
   Profile profile;
   const std::uint64_t started = wall_ns();
-  auto sampled = sample(params, *discovery, profile, progress_watch(params, progress));
+  Watch watch = progress_watch(params, progress);
+  watch.stuck = [&](const Sampled& sampled) {
+    const bool any = profile.total() > 0;
+    const Outcome outcome = any ? finish(profile, params, sampled, started, progress) : failed({Exit::CannotSample, ended_sentence(sampled.ended)});
+    progress.result(outcome);
+    ::_exit(static_cast<int>(outcome.code));
+  };
+  auto sampled = sample(params, *discovery, profile, watch);
   if (!sampled) return failed(explained(sampled.error(), params.target));
-
-  profile.settle();
-  progress.stage("render", fmt::format("drawing {} samples", profile.total()));
-  describe(profile, params, *sampled, started);
-  Outcome outcome = draw(profile, params, std::move(*sampled), started);
-
-  progress.stage("deliver", fmt::format("delivering {} files", outcome.files.size()));
-  deliver(params, outcome, started, progress);
-  return outcome;
+  return finish(profile, params, *sampled, started, progress);
 }
 
 Exit run_session(const Params& params, Progress& progress) {

@@ -6,6 +6,7 @@ set(CMAKE_C_COMPILER aarch64-linux-gnu-gcc)
 set(CMAKE_CXX_COMPILER aarch64-linux-gnu-g++)
 set(CMAKE_AR aarch64-linux-gnu-gcc-ar)
 set(CMAKE_RANLIB aarch64-linux-gnu-gcc-ranlib)
+set(CMAKE_OBJCOPY aarch64-linux-gnu-objcopy)
 
 if(DEFINED ENV{SAMPAN_CACHE})
   set(arm64_root $ENV{SAMPAN_CACHE}/arm64)

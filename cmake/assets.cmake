@@ -1,10 +1,10 @@
 # Constant bytes that are embedded: one line a file.
 embed_bytes(agent params_schema_json agent/params.schema.json)
 # Mozilla's authorities as the package holds them. /etc/ssl/certs holds the build machine's own too, which must not ship.
-set(ca_bundle ${CMAKE_BINARY_DIR}/generated/ca_bundle.pem)
+set(ca_bundle ${CMAKE_BINARY_DIR}/generated/ca_bundle.pem.gz)
 add_custom_command(OUTPUT ${ca_bundle} DEPENDS /var/lib/dpkg/info/ca-certificates.list VERBATIM
-  COMMAND LC_ALL=C sh -c "cat /usr/share/ca-certificates/mozilla/*.crt > $1" sh ${ca_bundle})
-embed_bytes(agent ca_bundle_pem ${ca_bundle})
+  COMMAND LC_ALL=C sh -c "cat /usr/share/ca-certificates/mozilla/*.crt | gzip -9n > $1" sh ${ca_bundle})
+embed_bytes(agent ca_bundle_pem_gz ${ca_bundle})
 embed_bytes(agent events_schema_json agent/events.schema.json)
 set(viewer ${CMAKE_SOURCE_DIR}/flamegraph/viewer)
 set(viewer_parts ${viewer}/data.js ${viewer}/view.js ${viewer}/chart.js ${viewer}/search.js ${viewer}/panels.js

@@ -1,5 +1,7 @@
 #include "flamegraph/profile.hpp"
 
+#include <algorithm>
+#include <bit>
 #include <cassert>
 #include <cstring>
 #include <functional>
@@ -97,6 +99,31 @@ void Profile::settle() {
     nodes_[at].baseline += old[id].baseline;
     moved[id] = at;
   }
+}
+
+void Profile::cut(std::size_t depth, FrameId below) {
+  std::vector<NodeId> moved(nodes_.size(), kRoot), stand_in(nodes_.size(), kRoot);   // stand_in: by the new id of what it hangs below
+  std::vector<std::uint32_t> depths(nodes_.size());
+  NodeId kept = 1;
+  for (NodeId id = 1; id < nodes_.size(); ++id) {
+    const Node node = nodes_[id];   // its place may be taken now: new ids never run ahead
+    depths[id] = depths[node.parent] + 1;
+    const NodeId parent = moved[node.parent];
+    const bool deeper = depths[id] > depth;
+    NodeId at = deeper ? (depths[id] == depth + 1 ? stand_in[parent] : parent) : kRoot;
+    if (at == kRoot) {
+      at = kept++;
+      nodes_[at] = {parent, deeper ? below : node.frame, 0, 0};
+      if (deeper) stand_in[parent] = at;
+    }
+    nodes_[at].self += node.self;
+    nodes_[at].baseline += node.baseline;
+    moved[id] = at;
+  }
+  nodes_.resize(kept);
+  nodes_.shrink_to_fit();
+  children_.assign(std::bit_ceil(std::max<std::size_t>(nodes_.size() / 2, 16)), 0);
+  grow_children();   // fourfold: at most half of it is taken
 }
 
 void Profile::grow_children() {

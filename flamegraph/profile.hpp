@@ -68,6 +68,8 @@ class Profile {
   FrameId named(FrameId id) const { return replacements_[id].empty() ? id : replacements_[id].back(); }
   // Rebuilds the tree with every replacement made. Frame ids stay valid; node ids do not.
   void settle();
+  // Replaces what lies deeper than `depth` frames by one frame, `below`, that keeps its weight. Node ids change.
+  void cut(std::size_t depth, FrameId below);
 
   // Adds a stack, outermost frame first.
   void add(std::span<const FrameId> stack, std::uint64_t weight) { add_at(kRoot, stack, weight); }

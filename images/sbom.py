@@ -18,7 +18,6 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 # Debian source package: its name in NOTICE, its licence as SPDX writes it.
 LICENCES = {
     "bpfcc": ("bcc", "Apache-2.0"),
-    "bzip2": ("bzip2", "bzip2-1.0.6"),
     "ca-certificates": ("Mozilla's CA bundle", "MPL-2.0"),
     "curl": ("curl", "curl"),
     "elfutils": ("elfutils", "LGPL-3.0-or-later OR GPL-2.0-or-later"),
@@ -29,7 +28,6 @@ LICENCES = {
     "tl-expected": ("tl::expected", "CC0-1.0"),
     "libiberty": ("libiberty", "LGPL-2.0-or-later"),
     "protozero": ("protozero", "BSD-2-Clause AND Apache-2.0"),
-    "libzstd": ("Zstandard", "BSD-3-Clause"),
     "nlohmann-json3": ("JSON for Modern C++", "MIT"),
     "openssl": ("OpenSSL", "Apache-2.0"),
     "xz-utils": ("XZ Utils", "LicenseRef-public-domain"),
@@ -99,6 +97,9 @@ def complaints(found):
             yield "%s is linked in, and its licence is not known to images/sbom.py" % source
         elif not re.search(r"^  %s " % re.escape(LICENCES[source][0]), notice, re.MULTILINE):
             yield "%s is linked in, and NOTICE does not name %s" % (source, LICENCES[source][0])
+    named = {LICENCES[source][0] for source, _, _ in found.values() if source in LICENCES}
+    listed = re.findall(r"^  (\S.*?)(?:  | \()", notice, re.MULTILINE)
+    yield from ("NOTICE names %s, which is not linked in" % name for name in listed if name not in named)
 
 
 def document(binary, found):

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "flamegraph/profile.hpp"
+#include "samplers/base/durations.hpp"
 #include "samplers/elf/elf_file.hpp"
 #include "samplers/process/process.hpp"
 #include "samplers/process/threads.hpp"
@@ -42,7 +43,8 @@ struct ThreadSnapshot {
   Bytes stack;                                  // a copy, from registers->sp up
   std::span<const std::uint64_t> addresses;     // walked in the kernel, innermost first, each inside its call
   std::span<const std::uint64_t> kernel;        // kernel addresses, innermost first
-  bool deferred = false;                        // taken a while ago (the kernel's buffer): memory may say something else now
+  std::uint64_t taken_at = 0;                   // CLOCK_MONOTONIC, ns; 0: now. Memory may say something else since
+  bool deferred = false;                        // taken a while ago (the kernel's buffer)
   bool rooted = false;                          // `addresses` reached the thread's start
   Bytes interpreter;                            // the runtime's own frames, as its in-kernel walk sent them
 };
@@ -98,7 +100,8 @@ struct Runtime {
   bool (*matches)(const Process&, Context&);
   // The process outlives the walker.
   Result<std::unique_ptr<Walker>> (*open)(Process&, Context&);
-  bool memory;      // sampled by memory alone; else registers and stack are needed
+  bool memory;              // sampled by memory alone; else registers and stack are needed
+  bool kernel_walk = false; // its own frames are walked in the kernel too: the ebpf tier
 };
 
 // One process under a tier: the tier owns it.
@@ -123,6 +126,7 @@ struct Quality {
   std::uint64_t unresolved = 0;   // frames without a name
   std::uint64_t stopped = 0;      // threads that job control had stopped (SIGSTOP): left alone
   std::uint64_t traced = 0;       // threads that another tracer holds (a debugger): left alone
+  Durations stops;                // how long a thread was stopped for one sample, from above
 };
 
 class Sampler {
@@ -135,6 +139,8 @@ class Sampler {
   virtual void remove(Identity id) = 0;
   // Observes every thread once. Returns false where no process is left alive.
   virtual bool tick() = 0;
+  // Samples less often from now on, where something other than the ticks keeps the rate.
+  virtual void set_rate(double) {}
   // Names what is not named yet, for who looks on while sampling goes on.
   virtual void resolve() {}
   // Collects what the kernel gathered and resolves all names into the profile.

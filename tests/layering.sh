@@ -16,4 +16,12 @@ for runtime in python ruby php native go java; do
   forbid samplers/$runtime "samplers/($others|tiers)/" "runtime $runtime includes a tier or another runtime"
 done
 forbid samplers/tiers 'samplers/(python|ruby|php|native|go|java|node)/' 'a tier includes a runtime' ebpf.bpf.c   # one program walks them all in the kernel
+# A target's files are opened by one room: nothing else opens anything, and no one names /proc/PID/root but that room.
+opens='(::open|::openat|::openat2|SYS_open[a-z0-9]*|fopen|freopen|opendir|[a-z]*fstream|directory_iterator|file_size|readlink|::stat|::lstat)\('
+if grep -rnE "$opens" samplers --include='*.hpp' --include='*.cpp' | grep -vE '^samplers/process/(files|threads)\.cpp:|^samplers/[a-z]*/[a-z_]*\.cpp:.*(ElfFile|GoPclntab|Inlines|Vm|EbpfProgram|DynamicSymbols)::open\('; then
+  echo "broken: samplers opens files elsewhere than in samplers/process"; status=1
+fi
+if grep -rnE '/root\b' samplers agent --include='*.hpp' --include='*.cpp' | grep -vE '^[^:]*:[0-9]+:.*// .*/root|^samplers/process/files\.(cpp|hpp):'; then
+  echo "broken: /proc/PID/root is named elsewhere than in samplers/process/files"; status=1
+fi
 exit $status

@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 
-extern const char ca_bundle_pem[];
-extern const char ca_bundle_pem_end[];
+#include "agent/delivery/ca_bundle.hpp"
 
 namespace sampan {
 namespace {
@@ -20,7 +19,7 @@ void set_trust(CURL* handle, const std::string& ca_file) {
     curl_easy_setopt(handle, CURLOPT_CAINFO, named);
     return;
   }
-  curl_blob bundle{const_cast<char*>(ca_bundle_pem), static_cast<std::size_t>(ca_bundle_pem_end - ca_bundle_pem), CURL_BLOB_NOCOPY};
+  curl_blob bundle{const_cast<char*>(ca_bundle().data()), ca_bundle().size(), CURL_BLOB_NOCOPY};
   curl_easy_setopt(handle, CURLOPT_CAINFO_BLOB, &bundle);
 }
 

@@ -179,7 +179,8 @@ void judge_delivery(Outcome& outcome, const std::string& unwritten, bool files_o
     outcome.code = Exit::DeliveryFailed;
     outcome.sentence = unwritten;
   } else {
-    outcome.sentence = fmt::format("{} of {} samples delivered{}", whole, outcome.samples, paths.empty() ? "" : ": " + paths);
+    const std::string ended = ended_sentence(outcome.sampled.ended);
+    outcome.sentence = fmt::format("{}{} of {} samples delivered{}", ended.empty() ? "" : ended + ": ", whole, outcome.samples, paths.empty() ? "" : ": " + paths);
   }
 }
 

@@ -1,7 +1,5 @@
 #include "samplers/elf/elf_file.hpp"
 
-
-#include <fcntl.h>
 #include <gelf.h>
 #include <libelf.h>
 #include <sys/stat.h>
@@ -23,19 +21,6 @@ std::string hex(std::span<const unsigned char> bytes) {
   std::string text;
   for (unsigned char byte : bytes) text += {kHex[byte >> 4], kHex[byte & 15]};
   return text;
-}
-
-// A file that was replaced or deleted since, by the mapping itself: needs CHECKPOINT_RESTORE or SYS_ADMIN.
-Result<UniqueFd> open_mapped_file(pid_t pid, const Mapping& mapping) {
-  const std::string path = fmt::format("/proc/{}/map_files/{:x}-{:x}", pid, mapping.start, mapping.end);
-  const UniqueFd place(::open(path.c_str(), O_PATH | O_CLOEXEC));
-  struct stat status {};
-  if (!place || fstat(place.get(), &status) != 0 || !S_ISREG(status.st_mode) || status.st_ino != mapping.file.inode) {
-    return fail(Exit::CannotSample, "{} is gone, and {} cannot be opened", mapping.path, path);
-  }
-  UniqueFd fd(::open(fmt::format("/proc/self/fd/{}", place.get()).c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!fd) return fail(Exit::CannotSample, "{} cannot be read", path);
-  return fd;
 }
 
 std::string find_build_id(Bytes notes) {
@@ -160,9 +145,8 @@ std::shared_ptr<ElfFile> ElfCache::get(const Process& process, const Mapping& ma
   if (!fresh) return known->second;
   auto fd = open_target_file(process.root.get(), mapping.path, mapping.file);
   // A process in a chroot has its paths told from the agent's root where that holds them.
-  const UniqueFd own(fd ? -1 : ::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (own) fd = open_target_file(own.get(), mapping.path, mapping.file);
-  if (!fd) fd = open_mapped_file(process.id.pid, mapping);
+  if (!fd) fd = open_own_file(mapping.path, mapping.file);
+  if (!fd) fd = open_mapped_file(process.id.pid, mapping.start, mapping.end, mapping.file);
   if (!fd) {
     log_debug("{}", fd.error().message);
     return nullptr;

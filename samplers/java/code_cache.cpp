@@ -28,9 +28,9 @@ std::uint64_t place(Bytes bytes, Offset address, Offset offset, std::uint64_t ba
 
 }  // namespace
 
-std::optional<CodeCache::Heap> CodeCache::read_heap(std::uint64_t address) {
+std::optional<CodeHeap> CodeCache::read_heap(std::uint64_t address) {
   const auto at = [&](Offset a, Offset b) { return memory_.read_as<std::uint64_t>(address + static_cast<std::uint64_t>(a + b)); };
-  Heap heap;
+  CodeHeap heap;
   heap.low = at(layout_.heap_memory, layout_.space_low);
   heap.high = at(layout_.heap_memory, layout_.space_high);
   heap.segmap = at(layout_.heap_segmap, layout_.space_low);
@@ -56,20 +56,21 @@ bool CodeCache::refresh() {
   heaps_.clear();
   low_ = ~std::uint64_t{0}, high_ = 0;
   for (std::uint64_t i = 0; i < count; ++i) {
-    const auto heap = read_heap(addresses[i]);
+    auto heap = read_heap(addresses[i]);
     if (!heap) continue;
-    heaps_.push_back(*heap);
     const auto boundary = [&](Offset which) {
       return which == kAbsent ? 0 : memory_.read_as<std::uint64_t>(addresses[i] + static_cast<std::uint64_t>(layout_.heap_memory + which));
     };
     const std::uint64_t low = boundary(layout_.space_low_boundary), high = boundary(layout_.space_high_boundary);
     low_ = std::min(low_, low ? low : heap->low);
     high_ = std::max({high_, high, heap->high});
+    heap->most = std::max(high, heap->high);
+    heaps_.push_back(*heap);
   }
   return !heaps_.empty();
 }
 
-std::optional<std::uint64_t> CodeCache::step_back(const Heap& heap, std::uint64_t index) {
+std::optional<std::uint64_t> CodeCache::step_back(const CodeHeap& heap, std::uint64_t index) {
   // A tag is at most 254, so one read of the map behind the index serves several steps.
   std::array<std::uint8_t, 1024> window;
   std::uint64_t first = 0, size = 0;
@@ -90,7 +91,7 @@ std::optional<std::uint64_t> CodeCache::step_back(const Heap& heap, std::uint64_
 }
 
 std::optional<std::uint64_t> CodeCache::start_of(std::uint64_t pc) {
-  const auto holds = [pc](const Heap& heap) { return pc >= heap.low && pc < heap.high; };
+  const auto holds = [pc](const CodeHeap& heap) { return pc >= heap.low && pc < heap.high; };
   auto heap = std::find_if(heaps_.begin(), heaps_.end(), holds);
   if (heap == heaps_.end()) {
     // The heaps grow while the VM runs.
@@ -137,7 +138,7 @@ std::optional<Blob> CodeCache::read_blob(std::uint64_t start) {
   blob.frame_complete = layout_.frame_complete_is_short ? field<std::int16_t>(header, layout_.blob_frame_complete)
                                                         : field<std::int32_t>(header, layout_.blob_frame_complete);
   if (blob.kind == BlobKind::Compiled) read_compiled(header, blob);
-  blob.read_at = std::chrono::steady_clock::now();
+  blob.read_at = now_ns();
   blob.serial = ++serial_;
   return blob;
 }
@@ -151,6 +152,10 @@ void CodeCache::read_compiled(Bytes header, Blob& blob) const {
   blob.compile_id = field<std::uint32_t>(header, layout_.compile_id);
   blob.witnesses[0] = witness(layout_.compile_id, 0xffffffff);
   blob.witnesses[1] = witness(layout_.method, ~std::uint64_t{0});
+  blob.witnesses[2] = blob.witnesses[1];
+  if (layout_.block_used != kAbsent && layout_.block_size >= static_cast<std::uint64_t>(layout_.block_used) + 8) {
+    blob.witnesses[2] = {start - layout_.block_size + static_cast<std::uint64_t>(layout_.block_used), 1, 0xff};
+  }
   blob.entry = layout_.verified_entry != kAbsent ? field<std::uint64_t>(header, layout_.verified_entry)
                : layout_.verified_entry_offset != kAbsent ? blob.code + field<std::uint16_t>(header, layout_.verified_entry_offset)
                                                           : blob.code;
@@ -196,6 +201,10 @@ const Blob* CodeCache::find(std::uint64_t pc) {
 const Blob* CodeCache::at(std::uint64_t start) const {
   const auto known = blobs_.find(start);
   return known == blobs_.end() ? nullptr : &known->second;
+}
+
+bool CodeCache::was_there(const Blob& blob, std::uint64_t time) const {
+  return blob.kind != BlobKind::Compiled || blob.read_at <= time || survey_.was_there(blob.start, blob.compile_id, time);
 }
 
 void CodeCache::forget(std::uint64_t start) { blobs_.erase(start); }

@@ -2,7 +2,6 @@
 // Found by the VM's own segment map: a byte a segment, the distance back to the blob's first (255: free).
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -11,7 +10,7 @@
 #include <vector>
 
 #include "samplers/base/cursor.hpp"
-#include "samplers/java/layout.hpp"
+#include "samplers/java/code_survey.hpp"
 
 namespace sampan::java {
 
@@ -46,9 +45,9 @@ struct Blob {
   std::uint64_t orig_pc_at = 0;          // from the frame's sp: the real return address of such a frame
   // Scopes: [pcs, pcs_end) of PcDescs, scope bytes from `scopes` on, Method*s at `metadata`.
   std::uint64_t pcs = 0, pcs_end = 0, scopes = 0, metadata = 0;
-  std::chrono::steady_clock::time_point read_at;
+  std::uint64_t read_at = 0;             // monotonic nanoseconds
   std::uint32_t serial = 0;              // of this reading: grows when another blob takes the place
-  Witness witnesses[2];                  // Compiled: compile id and method
+  Witness witnesses[3];                  // Compiled: compile id, method, and that its block is in use
   bool contains(std::uint64_t pc) const { return pc >= start && pc < end; }
 };
 
@@ -66,22 +65,25 @@ class CodeCache {
   const Blob* at(std::uint64_t start) const;
   // Drops what is known of a blob: its witnesses are no longer true.
   void forget(std::uint64_t start);
+  // Notes what is there, for was_there() later; cheap, and most often nothing is done.
+  void look(std::uint64_t now) { survey_.look(heaps_, now); }
+  // Whether a blob that is there now was there at that time: monotonic nanoseconds.
+  bool was_there(const Blob& blob, std::uint64_t time) const;
+  // When, shortly before that time, no code lay in its place yet: it is most likely what was put there next.
+  std::optional<std::uint64_t> was_free(const Blob& blob, std::uint64_t time) const { return survey_.was_free(blob.start, blob.end, time); }
 
  private:
-  struct Heap {
-    std::uint64_t low = 0, high = 0, segmap = 0;
-    unsigned shift = 0;
-  };
-  std::optional<Heap> read_heap(std::uint64_t address);
+  std::optional<CodeHeap> read_heap(std::uint64_t address);
   std::optional<std::uint64_t> start_of(std::uint64_t pc);
-  std::optional<std::uint64_t> step_back(const Heap& heap, std::uint64_t index);
+  std::optional<std::uint64_t> step_back(const CodeHeap& heap, std::uint64_t index);
   std::optional<Blob> read_blob(std::uint64_t start);
   void read_compiled(Bytes header, Blob& blob) const;
   BlobKind kind_of(const std::string& name) const;
 
   Memory& memory_;
   const Layout& layout_;
-  std::vector<Heap> heaps_;
+  std::vector<CodeHeap> heaps_;
+  CodeSurvey survey_{memory_, layout_};
   std::uint64_t low_ = 0, high_ = 0;
   std::uint32_t serial_ = 0;
   std::unordered_map<std::uint64_t, Blob> blobs_;             // by start

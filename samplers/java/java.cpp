@@ -43,7 +43,17 @@ class PlainWalker final : public Walker {
   NativeStack native_;
 };
 
-bool matches(const Process& process, Context&) { return java::find_libjvm(process) != nullptr; }
+// While the loader is still at work on a HotSpot, what it says of itself is not there yet: a moment later it is.
+bool matches(const Process& process, Context& context) {
+  const Mapping* mapping = java::find_libjvm(process);
+  const auto file = mapping ? context.elfs.get(process, *mapping) : nullptr;
+  if (!file) return mapping != nullptr;
+  std::uint64_t tables = 0;
+  file->each_symbol([&](const ElfSymbol& symbol) {
+    if (symbol.name == "gHotSpotVMStructs") tables = symbol.address + file->bias(*mapping);
+  });
+  return !tables || process.memory->read_as<std::uint64_t>(tables) != 0;
+}
 
 // The frames of compiled and interpreted code are laid out by the processor's rules; x86_64's are known.
 Result<std::unique_ptr<java::Vm>> open_vm(Process& process, Context& context) {

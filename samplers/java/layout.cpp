@@ -140,6 +140,7 @@ constexpr AddressRow kAddresses[] = {
     {&Layout::flags, "Flag", "flags"},
     {&Layout::flag_count, "JVMFlag", "numFlags"},
     {&Layout::flag_count, "Flag", "numFlags"},
+    {&Layout::perf_start, "PerfMemory", "_start"},
     {&Layout::z_instance, "ZGlobalsForVMStructs", "_instance_p"},
 };
 

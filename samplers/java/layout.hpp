@@ -49,6 +49,8 @@ struct Layout {
   Offset array_of_u1 = kAbsent, array_of_u2 = kAbsent;  // Array<u1>::_data
   Offset symbol_length = kAbsent, symbol_length_and_refcount = kAbsent, symbol_body = kAbsent;
 
+  std::uint64_t perf_start = 0;                         // address of the static pointer to the VM's counters
+
   // Threads.
   std::uint64_t threads_list = 0, first_thread = 0;     // addresses of static pointers; the second on JDK 8
   Offset list_length = kAbsent, list_threads = kAbsent, thread_next = kAbsent;

@@ -97,7 +97,7 @@ void Methods::read_lines(Bytes cm, MethodInfo& info) {
 std::optional<MethodInfo> Methods::read(std::uint64_t method) {
   if (!plausible(method)) return {};
   MethodInfo info;
-  info.read_at = std::chrono::steady_clock::now();
+  info.read_at = now_ns();
   const auto watch = [&](std::uint64_t address) {
     Witness w{address, 0};
     const bool read = memory_.read_into(address, w.value);
@@ -155,13 +155,10 @@ void Methods::forget(std::uint64_t method) {
 bool Methods::verify(std::uint64_t method) {
   const auto known = methods_.find(method);
   if (known == methods_.end() || !known->second) return true;
-  for (const Witness& witness : known->second->witnesses) {
-    std::uint64_t now = 0;
-    if (memory_.read_into(witness.address, now) && (now & witness.mask) == (witness.value & witness.mask)) continue;
-    forget(method);
-    return false;
-  }
-  return true;
+  const auto now = read(method);
+  if (now && now->name == known->second->name && now->bytecodes == known->second->bytecodes && now->lines == known->second->lines) return true;
+  forget(method);
+  return false;
 }
 
 FrameId Methods::frame(std::uint64_t method, std::int32_t bci, FrameKind kind) {

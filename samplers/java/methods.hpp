@@ -15,6 +15,7 @@ namespace sampan::java {
 
 struct Line {
   std::uint32_t bci = 0, line = 0;
+  bool operator==(const Line&) const = default;
 };
 
 struct MethodInfo {
@@ -23,7 +24,7 @@ struct MethodInfo {
   std::vector<Line> lines;        // by bci, rising
   std::uint64_t bytecodes = 0;    // address of the first one
   std::uint32_t code_size = 0;
-  std::chrono::steady_clock::time_point read_at;
+  std::uint64_t read_at = 0;      // monotonic nanoseconds
   bool consistent = false;        // its class's constant pool is the method's own: it is no random memory
   std::vector<Witness> witnesses;
   std::uint32_t line_of(std::uint32_t bci) const;
@@ -40,7 +41,7 @@ class Methods {
   // nullptr where the memory at the address is no method. Valid until forget().
   const MethodInfo* find(std::uint64_t method);
   void forget(std::uint64_t method);
-  // Forgets a method whose witnesses are no longer true (the memory of an unloaded class is used again); false then.
+  // Forgets a method that is no longer what was read (the memory of an unloaded class is used again); false then.
   bool verify(std::uint64_t method);
   // The frame of a bytecode of a method; bci -1: its line is not known. A method that cannot be read gets a Note frame.
   FrameId frame(std::uint64_t method, std::int32_t bci, FrameKind kind);

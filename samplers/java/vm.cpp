@@ -37,7 +37,7 @@ const Mapping* find_libjvm(const Process& process) {
 }
 
 Vm::Vm(Memory& target, Layout known, Profile& profile, bool lines)
-    : memory(target), layout(std::move(known)), code(memory, layout), methods(memory, layout, profile, lines), threads(memory, layout),
+    : memory(target), layout(std::move(known)), code(memory, layout), methods(memory, layout, profile, lines), unloads(memory, layout), threads(memory, layout),
       heap(memory, layout, methods) {}
 
 Result<std::unique_ptr<Vm>> Vm::open(Process& process, Context& context) {
@@ -66,12 +66,14 @@ Result<std::unique_ptr<Vm>> Vm::open(Process& process, Context& context) {
   auto vm = std::make_unique<Vm>(*process.memory, std::move(*layout), context.profile, context.options.lines);
   vm->stub_variables_ = std::move(variables);
   vm->refresh();
+  vm->look(now_ns());
   return vm;
 }
 
 void Vm::refresh() {
   code.refresh();
   threads.refresh();
+  unloads.refresh();
   if (codelets.empty()) codelets = read_codelets(memory, layout);
   if (!call_stub_return && layout.call_stub_return) call_stub_return = memory.read_as<std::uint64_t>(layout.call_stub_return);
   // The compiler's stubs are made late, after the first methods run.

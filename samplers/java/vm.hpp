@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "samplers/java/class_unloads.hpp"
 #include "samplers/java/code_cache.hpp"
 #include "samplers/java/heap.hpp"
 #include "samplers/java/interpreter.hpp"
@@ -31,11 +32,17 @@ class Vm {
 
   // Reads again what grows and moves: the heaps, the threads, the interpreter while the VM starts.
   void refresh();
+  // Notes what is there now, for samples that are walked later: monotonic nanoseconds.
+  void look(std::uint64_t now) {
+    code.look(now);
+    unloads.look(now);
+  }
 
   Memory& memory;
   const Layout layout;
   CodeCache code;
   Methods methods;
+  ClassUnloads unloads;
   VmThreads threads;
   Heap heap;
   std::vector<Codelet> codelets;

@@ -1,6 +1,3 @@
-#pragma GCC diagnostic ignored "-Wmisleading-indentation"
-#pragma GCC diagnostic ignored "-Wshadow"
-#pragma GCC diagnostic ignored "-Wconversion"
 #include "samplers/java/walk.hpp"
 
 #include <algorithm>
@@ -11,7 +8,7 @@ namespace {
 
 constexpr std::size_t kMostJavaFrames = 4096;
 constexpr std::size_t kMostShown = 200'000;    // then the cache starts anew
-constexpr std::chrono::seconds kUnrest{5}, kLongestWait{1};
+constexpr std::uint64_t kShortestLife = 1'000'000;   // ns: code that runs has not ended, been collected and given way by then
 constexpr unsigned kAttempts = 8;               // each finds out what is no longer true up to where it ended
 
 }  // namespace
@@ -20,6 +17,10 @@ Walk::Walk(Vm& vm, NativeStack& native, Context& context) : vm_(vm), native_(nat
 
 Walked Walk::run(const ThreadSnapshot& thread, std::vector<FrameId>& frames) {
   Walked result = Walked::Failed;
+  const std::uint64_t now = now_ns();
+  taken_at_ = thread.taken_at ? thread.taken_at : now;
+  late_ = thread.deferred || taken_at_ + kShortestLife < now;
+  vm_.look(now);
   for (unsigned attempt = 0; attempt < kAttempts; ++attempt) {
     result = once(thread);
     if (result == Walked::Failed || result == Walked::NoFrames || still_true()) break;
@@ -28,6 +29,7 @@ Walked Walk::run(const ThreadSnapshot& thread, std::vector<FrameId>& frames) {
   }
   if (result == Walked::Suspect) found_.assign(1, note("[code that changed while it was read]"));
   if (found_.empty()) return result;
+  if (doubtful_ && result == Walked::Whole) result = Walked::Suspect;
   if (missing_ && result == Walked::Whole) result = Walked::Truncated;
   if (result == Walked::Truncated && !missing_) frames.push_back(native_.truncated());
   frames.insert(frames.end(), found_.rbegin(), found_.rend());
@@ -39,8 +41,7 @@ Walked Walk::once(const ThreadSnapshot& thread) {
   found_.clear();
   blobs_.clear();
   methods_.clear();
-  anchored_ = missing_ = java_ = from_java_ = false;
-  deferred_ = thread.deferred;
+  anchored_ = missing_ = java_ = from_java_ = doubtful_ = false;
   thread_ = vm_.threads.find(thread.inner_tid);
   if (!start(thread)) return Walked::NoFrames;
   return loop();
@@ -71,7 +72,6 @@ Walked Walk::loop() {
       return Walked::Truncated;
     }
     before = at_.registers.sp;
-    const FrameState dbg = at_;
     Went went = Went::Lost;
     if (vm_.code.covers(at_.registers.pc)) {
       const Blob* blob = vm_.code.find(at_.registers.pc);
@@ -81,7 +81,6 @@ Walked Walk::loop() {
     }
     if (went == Went::End) return Walked::Whole;
     if (went == Went::On) continue;
-    if (getenv("DBG")) fprintf(stderr, "DBG lost pc %lx sp %lx fp %lx exact %d found %zu blob %s codeoff %lx entry %ld fc %ld fb %ld; words", dbg.registers.pc, dbg.registers.sp, dbg.registers.fp, dbg.exact, found_.size(), vm_.code.find(dbg.registers.pc) ? vm_.code.find(dbg.registers.pc)->name.c_str() : "native", vm_.code.find(dbg.registers.pc) ? dbg.registers.pc-vm_.code.find(dbg.registers.pc)->code : 0, vm_.code.find(dbg.registers.pc) ? vm_.code.find(dbg.registers.pc)->entry-vm_.code.find(dbg.registers.pc)->code : 0, vm_.code.find(dbg.registers.pc) ? vm_.code.find(dbg.registers.pc)->frame_complete : 0, vm_.code.find(dbg.registers.pc) ? vm_.code.find(dbg.registers.pc)->frame_bytes : 0); if (getenv("DBG")) { for (int k = 0; k < 12; k++) fprintf(stderr, " %lx", stack_.word(dbg.registers.sp + k*8).value_or(1)); std::vector<std::byte> cb(48); vm_.memory.read(dbg.registers.pc-16, cb); fprintf(stderr, " code"); for (auto c : cb) fprintf(stderr, " %02x", (int)c); auto* rg = native_.space().find(dbg.registers.pc); if (rg && rg->table) { auto* row = find_row(rg->table->rows, dbg.registers.pc - rg->bias - rg->table->base); if (row) fprintf(stderr, " row kind %x cfa %d fp %d file %lx", row->kind, row->cfa, row->fp, dbg.registers.pc - rg->bias); } fprintf(stderr, "\n"); }
     if (anchored_ || !thread_ || java_) return Walked::Truncated;
     // Not yet in Java: the anchor knows where Java was left.
     found_.push_back(native_.truncated());
@@ -230,34 +229,44 @@ bool Walk::still_true() {
   for (const Check& check : checks) {
     if ((check.now & check.witness.mask) == (check.witness.value & check.witness.mask)) continue;
     good = false;
-    changed_ = std::chrono::steady_clock::now();
     if (check.blob) vm_.code.forget(check.blob);
     vm_.methods.forget(check.method);
   }
   return good;
 }
 
-// While a VM uses the memory of unloaded classes again, a sample from the kernel's buffer may be older than what lies
-// there now. What has been known for longer than a sample waits is beyond doubt.
-bool Walk::doubtful(std::chrono::steady_clock::time_point read_at) const {
-  const auto now = std::chrono::steady_clock::now();
-  return deferred_ && now - changed_ < kUnrest && now - read_at < kLongestWait;
+// A sample from the kernel's buffer may be older than what lies there now. Code that was put into a free place and gave
+// way again within half a second was unloaded with its class; what is replaced or cold waits for a collection or two.
+bool Walk::sure(const Blob& blob) {
+  if (!late_ || vm_.code.was_there(blob, taken_at_)) return true;
+  const auto free = vm_.code.was_free(blob, taken_at_);
+  return free && vm_.unloads.since(*free) == Unloaded::None;
 }
 
-const Walk::Shown& Walk::shown(const Blob& blob, std::uint64_t pc) {
+bool Walk::sure(const MethodInfo& info) { return !late_ || info.read_at <= taken_at_ || vm_.unloads.since(taken_at_) == Unloaded::None; }
+
+// Code of a class that has just been unloaded may stand a moment longer than the class's memory.
+bool Walk::sure(Shown& shown) {
+  if (!late_ || shown.made_at <= taken_at_ || vm_.unloads.since(taken_at_) != Unloaded::Some) return true;
+  shown.serial = 0;   // what was read is not kept
+  return false;
+}
+
+Walk::Shown& Walk::shown(const Blob& blob, std::uint64_t pc) {
   if (shown_.size() >= kMostShown) shown_.clear();
   Shown& shown = shown_[pc];
   if (shown.serial == blob.serial) return shown;
   shown.serial = blob.serial;
+  shown.made_at = now_ns();
   shown.is_call = false;
   shown.frames.clear();
   if (blob.native || !read_scopes(vm_.memory, vm_.layout, blob, pc, scopes_, &shown.is_call)) {
-    if (!vm_.methods.verify(blob.method)) changed_ = std::chrono::steady_clock::now();
+    vm_.methods.verify(blob.method);
     shown.frames.push_back(vm_.methods.frame(blob.method, -1, FrameKind::Java));
     return shown;
   }
   for (std::size_t i = 0; i < scopes_.size(); ++i) {
-    if (!vm_.methods.verify(scopes_[i].method)) changed_ = std::chrono::steady_clock::now();
+    vm_.methods.verify(scopes_[i].method);
     const FrameKind kind = i + 1 < scopes_.size() ? FrameKind::JavaInlined : FrameKind::Java;
     shown.frames.push_back(vm_.methods.frame(scopes_[i].method, scopes_[i].bci, kind));
   }

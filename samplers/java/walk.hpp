@@ -1,7 +1,6 @@
 // The walk itself: from registers and a stack to frames, across compiled, interpreted, stub and native code.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <unordered_map>
@@ -26,6 +25,7 @@ class Walk {
   // What a compiled pc shows, innermost first; true of one reading of its blob.
   struct Shown {
     std::uint32_t serial = 0;
+    std::uint64_t made_at = 0;           // monotonic nanoseconds
     bool is_call = false;                // the compiler recorded a call that returns here
     std::vector<FrameId> frames;
   };
@@ -55,14 +55,20 @@ class Walk {
   bool is_return_address(std::uint64_t pc);
   std::optional<X86State> follow_compiled(const Blob& blob);
   X86State state() const { return {at_.registers.sp, at_.registers.fp, at_.fp_known}; }
-  const Shown& shown(const Blob& blob, std::uint64_t pc);
+  Shown& shown(const Blob& blob, std::uint64_t pc);
   Bytes code_of(const Blob& blob);
   void learn_continuation(const Blob& blob);
   void watch(const Blob& blob);
   void watch(std::uint64_t method, const MethodInfo& info);
   bool still_true();
-  // True where what was read at that time may not be what ran when the sample was taken.
-  bool doubtful(std::chrono::steady_clock::time_point read_at) const;
+  // Whether what lies there now is what ran when the sample was taken.
+  bool sure(const Blob& blob);
+  bool sure(const MethodInfo& info);
+  bool sure(Shown& shown);
+  FrameId changed() {
+    doubtful_ = true;
+    return note("[code that changed since]");
+  }
   FrameId note(const char* text) { return context_.profile.intern({FrameKind::Note, text, {}, 0, 0}); }
 
   Vm& vm_;
@@ -72,8 +78,9 @@ class Walk {
   StackView stack_;
   FrameState at_;                        // where the walk stands
   const VmThread* thread_ = nullptr;
-  bool deferred_ = false;                // the sample was taken a while ago
-  std::chrono::steady_clock::time_point changed_;   // when code or classes were last seen to have given way to others
+  std::uint64_t taken_at_ = 0;           // monotonic nanoseconds
+  bool late_ = false;                    // so long ago that other code may lie there by now
+  bool doubtful_ = false;                // a name was left out since it might be another's
   bool anchored_ = false;                // the thread's anchor has been used
   bool missing_ = false;                 // frames are missing somewhere
   bool java_ = false;                    // a Java frame was seen

@@ -42,11 +42,12 @@ Walk::Went Walk::compiled_frame(const Blob& blob) {
     if (original && blob.contains(*original)) named = *original;
   }
   watch(blob);
-  const Shown& what = shown(blob, named);
+  const bool certain = sure(blob);
+  Shown& what = shown(blob, named);
   // A method that was called from here was called from a place that the compiler recorded; else other code has come
   // to lie here since.
   if (from_java_ && !at_.exact && !blob.native && !what.is_call) return Went::Lost;
-  if (doubtful(blob.read_at)) found_.push_back(note("[code that changed since]"));
+  if (!certain || !sure(what)) found_.push_back(changed());
   else found_.insert(found_.end(), what.frames.begin(), what.frames.end());
   learn_continuation(blob);
   if (at_.exact) {
@@ -93,14 +94,14 @@ Walk::Went Walk::interpreted_frame(const Blob&) {
   };
   std::int32_t bci = at_.innermost ? bci_of(r.general[kR13]) : -1;
   if (bci < 0) bci = bci_of(stack_.word(slot(fp, vm_.layout.interpreter_bcp_slot)).value_or(0));
-  found_.push_back(doubtful(info->read_at) ? note("[code that changed since]") : vm_.methods.frame(*method, bci, FrameKind::JavaInterpreted));
+  found_.push_back(sure(*info) ? vm_.methods.frame(*method, bci, FrameKind::JavaInterpreted) : changed());
   watch(*method, *info);
   return enter(*pc, *sender, *caller_fp);
 }
 
 Walk::Went Walk::entering_frame(const MethodInfo& info) {
   const Registers r = at_.registers;
-  found_.push_back(doubtful(info.read_at) ? note("[code that changed since]") : vm_.methods.frame(r.general[kRbx], 0, FrameKind::JavaInterpreted));
+  found_.push_back(sure(info) ? vm_.methods.frame(r.general[kRbx], 0, FrameKind::JavaInterpreted) : changed());
   watch(r.general[kRbx], info);
   // r13 holds the sender's sp until the new frame has it; then the place in the bytecodes.
   const bool framed = r.general[kR13] >= info.bytecodes && r.general[kR13] - info.bytecodes <= info.code_size;
@@ -187,7 +188,7 @@ Walk::Went Walk::barrier_frame() {
   if (!blob || blob->kind != BlobKind::Compiled || blob->frame_bytes < 32) return pass_unknown_entry();
   const FrameState before = at_;
   // A frame that returns to the barrier ends where the entry begins; while the barrier itself runs, rbp marks its end.
-  const std::uint64_t told = vm_.layout.thread_cont_entry != kAbsent && thread_
+  const std::uint64_t told = vm_.layout.thread_cont_entry != kAbsent && thread_ && !late_
                                  ? vm_.memory.read_as<std::uint64_t>(thread_->address + static_cast<std::uint64_t>(vm_.layout.thread_cont_entry)) : 0;
   for (const std::uint64_t entry : {at_.registers.sp, at_.registers.fp - (blob->frame_bytes - 16), told}) {
     const auto caller = stack_.word(entry + blob->frame_bytes - 8);

@@ -1,29 +1,10 @@
 // Any process that no other runtime takes: its machine stacks.
-#include "samplers/symbols/native_stack.hpp"
+#include "samplers/symbols/native_walker.hpp"
 
 namespace sampan {
-namespace {
 
-class NativeWalker final : public Walker {
- public:
-  NativeWalker(const Process& process, Context& context) : stack_(process, context) {}
-  Walked walk(const ThreadSnapshot& thread, std::vector<FrameId>& frames) override { return stack_.walk(thread, frames); }
-  void observe_stopped(const ThreadSnapshot& thread) override { stack_.observe_stopped(thread); }
-  void refresh() override { stack_.refresh(); }
-  void resolve(Profile&) override { stack_.resolve(); }
-
- private:
-  NativeStack stack_;
-};
-
-bool matches(const Process&, Context&) { return true; }
-
-Result<std::unique_ptr<Walker>> open(Process& process, Context& context) {
-  return std::make_unique<NativeWalker>(process, context);
+Runtime native_runtime() {
+  return {"native", [](const Process&, Context&) { return true; }, open_native_walker, false};
 }
-
-}  // namespace
-
-Runtime native_runtime() { return {"native", matches, open, false}; }
 
 }  // namespace sampan

@@ -10,11 +10,6 @@ constexpr std::size_t kMostFunctions = 1 << 17;
 constexpr std::size_t kFunctionHead = 24;
 constexpr std::size_t kMostName = 512, kMostPath = 4096;
 
-template <typename T>
-std::span<std::byte> bytes_of(T& value) {
-  return std::as_writable_bytes(std::span(&value, 1));
-}
-
 }  // namespace
 
 Fingerprint Functions::fingerprint(Bytes bytes) const {

@@ -13,8 +13,6 @@ constexpr std::uint64_t kSlackBytes = 1024;
 constexpr std::uint64_t kWindow = 8192;   // read at once of a stack's older pages
 constexpr std::uint64_t kTopBefore = 16;  // vm_stack_top, vm_stack_end, vm_stack
 
-bool is_pointer(std::uint64_t word) { return word != 0 && word % 8 == 0 && word < (std::uint64_t{1} << 56); }
-
 }  // namespace
 
 PhpWalker::PhpWalker(Context& context, Php php, pid_t inner_pid)

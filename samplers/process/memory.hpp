@@ -18,6 +18,16 @@ struct Read {
   std::span<std::byte> into;
 };
 
+// A value's own bytes, to read into.
+template <typename T>
+std::span<std::byte> bytes_of(T& value) {
+  static_assert(std::is_trivially_copyable_v<T>);
+  return std::as_writable_bytes(std::span(&value, 1));
+}
+
+// A word that may point to an object: aligned and in user space's half.
+constexpr bool is_pointer(std::uint64_t word) { return word != 0 && word % 8 == 0 && word < (std::uint64_t{1} << 56); }
+
 class Memory {
  public:
   virtual ~Memory() = default;
@@ -34,8 +44,7 @@ class Memory {
   }
   template <typename T>
   bool read_into(std::uint64_t address, T& value) {
-    static_assert(std::is_trivially_copyable_v<T>);
-    return read(address, std::as_writable_bytes(std::span(&value, 1)));
+    return read(address, bytes_of(value));
   }
   // A T, or zero where it cannot be read.
   template <typename T>

@@ -6,6 +6,8 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
+#include <span>
 
 #include "samplers/process/memory.hpp"
 
@@ -13,8 +15,9 @@ namespace sampan {
 
 class PthreadIds {
  public:
-  // Learns where the id lies from one descriptor whose thread is known, by its id in its own PID namespace.
-  bool learn(Memory& memory, std::uint64_t descriptor, pid_t inner_tid);
+  // Learns where the id lies: where most of these descriptors hold one of these ids (in the process's own PID
+  // namespace). Not every one must agree: a thread that has just ended may have left its descriptor behind.
+  bool learn(Memory& memory, std::span<const std::uint64_t> descriptors, const std::set<pid_t>& inner_tids);
   bool known() const { return offset_ != 0; }
   // The id in the thread's own PID namespace; nothing where it is not known or cannot be read.
   std::optional<pid_t> tid(Memory& memory, std::uint64_t descriptor) const;

@@ -2,9 +2,12 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <charconv>
+#include <cstring>
 #include <memory>
 #include <set>
 
@@ -15,20 +18,22 @@ namespace sampan {
 namespace {
 
 constexpr std::size_t kMostThreads = 65'536;
+constexpr nlink_t kLinksOfTheDead = 2;   // of /proc/PID/task, whose links are threads + 2
+constexpr rlim_t kSpare = 4096;   // descriptors left for all else, or half of all where there are few
 
 std::string task(pid_t pid, pid_t tid, const char* file) {
   return "/proc/" + std::to_string(pid) + "/task/" + std::to_string(tid) + "/" + file;
 }
 
-// The last number of the NSpid line: the id in the thread's innermost PID namespace.
-pid_t innermost_id(const std::string& status, pid_t otherwise) {
-  const auto line = status.find("\nNSpid:");
-  if (line == std::string::npos) return otherwise;
-  const auto end = status.find('\n', line + 1);
-  const auto last = status.find_last_of("\t ", end);
-  pid_t id = otherwise;
-  std::from_chars(status.data() + last + 1, status.data() + std::min(end, status.size()), id);
-  return id;
+// Without the last descriptors nothing else could be opened: then a thread's files are opened anew each time.
+UniqueFd open_to_keep(const std::string& path) {
+  static const int most = [] {
+    rlimit limit{};
+    ::getrlimit(RLIMIT_NOFILE, &limit);
+    return static_cast<int>(std::min<rlim_t>(limit.rlim_cur - std::min(limit.rlim_cur / 2, kSpare), 1 << 30));
+  }();
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  return fd.get() < most ? std::move(fd) : UniqueFd();
 }
 
 std::string first_line(std::string text) {
@@ -38,29 +43,56 @@ std::string first_line(std::string text) {
 
 }  // namespace
 
-Thread::Thread(pid_t pid, pid_t tid)
-    : tid_(tid),
-      inner_tid_(innermost_id(read_file(task(pid, tid, "status"), 8192).value_or(""), tid)),
-      name_(first_line(read_file(task(pid, tid, "comm"), 64).value_or(""))),
-      schedstat_(::open(task(pid, tid, "schedstat").c_str(), O_RDONLY | O_CLOEXEC)),
-      stat_(::open(task(pid, tid, "stat").c_str(), O_RDONLY | O_CLOEXEC)) {}
-
-bool Thread::unchanged() {
-  char text[64];
-  const ssize_t got = pread(schedstat_.get(), text, sizeof text, 0);
-  if (got <= 0) return false;  // not known: then the state decides
-  std::uint64_t now = 0;
-  std::from_chars(text, text + got, now);
-  return std::exchange(run_time_, now) == now;
+pid_t innermost_id(std::string_view status, pid_t otherwise) {
+  const auto line = status.find("\nNSpid:");
+  if (line == std::string_view::npos) return otherwise;
+  const auto end = std::min(status.find('\n', line + 1), status.size());
+  const auto last = status.find_last_of("\t ", end);
+  pid_t id = otherwise;
+  if (last != std::string_view::npos && last > line) std::from_chars(status.data() + last + 1, status.data() + end, id);
+  return id;
 }
 
-char Thread::state() const {
+Thread::Thread(pid_t pid, pid_t tid)
+    : pid_(pid),
+      tid_(tid),
+      inner_tid_(innermost_id(read_file(task(pid, tid, "status"), 8192).value_or(""), tid)),
+      name_(first_line(read_file(task(pid, tid, "comm"), 64).value_or(""))),
+      schedstat_(open_to_keep(task(pid, tid, "schedstat"))),
+      stat_(open_to_keep(task(pid, tid, "stat"))) {}
+
+std::size_t Thread::read(const UniqueFd& kept, const char* file, char* text, std::size_t size) const {
+  UniqueFd anew(kept ? -1 : ::open(task(pid_, tid_, file).c_str(), O_RDONLY | O_CLOEXEC));
+  const ssize_t got = pread(kept ? kept.get() : anew.get(), text, size, 0);
+  return got > 0 ? static_cast<std::size_t>(got) : 0;
+}
+
+bool Thread::unchanged() {
+  if (!slept_) return false;
+  char text[sizeof schedstat_text_] = {};
+  const std::size_t got = read(schedstat_, "schedstat", text, sizeof text - 1);
+  const bool same = std::memcmp(text, schedstat_text_, sizeof text) == 0;
+  std::memcpy(schedstat_text_, text, sizeof text);
+  // A kernel that does not count says 0 0 0: then the state decides.
+  return same && got > 0 && !std::string_view(text).starts_with("0 0 0");
+}
+
+std::uint64_t Thread::run_time() const {
+  char text[64];
+  std::uint64_t time = 0;
+  const std::size_t got = read(schedstat_, "schedstat", text, sizeof text);
+  std::from_chars(text, text + got, time);
+  return time;
+}
+
+char Thread::state() {
   char text[128];
-  const ssize_t got = pread(stat_.get(), text, sizeof text, 0);
-  if (got <= 0) return 0;
-  const std::string_view view(text, static_cast<std::size_t>(got));
+  const std::size_t got = read(stat_, "stat", text, sizeof text);
+  const std::string_view view(text, got);
   const auto close = view.rfind(") ");
-  return close == std::string_view::npos || close + 2 >= view.size() ? 0 : view[close + 2];
+  const char state = close == std::string_view::npos || close + 2 >= view.size() ? 0 : view[close + 2];
+  slept_ = state != 'R';
+  return state;
 }
 
 Threads::Threads(pid_t pid)
@@ -72,8 +104,10 @@ bool Threads::count_changed() const {
 }
 
 bool Threads::refresh() {
+  // The descriptor is this very process's: its id may be another's by now, and a folder of that would be listed below.
   struct stat status {};
-  if (fstat(task_.get(), &status) == 0) links_ = status.st_nlink;
+  if (fstat(task_.get(), &status) != 0 || status.st_nlink <= kLinksOfTheDead) return false;
+  links_ = status.st_nlink;
   const std::string path = "/proc/" + std::to_string(pid_) + "/task";
   std::unique_ptr<DIR, int (*)(DIR*)> dir(opendir(path.c_str()), closedir);
   if (!dir) return false;

@@ -43,8 +43,8 @@ Codes::Check Codes::check_of(Bytes head) const {
           number(o_.code_argcount), number(o_.code_flags), number(o_.code_first_line)};
 }
 
-void Codes::verify(std::span<const FrameSite> frames) {
-  ++round_;
+void Codes::verify(std::span<const FrameSite> frames, bool new_round) {
+  if (new_round) ++round_;
   reading_.clear();
   for (const FrameSite& site : frames) {
     const auto known = codes_.find(site.code);

@@ -19,8 +19,9 @@ class Codes {
  public:
   Codes(Memory& memory, const Interpreter& python, Profile& profile, bool lines);
 
-  // Forgets the code objects of these frames whose memory now holds another; one read for all of them.
-  void verify(std::span<const FrameSite> frames);
+  // Forgets the code objects of these frames whose memory now holds another; one read for all of them. Those that were
+  // looked at since the last new round are taken as they are.
+  void verify(std::span<const FrameSite> frames, bool new_round = true);
   // The frame's id; Profile::kNoFrame where it is no frame of a code object, or is so no more (torn). With
   // `last_try`, a method whose class could not be read for that reason goes by its bare name.
   FrameId frame(const FrameSite& site, bool last_try);

@@ -6,27 +6,32 @@
 
 #include "samplers/python/offsets.h"
 
-#define SAMPAN_PY_MOST_FRAMES 512
+#define SAMPAN_PY_MOST_FRAMES 512    /* sent of a deeper stack: the innermost half and the outermost half */
+#define SAMPAN_PY_HALF (SAMPAN_PY_MOST_FRAMES / 2)
+#define SAMPAN_PY_MOST_SPAN 128      /* bytes that one read of a frame or a code object takes */
 
 /* Of one process. */
 struct sampan_py_process {
   __u64 runtime;             /* _PyRuntime */
   __u64 interpreters_head;   /* where the pointer to the newest interpreter is */
   __u64 current;             /* where the pointer to the running thread state is; up to 3.6 */
+  __u32 frame_bytes;         /* from a frame's start, as far as the walk needs it */
+  __u32 code_from, code_bytes;   /* where the check's three fields of a code object are */
+  __u32 padding;
   struct sampan_py_offsets offsets;
 };
 
 enum sampan_py_walk_flags {
   SAMPAN_PY_GIL = 1,         /* the thread held the lock */
   SAMPAN_PY_TORN = 2,        /* what was met is no chain of frames */
-  SAMPAN_PY_CUT = 4,         /* deeper than SAMPAN_PY_MOST_FRAMES: the outermost are missing */
+  SAMPAN_PY_CUT = 4,         /* the walk did not reach the outermost */
   SAMPAN_PY_STATE = 8,       /* the thread has a thread state */
 };
 
-/* Followed by the frames, innermost first. */
+/* Followed by the frames, innermost first; from SAMPAN_PY_HALF on they lie in a ring of that size. */
 struct sampan_py_stack {
   __u32 flags;
-  __u32 frames;
+  __u32 frames;              /* that the walk met: more than there are where it is deeper than SAMPAN_PY_MOST_FRAMES */
 };
 
 struct sampan_py_frame {

@@ -69,7 +69,7 @@ std::uint64_t varint(Cursor& table) {
 
 std::int64_t signed_varint(Cursor& table) {
   const std::uint64_t value = varint(table);
-  const auto magnitude = static_cast<std::int64_t>(value >> 1);
+  const auto magnitude = static_cast<std::int64_t>(value >> 1 & 0x7fffffff);   // an int: no table's sum overflows
   return value & 1 ? -magnitude : magnitude;
 }
 

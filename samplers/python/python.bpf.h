@@ -21,6 +21,7 @@ struct {
 struct python_walk {
   const struct sampan_py_process *process;
   struct sampan_py_stack *out;       // frames follow
+  __u64 *scratch;                    // two of SAMPAN_PY_MOST_SPAN bytes: a frame's, a code object's
   __u64 thread;                      // its pthread_t
   __u64 interp, tstate;              // where the search stands
   __u64 frame, base, cframe;
@@ -98,47 +99,52 @@ static __always_inline long python_torn(struct python_walk *w, const struct samp
 
 static __always_inline struct sampan_py_frame *python_frame(struct python_walk *w, __u32 at) {
   struct sampan_py_frame *frames = (void *)(w->out + 1);
-  if (at >= SAMPAN_PY_MOST_FRAMES) return 0;
+  if (at >= SAMPAN_PY_HALF) at = SAMPAN_PY_HALF | (at & (SAMPAN_PY_HALF - 1));
   barrier_var(at);
   return &frames[at & (SAMPAN_PY_MOST_FRAMES - 1)];
 }
 
+// Of what one read brought: the bytes from `offset` on, lowest first.
+static __always_inline __u64 python_at(const __u64 *words, __u32 offset) {
+  return words[(offset >> 3) & (SAMPAN_PY_MOST_SPAN / 8 - 1)] >> (offset & 7) * 8;
+}
+
+// One read for all that is wanted of a structure: each costs more than what it copies. 0: done.
+static __always_inline long python_read(__u64 *words, __u32 size, __u64 address) {
+  barrier_var(size);
+  if (size > SAMPAN_PY_MOST_SPAN) return 1;
+  return bpf_probe_read_user(words, size, (void *)address);
+}
+
+// The first local and its type, by which a method's class is found.
+static __always_inline void python_argument(struct sampan_py_frame *frame, __u64 at, const struct sampan_py_offsets *o) {
+  frame->argument = python_word(at + o->frame_locals);
+  frame->address = (frame->argument ? python_word(frame->argument + o->object_type) & ~7ull : 0) | 1;
+}
+
 static __always_inline long python_take(struct python_walk *w, const struct sampan_py_process *p) {
   const struct sampan_py_offsets *o = &p->offsets;
+  __u64 *of_frame = w->scratch, *of_code = w->scratch + SAMPAN_PY_MOST_SPAN / 8;
   const __u64 at = w->frame;
-  __u8 mark = 0;
-  __u64 back = 0, code = 0;
-  if (bpf_probe_read_user(&back, sizeof(back), (void *)(at + o->frame_back))) return python_torn(w, p);
-  if (o->boundary_owner != 255) {
-    bpf_probe_read_user(&mark, 1, (void *)(at + o->frame_owner));
-    if (mark >= o->boundary_owner) {
-      struct sampan_py_frame *last = w->count > w->begin ? python_frame(w, w->count - 1) : 0;
-      if (last) last->address |= 1;
-      w->frame = back;
-      return 0;
-    }
-    mark = 0;
-  } else if (o->frame_is_entry) {
-    bpf_probe_read_user(&mark, 1, (void *)(at + o->frame_is_entry));
+  if (python_read(of_frame, p->frame_bytes, at)) return python_torn(w, p);
+  const __u64 back = python_at(of_frame, o->frame_back);
+  if (o->boundary_owner != 255 && (__u8)python_at(of_frame, o->frame_owner) >= o->boundary_owner) {
+    if (w->count > w->begin) python_frame(w, w->count - 1)->address |= 1;
+    w->frame = back;
+    return 0;
   }
+  const __u8 entry = o->frame_is_entry ? (__u8)python_at(of_frame, o->frame_is_entry) : 0;
   struct sampan_py_frame *frame = python_frame(w, w->count);
-  if (!frame) {
-    w->flags |= SAMPAN_PY_CUT;
-    return 1;
-  }
-  if (bpf_probe_read_user(&code, sizeof(code), (void *)(at + o->frame_code))) return python_torn(w, p);
-  code &= ~7ull;
-  __u32 first_line = 0;
-  if (bpf_probe_read_user(&first_line, sizeof(first_line), (void *)(code + o->code_first_line))) return python_torn(w, p);
-  frame->address = at | (!o->interpreter_frames || mark);
+  const __u64 code = python_at(of_frame, o->frame_code) & ~7ull;
+  const __u32 from = p->code_from;
+  if (python_read(of_code, p->code_bytes, code + from)) return python_torn(w, p);
+  frame->address = at | (!o->interpreter_frames || entry);
   frame->code = code;
-  frame->position = python_word(at + o->frame_position);
-  frame->check = sampan_py_check(python_int(code + o->code_argcount), python_int(code + o->code_flags), first_line);
+  frame->position = python_at(of_frame, o->frame_position);
+  frame->check = sampan_py_check((__u32)python_at(of_code, o->code_argcount - from), (__u32)python_at(of_code, o->code_flags - from),
+                                 (__u32)python_at(of_code, o->code_first_line - from));
   frame->argument = 0;
-  if (o->frame_locals) {
-    frame->argument = python_word(at + o->frame_locals);
-    frame->address = (frame->argument ? python_word(frame->argument + o->object_type) & ~7ull : 0) | 1;
-  }
+  if (o->frame_locals) python_argument(frame, at, o);
   ++w->count;
   w->frame = back;
   return 0;
@@ -157,14 +163,14 @@ static long python_step(__u32 index, void *context) {
 }
 
 // Returns the bytes written to `out`, which has room for a whole stack; 0 where the process has no Python.
-static __always_inline __u32 walk_python(__u32 space, __u64 thread, struct sampan_py_stack *out) {
+static __always_inline __u32 walk_python(__u32 space, __u64 thread, __u64 *scratch, struct sampan_py_stack *out) {
   const struct sampan_py_process *process = bpf_map_lookup_elem(&interpreters, &space);
   if (!process) return 0;
-  struct python_walk w = {.process = process, .out = out, .thread = thread};
+  struct python_walk w = {.process = process, .out = out, .scratch = scratch, .thread = thread};
   w.interp = python_word(process->interpreters_head);
   w.tstate = w.interp ? python_word(w.interp + process->offsets.interp_threads_head) : 0;
   if (w.interp) bpf_loop(SAMPAN_PY_MOST_STATES, python_step, &w, 0);
-  const __u32 count = w.count, flags = w.flags;
+  const __u32 count = w.count, flags = w.flags | (w.walking && w.frame && !(w.flags & SAMPAN_PY_TORN) ? SAMPAN_PY_CUT : 0);
   out->flags = flags;
   out->frames = count;
   __builtin_memset(&w, 0, sizeof(w));

@@ -10,10 +10,6 @@ namespace {
 
 constexpr unsigned kMostInterpreters = 1024;
 constexpr unsigned kMostThreads = 65'536;
-constexpr int kPthreadSize = 2048;
-
-// Of `tid` in struct pthread: glibc x86_64 and aarch64, musl x86_64 and aarch64.
-constexpr int kTidOffsets[] = {720, 208, 48, 32};
 
 std::set<pid_t> inner_tids(pid_t pid) {
   Threads threads(pid);
@@ -36,14 +32,14 @@ std::span<ThreadState> ThreadStates::of(pid_t inner_tid) {
 bool ThreadStates::heads_changed() {
   std::vector<std::uint64_t> now(head_addresses_.size());
   std::vector<Read> reads;
-  for (std::size_t i = 0; i < now.size(); ++i) reads.push_back({head_addresses_[i], std::as_writable_bytes(std::span(&now[i], 1))});
+  for (std::size_t i = 0; i < now.size(); ++i) reads.push_back({head_addresses_[i], bytes_of(now[i])});
   return process_.memory->read_batch(reads) != reads.size() || now != heads_;
 }
 
 void ThreadStates::refresh(bool in_any_case) {
   if (!in_any_case && !head_addresses_.empty() && !heads_changed()) return;
   auto states = enumerate();
-  find_tid_offset(states);
+  learn_ids(states);
   std::unordered_map<pid_t, std::vector<ThreadState>> fresh;
   for (ThreadState& state : states) {
     const pid_t tid = inner_tid(state);
@@ -76,9 +72,9 @@ std::vector<ThreadState> ThreadStates::enumerate() {
       ThreadState state;
       state.address = tstate;
       std::uint64_t next = 0;
-      const Read reads[] = {{tstate + o.tstate_next, std::as_writable_bytes(std::span(&next, 1))},
-                            {tstate + o.tstate_interp, std::as_writable_bytes(std::span(&state.interp, 1))},
-                            {tstate + o.tstate_thread_id, std::as_writable_bytes(std::span(&state.thread_id, 1))}};
+      const Read reads[] = {{tstate + o.tstate_next, bytes_of(next)},
+                            {tstate + o.tstate_interp, bytes_of(state.interp)},
+                            {tstate + o.tstate_thread_id, bytes_of(state.thread_id)}};
       if (memory.read_batch(reads) != std::size(reads) || state.interp != interp) break;   // freed as we read
       found.push_back(std::move(state));
       tstate = next;
@@ -95,29 +91,16 @@ pid_t ThreadStates::inner_tid(const ThreadState& state) const {
   Memory& memory = *process_.memory;
   const auto at = python_.offsets.tstate_native_thread_id;
   const pid_t native = at ? memory.read_as<pid_t>(state.address + at) : 0;
-  if (tid_offset_ < 0) return native;
-  const auto tid = memory.read_as<pid_t>(state.thread_id + static_cast<unsigned>(tid_offset_));
+  if (!pthreads_.known()) return native;
+  const pid_t tid = pthreads_.tid(memory, state.thread_id).value_or(0);
   return !at || native == tid || tid == first_ ? tid : 0;
 }
 
-void ThreadStates::find_tid_offset(std::span<const ThreadState> states) {
-  if (tid_offset_ >= 0 || states.empty()) return;
-  const auto ids = inner_tids(process_.id.pid);
-  // Votes: a thread that has just ended may leave its state behind, so not every one must agree.
-  std::vector<int> votes(kPthreadSize / 4);
-  std::uint32_t words[kPthreadSize / 4];
-  for (const ThreadState& state : states.first(std::min<std::size_t>(states.size(), 64))) {
-    // The last pages of a stack's mapping may end before 2 KiB are read.
-    std::size_t size = sizeof words;
-    while (size >= 64 && !process_.memory->read(state.thread_id, std::as_writable_bytes(std::span(words)).first(size))) size /= 2;
-    for (std::size_t i = 0; size >= 64 && i < size / 4; ++i) votes[i] += ids.contains(static_cast<pid_t>(words[i]));
-  }
-  const int most = *std::max_element(votes.begin(), votes.end());
-  if (most == 0) return;
-  for (const int known : kTidOffsets) {
-    if (votes[static_cast<std::size_t>(known / 4)] == most) return void(tid_offset_ = known);
-  }
-  tid_offset_ = static_cast<int>(std::max_element(votes.begin(), votes.end()) - votes.begin()) * 4;
+void ThreadStates::learn_ids(std::span<const ThreadState> states) {
+  if (pthreads_.known() || states.empty()) return;
+  std::vector<std::uint64_t> descriptors;
+  for (const ThreadState& state : states) descriptors.push_back(state.thread_id);
+  pthreads_.learn(*process_.memory, descriptors, inner_tids(process_.id.pid));
 }
 
 }  // namespace sampan::python

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "samplers/process/memory.hpp"
+#include "samplers/process/pthread.hpp"
 #include "samplers/python/find.hpp"
 
 namespace sampan::python {
@@ -38,7 +39,7 @@ class ThreadStates {
  private:
   std::vector<ThreadState> enumerate();
   pid_t inner_tid(const ThreadState& state) const;
-  void find_tid_offset(std::span<const ThreadState> states);
+  void learn_ids(std::span<const ThreadState> states);
   bool heads_changed();
 
   const Process& process_;
@@ -46,7 +47,7 @@ class ThreadStates {
   const pid_t first_;   // the process's first thread, in its own numbering
   std::unordered_map<pid_t, std::vector<ThreadState>> by_tid_;
   std::vector<std::uint64_t> head_addresses_, heads_;   // of the interpreters' list and of each one's thread states
-  int tid_offset_ = -1;                                 // of `tid` in the C library's struct pthread; -1: not known
+  PthreadIds pthreads_;
   std::size_t count_ = 0;
 };
 

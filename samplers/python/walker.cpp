@@ -80,8 +80,14 @@ class PythonWalker final : public Walker {
     if (o.free_threaded) {
       return fail(Exit::CannotSample, "the kernel does not walk free-threaded Python {}.{} yet: tier \"memory\" does", o.version >> 8, o.version & 0xff);
     }
+    given_ = {python_.runtime, python_.interpreters_head, python_.current, 0, 0, 0, 0, o};
+    given_.frame_bytes = std::max({o.frame_code + 8, o.frame_back + 8, o.frame_position + 8, o.frame_owner + 1, o.frame_is_entry + 1});
+    given_.code_from = std::min({o.code_argcount, o.code_flags, o.code_first_line}) & ~7u;
+    given_.code_bytes = std::max({o.code_argcount, o.code_flags, o.code_first_line}) + 4 - given_.code_from;
+    if (given_.frame_bytes > SAMPAN_PY_MOST_SPAN || given_.code_bytes > SAMPAN_PY_MOST_SPAN) {
+      return fail(Exit::CannotSample, "the kernel does not walk frames laid out as these of Python {}.{} are: tier \"memory\" does", o.version >> 8, o.version & 0xff);
+    }
     kernel_walks_ = true;
-    given_ = {python_.runtime, python_.interpreters_head, python_.current, o};
     return KernelWalk{std::as_bytes(std::span(&given_, 1)), mixed_.has_value()};
   }
 
@@ -121,7 +127,7 @@ class PythonWalker final : public Walker {
   Walked name(FramesRead read, std::vector<FrameId>& frames, bool last_try) {
     if (read == FramesRead::None) return Walked::NoFrames;
     if (read == FramesRead::Stale || read == FramesRead::Torn) return Walked::Failed;
-    if (codes_differ_) codes_.verify(sites_);
+    verify();
     const std::size_t before = frames.size();
     const auto truncated = append(frames, last_try);
     if (!truncated) {
@@ -150,15 +156,24 @@ class PythonWalker final : public Walker {
     }
     const std::size_t before = frames.size();
     const Walked walked = mixed_ ? walk_mixed(thread, read, frames) : name(read, frames, true);
-    if (!(head.flags & SAMPAN_PY_CUT) || walked != Walked::Whole) return walked;
+    if (walked != Walked::Whole) return walked;
+    if (!(head.flags & SAMPAN_PY_CUT)) return head.frames > SAMPAN_PY_MOST_FRAMES ? Walked::Truncated : Walked::Whole;
     frames.insert(frames.begin() + static_cast<std::ptrdiff_t>(before), truncated());
     return Walked::Truncated;
   }
 
+  // Of a deep stack both ends, between them a site without code.
   void take_sent(Bytes bytes, std::uint32_t count) {
     sites_.clear();
     codes_differ_ = true;
-    for (std::size_t at = sizeof(sampan_py_stack); sites_.size() < count && at + sizeof(sampan_py_frame) <= bytes.size(); at += sizeof(sampan_py_frame)) {
+    for (std::uint32_t i = 0; i < count; ++i) {
+      if (i == SAMPAN_PY_HALF && count > SAMPAN_PY_MOST_FRAMES) {
+        sites_.push_back({});
+        i = count - SAMPAN_PY_HALF;
+      }
+      const std::size_t slot = i < SAMPAN_PY_HALF ? i : SAMPAN_PY_HALF + i % SAMPAN_PY_HALF;
+      const std::size_t at = sizeof(sampan_py_stack) + slot * sizeof(sampan_py_frame);
+      if (at + sizeof(sampan_py_frame) > bytes.size()) return;
       const auto frame = read_at<sampan_py_frame>(bytes, at);
       const auto lasti = std::int64_t{static_cast<std::int32_t>(frame.position)};
       const auto position = python_.offsets.position == SAMPAN_PY_INSTR_POINTER ? static_cast<std::int64_t>(frame.position)
@@ -170,9 +185,9 @@ class PythonWalker final : public Walker {
   // The machine's frames with Python's in their places; a thread without Python is shown by its machine frames alone.
   Walked walk_mixed(const ThreadSnapshot& thread, FramesRead read, std::vector<FrameId>& frames) {
     if (read == FramesRead::None || read == FramesRead::Stale || read == FramesRead::Torn) sites_.clear();
-    if (codes_differ_) codes_.verify(sites_);
+    verify();
     ids_.clear();
-    for (const FrameSite& site : sites_) ids_.push_back(codes_.frame(site, true));
+    for (const FrameSite& site : sites_) ids_.push_back(frame_of(site, true));
     if (std::find(ids_.begin(), ids_.end(), Profile::kNoFrame) != ids_.end()) return Walked::Failed;
     const std::size_t before = frames.size();
     Walked walked = mixed_->weave(thread, sites_, ids_, frames);
@@ -181,6 +196,15 @@ class PythonWalker final : public Walker {
     frames.erase(cut + 1, frames.end() - static_cast<std::ptrdiff_t>(kEnd));
     *cut = truncated();
     return Walked::Truncated;
+  }
+
+  FrameId frame_of(const FrameSite& site, bool last_try) { return site.code ? codes_.frame(site, last_try) : truncated(); }
+
+  // What the kernel sent is looked at many samples at once: one look at each code object does for those.
+  void verify() {
+    if (!codes_differ_) return;
+    const std::uint64_t now = kernel_walks_ ? coarse_now() : 0;
+    codes_.verify(sites_, now == 0 || now != std::exchange(verified_, now));
   }
 
   FrameId truncated() { return profile_.intern({FrameKind::Note, "[truncated]", {}, 0, 0}); }
@@ -194,7 +218,7 @@ class PythonWalker final : public Walker {
         i = kEnd;
         continue;
       }
-      const FrameId id = codes_.frame(sites_[i], last_try);
+      const FrameId id = frame_of(sites_[i], last_try);
       if (id == Profile::kNoFrame) return {};
       frames.push_back(id);
     }
@@ -204,8 +228,8 @@ class PythonWalker final : public Walker {
   // From 3.14 on the interpreter counts the code objects that were freed; before, each is looked at again.
   bool codes_may_differ(const ThreadState& state) {
     if (!python_.offsets.interp_code_generation) return true;
-    const auto now = memory_.read_as<std::uint64_t>(state.interp + python_.offsets.interp_code_generation);
-    return std::exchange(generation_, now + state.interp) != now + state.interp;
+    const std::uint64_t now = reader_.code_generation() + state.interp;
+    return std::exchange(generation_, now) != now;
   }
 
   bool holds(const ThreadState& state) {
@@ -228,6 +252,7 @@ class PythonWalker final : public Walker {
   std::vector<FrameId> ids_;
   std::uint64_t listed_ = coarse_now();
   std::uint64_t generation_ = 0;
+  std::uint64_t verified_ = 0;              // when code objects were last looked at, of a walk in the kernel
   bool codes_differ_ = false;
   pid_t held_tid_ = 0;                      // whose sites observe_stopped() left in sites_
   FramesRead held_read_ = FramesRead::None;
@@ -247,6 +272,6 @@ Result<std::unique_ptr<Walker>> open(Process& process, Context& context) {
 }  // namespace
 }  // namespace python
 
-Runtime python_runtime() { return {"python", python::matches, python::open, true}; }
+Runtime python_runtime() { return {"python", python::matches, python::open, true, true}; }
 
 }  // namespace sampan

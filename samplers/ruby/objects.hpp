@@ -19,7 +19,7 @@ enum Type : unsigned { kClass = 0x02, kModule = 0x03, kString = 0x05, kArray = 0
 enum ImemoType : unsigned { kSvar = 2, kMethodEntry = 6 };
 constexpr Type type_of(std::uint64_t flags) { return static_cast<Type>(flags & 0x1f); }
 constexpr unsigned imemo_type_of(std::uint64_t flags) { return flags >> 12 & 0xf; }
-constexpr bool is_object(Value value) { return value != 0 && (value & 7) == 0 && value != 8; }
+constexpr bool is_object(Value value) { return is_pointer(value) && value != 8; }
 
 class Objects {
  public:

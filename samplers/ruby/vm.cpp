@@ -1,10 +1,11 @@
 #include "samplers/ruby/vm.hpp"
 
-#include <elf.h>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <set>
+
+#include "samplers/elf/library.hpp"
 
 namespace sampan::ruby {
 namespace {
@@ -13,70 +14,42 @@ constexpr std::size_t kMostVariables = std::size_t{32} << 20;
 constexpr std::size_t kMostRactors = 4096;
 constexpr std::size_t kMostThreads = 65'536;
 
-struct Library {
-  std::shared_ptr<ElfFile> elf;
-  std::uint64_t bias = 0;
-  std::uint64_t version = 0;   // address of ruby_version[]
-};
-
-std::optional<Library> find_library(const Process& process, ElfCache& elfs) {
-  const Mapping* last = nullptr;
-  for (const Mapping& mapping : process.maps) {
-    // The executable comes first; of the others only what bears the name.
-    const bool first = !last;
-    const bool repeated = last && last->file == mapping.file;
-    last = &mapping;
-    if (mapping.file.inode == 0 || repeated || (!first && mapping.path.find("ruby") == std::string::npos)) continue;
-    const auto elf = elfs.get(process, mapping);
-    const auto version = elf ? elf->symbol("ruby_version") : std::nullopt;
-    if (version) return Library{elf, elf->bias(mapping), elf->bias(mapping) + version->address};
-  }
-  return {};
-}
-
-// All words of the library's own variables that may be pointers to objects.
-std::vector<std::uint64_t> read_variables(Memory& memory, const Library& library) {
-  std::vector<std::uint64_t> words;
-  for (const ElfSegment& segment : library.elf->segments()) {
-    if (!(segment.flags & PF_W) || segment.memory_size > kMostVariables) continue;
-    const std::uint64_t start = (segment.address + library.bias + 7) & ~std::uint64_t{7};
-    std::vector<std::uint64_t> part(segment.memory_size / 8);
-    // Pages of it may be missing: what can be read is taken, page by page.
-    for (std::size_t at = 0; at < part.size(); at += 512) {
-      const auto page = std::span(part).subspan(at, std::min<std::size_t>(512, part.size() - at));
-      if (!memory.read(start + at * 8, std::as_writable_bytes(page))) std::fill(page.begin(), page.end(), 0);
-    }
-    words.insert(words.end(), part.begin(), part.end());
-  }
-  return words;
+// The file with Ruby's code: of its variables a program that embeds it may hold copies.
+std::optional<Library> find_ruby(const Process& process, ElfCache& elfs) {
+  return find_library(process, elfs, "ruby", [](const ElfFile& elf) { return elf.symbol("ruby_version") && elf.symbol("ruby_run_node"); });
 }
 
 // The pointer variable of the VM: by its symbol where that is left, else by what it points to.
-std::uint64_t find_vm(Memory& memory, const Library& library, const Layout& layout, std::span<const std::uint64_t> variables) {
-  if (const auto symbol = library.elf->symbol("ruby_current_vm_ptr")) {
-    const auto vm = memory.read_as<std::uint64_t>(library.bias + symbol->address);
+std::uint64_t find_vm(Memory& memory, const Library& library, const Layout& layout, std::span<const Variables> variables) {
+  if (const auto pointer = library.address("ruby_current_vm_ptr")) {
+    const auto vm = memory.read_as<std::uint64_t>(*pointer);
     if (is_vm(memory, layout, vm)) return vm;
   }
-  for (const std::uint64_t word : variables) {
-    if (is_object(word) && is_vm(memory, layout, word)) return word;
+  for (const Variables& part : variables) {
+    for (const std::uint64_t word : part.words) {
+      if (is_object(word) && is_vm(memory, layout, word)) return word;
+    }
   }
   return 0;
 }
 
 // rb_symbols_t {last id (32 bits), table, ids, …}: `ids` is the array whose operators are right.
-void find_symbols(Objects& objects, std::span<const std::uint64_t> variables) {
-  for (std::size_t i = 2; i < variables.size(); ++i) {
-    const std::uint64_t last = variables[i - 2] & 0xffffffff;
-    if (last < 500 || last > (1u << 28) || !is_object(variables[i - 1]) || !is_object(variables[i])) continue;
-    if (objects.take_symbols(variables[i])) return;
+void find_symbols(Objects& objects, std::span<const Variables> variables) {
+  for (const auto& [start, words] : variables) {
+    for (std::size_t i = 2; i < words.size(); ++i) {
+      const std::uint64_t last = words[i - 2] & 0xffffffff;
+      if (last < 500 || last > (1u << 28) || !is_object(words[i - 1]) || !is_object(words[i])) continue;
+      if (objects.take_symbols(words[i])) return;
+    }
   }
 }
 
-// A list's members: `head` is a list_head, `node` the place of the list_node in a member.
+// A list's members: `head` is a list_head, `node` the place of the list_node in a member. Torn or spoilt, a list may
+// lead back to a member: it ends there.
 template <typename Visit>
 void each_member(Memory& memory, std::uint64_t head, Offset node, std::size_t most, Visit visit) {
-  auto at = memory.read_as<std::uint64_t>(head);
-  for (std::size_t i = 0; i < most && at != 0 && at != head; ++i) {
+  std::set<std::uint64_t> seen{head, 0};
+  for (auto at = memory.read_as<std::uint64_t>(head); seen.size() < most && seen.insert(at).second;) {
     if (!visit(at - node)) return;
     at = memory.read_as<std::uint64_t>(at);
   }
@@ -147,13 +120,13 @@ std::vector<RubyThread> list_threads(const Vm& vm) {
   return threads;
 }
 
-bool holds_ruby(const Process& process, ElfCache& elfs) { return find_library(process, elfs).has_value(); }
+bool holds_ruby(const Process& process, ElfCache& elfs) { return find_ruby(process, elfs).has_value(); }
 
 Result<std::unique_ptr<Vm>> open_vm(const Process& process, ElfCache& elfs) {
   Memory& memory = *process.memory;
-  const auto library = find_library(process, elfs);
+  const auto library = find_ruby(process, elfs);
   std::array<char, 16> text{};
-  if (!library || !memory.read(library->version, std::as_writable_bytes(std::span(text)))) {
+  if (!library || !memory.read(library->address("ruby_version").value_or(0), std::as_writable_bytes(std::span(text)))) {
     return fail(Exit::CannotSample, "process {}: Ruby's version cannot be read", process.id.pid);
   }
   const std::string release(text.data(), strnlen(text.data(), text.size()));
@@ -166,7 +139,7 @@ Result<std::unique_ptr<Vm>> open_vm(const Process& process, ElfCache& elfs) {
   for (const Layout& row : layouts()) {
     if (&row != best && row.since.major == best->since.major && row.since.minor == best->since.minor) rows.push_back(&row);
   }
-  const auto variables = read_variables(memory, *library);
+  const auto variables = read_variables(memory, *library, kMostVariables);
   for (const Layout* row : rows) {
     const std::uint64_t address = find_vm(memory, *library, *row, variables);
     if (address == 0) continue;

@@ -4,41 +4,24 @@
 #include <array>
 #include <utility>
 
-#include "samplers/ruby/lines.hpp"
-
 namespace sampan::ruby {
 namespace {
 
 constexpr std::size_t kMostBytes = std::size_t{1} << 20;   // of control frames and of values, a sample
 constexpr std::uint64_t kMostWords = std::uint64_t{1} << 28;
-constexpr std::size_t kMostNames = 1 << 18;
 constexpr int kMostEnvironments = 64;
-constexpr auto kTrimEvery = std::chrono::seconds(60);
 constexpr std::uint64_t kSlackFrames = 8;
 constexpr std::uint64_t kSlackBytes = 1024;
 
-// Frame types and flags in word 0 of an environment (VM_FRAME_MAGIC_*, VM_ENV_FLAG_LOCAL).
-constexpr std::uint64_t kMagicMask = 0x7fff0001;
-constexpr std::uint64_t kBlock = 0x22220001, kCfunc = 0x55550001, kIfunc = 0x66660001, kDummy = 0x79990001;
-constexpr std::uint64_t kLocal = 2;
+constexpr std::uint64_t kLocal = 2;                        // VM_ENV_FLAG_LOCAL in word 0 of an environment
 constexpr std::uint32_t kDuringGc = 1u << 5;               // rb_objspace.flags
-
-template <typename T>
-std::span<std::byte> bytes_of(T& value) {
-  return std::as_writable_bytes(std::span(&value, 1));
-}
 
 }  // namespace
 
-std::size_t RubyWalker::Hash::operator()(const Key& key) const {
-  return (key.iseq * 0x9e3779b97f4a7c15u) ^ (key.method * 0xc2b2ae3d27d4eb4fu) ^ (key.pc * 0x165667b19e3779f9u);
-}
-
 RubyWalker::RubyWalker(Context& context, std::unique_ptr<Vm> vm, pid_t inner_pid)
-    : context_(context), vm_(std::move(vm)), memory_(vm_->memory), layout_(vm_->layout), inner_pid_(inner_pid) {
+    : context_(context), vm_(std::move(vm)), memory_(vm_->memory), layout_(vm_->layout), names_(context, *vm_), inner_pid_(inner_pid) {
   garbage_ = context_.profile.intern({.kind = FrameKind::Ruby, .name = "[garbage collection]", .file = {}});
   cut_note_ = context_.profile.intern({.kind = FrameKind::Note, .name = "[truncated]", .file = {}});
-  torn_note_ = context_.profile.intern({.kind = FrameKind::Note, .name = "[torn frame]", .file = {}});
   space_ = memory_.read_as<std::uint64_t>(vm_->address + layout_.vm.objspace);
   std::uint32_t flags = 0;
   if (!is_object(space_) || !memory_.read_into(space_ + layout_.vm.collecting, flags)) space_ = 0;
@@ -47,18 +30,13 @@ RubyWalker::RubyWalker(Context& context, std::unique_ptr<Vm> vm, pid_t inner_pid
 
 void RubyWalker::refresh() {
   foreign_.clear();
-  methods_.clear();
+  names_.refresh();
   list();
-  const auto now = std::chrono::steady_clock::now();
-  if (now - trimmed_ < kTrimEvery && names_.size() < kMostNames) return;
-  trimmed_ = now;
-  qualified_.clear();
-  names_.clear();   // what garbage collection freed may bear another method now
 }
 
 void RubyWalker::list() {
   const auto threads = list_threads(*vm_);
-  if (!threads.empty() && !pthreads_.known()) pthreads_.learn(memory_, threads.front().descriptor, inner_pid_);
+  if (!threads.empty() && !pthreads_.known()) pthreads_.learn(memory_, {&threads.front().descriptor, 1}, {inner_pid_});
   std::unordered_map<pid_t, Known> fresh;
   for (const RubyThread& thread : threads) {
     const pid_t tid = pthreads_.tid(memory_, thread.descriptor).value_or(thread.tid);
@@ -145,7 +123,6 @@ void RubyWalker::collect(Known& known) {
     frame.iseq = read_at<std::uint64_t>(bytes, at + 16);
     frame.ep = read_at<std::uint64_t>(bytes, at + 32);
     if (layout_.frame_jit_return != kNone) frame.jit_return = read_at<std::uint64_t>(bytes, at + layout_.frame_jit_return);
-    compiles_ |= frame.jit_return != 0;
     if (frame.ep >= known.head.stack && frame.ep < known.stack_end()) known.values_end = std::max(known.values_end, frame.ep + 8);
     stack_.push_back(frame);
   }
@@ -162,13 +139,7 @@ std::uint64_t RubyWalker::follow(ControlFrame& frame, const std::uint64_t* envir
   if (first) frame.kind = environment[0];
   const std::uint64_t word = environment[-2];
   const bool local = environment[0] & kLocal;
-  if (!local && is_object(word)) {
-    const auto [known, fresh] = methods_.try_emplace(word);
-    if (fresh) known->second = method_of(word);
-    if (known->second.entry == 0) return environment[-1] & ~std::uint64_t{3};
-  } else if (!local) {
-    return environment[-1] & ~std::uint64_t{3};
-  }
+  if (!local && !names_.is_method(word)) return environment[-1] & ~std::uint64_t{3};
   frame.method = word;
   frame.own_method = first;
   return 0;
@@ -228,7 +199,7 @@ Walked RubyWalker::walk(const ThreadSnapshot& thread, std::vector<FrameId>& fram
   const std::size_t before = frames.size();
   if (cut_) frames.push_back(cut_note_);
   for (std::size_t i = stack_.size(); i-- > 0;) {
-    const FrameId id = name(stack_[i], i == 0);
+    const FrameId id = names_.of(stack_[i], i == 0);
     if (id != Profile::kNoFrame) frames.push_back(id);
   }
   if (collecting_) frames.push_back(garbage_);
@@ -241,97 +212,6 @@ bool RubyWalker::holds_lock(const ThreadSnapshot& thread) {
   if (!known || known->thread.running == 0) return false;
   const auto running = memory_.read_as<std::uint64_t>(known->thread.running);
   return running == known->thread.context || running == known->thread.address;
-}
-
-RubyWalker::Method RubyWalker::method_of(std::uint64_t word) {
-  std::array<std::uint64_t, 5> object{};   // rb_method_entry_t: flags, defined_class, def, called_id, owner
-  for (int i = 0; i < 2; ++i) {
-    if (!is_object(word) || !memory_.read(word, bytes_of(object)) || type_of(object[0]) != kImemo) return {};
-    if (imemo_type_of(object[0]) == kMethodEntry) {
-      std::array<std::uint64_t, 5> definition{};   // rb_method_definition_t: type, body (three words), original_id
-      if (!memory_.read(object[2], bytes_of(definition))) return {};
-      return {word, object[4], definition[4], definition[1]};
-    }
-    if (imemo_type_of(object[0]) != kSvar) return {};
-    word = object[1];                      // vm_svar.cref_or_me
-  }
-  return {};
-}
-
-// Machine code keeps the frame's pc only where it calls: of the innermost frame it says nothing then.
-bool RubyWalker::runs_compiled(const ControlFrame& frame) {
-  if (!compiles_ || layout_.body.jit_code == kNone) return false;
-  const auto body = memory_.read_as<std::uint64_t>(frame.iseq + 16);
-  return body != 0 && memory_.read_as<std::uint64_t>(body + layout_.body.jit_code) != 0;
-}
-
-FrameId RubyWalker::name(const ControlFrame& frame, bool innermost) {
-  const std::uint64_t magic = frame.kind & kMagicMask;
-  const bool function = magic == kCfunc;
-  if (!function && (!is_object(frame.iseq) || frame.pc == 0 || magic == kIfunc || magic == kDummy)) return Profile::kNoFrame;
-  const bool with_line = !function && context_.options.lines && !(innermost && runs_compiled(frame));
-  const Key key{function ? 0 : frame.iseq, frame.method, with_line ? frame.pc : frame.own_method};
-  const auto [known, fresh] = names_.try_emplace(key, Profile::kNoFrame);
-  if (fresh) known->second = function ? name_function(frame) : name_method(frame, with_line);
-  return known->second;
-}
-
-FrameId RubyWalker::name_function(const ControlFrame& frame) {
-  const Method method = method_of(frame.method);
-  const auto symbol = method.id == 0 ? std::nullopt : vm_->objects.symbol(method.id);
-  const std::string name = symbol ? vm_->objects.qualify(method.owner, *symbol) : "[C function]";
-  return context_.profile.intern({.kind = FrameKind::Ruby, .name = name, .file = {}});
-}
-
-// The label with its method qualified by the class that defines it. An environment that was torn names another method:
-// then the name counts that was found for the same instructions before.
-std::string RubyWalker::qualified_name(const ControlFrame& frame, std::uint64_t local_iseq, const std::string& label) {
-  const Objects& objects = vm_->objects;
-  const Method method = method_of(frame.method);
-  if (method.entry != 0 && frame.own_method && (frame.kind & kMagicMask) == kBlock) {   // define_method
-    const auto defined = objects.symbol(method.id);
-    return defined ? objects.qualify(method.owner, *defined) : label;
-  }
-  const auto local = memory_.read_as<std::uint64_t>(local_iseq + 16);
-  const auto name = objects.string(local == 0 ? 0 : memory_.read_as<Value>(local + 64 + 16)).value_or("");
-  if (name.empty() || name[0] == '<' || !label.ends_with(name)) return label;   // `<main>`, `<class:Name>`
-  const bool whole = method.entry != 0 && method.iseq == local_iseq;
-  if (whole) qualified_[local_iseq] = objects.qualify(method.owner, name);
-  const auto known = qualified_.find(local_iseq);
-  return known == qualified_.end() ? label : label.substr(0, label.size() - name.size()) + known->second;
-}
-
-FrameId RubyWalker::name_method(const ControlFrame& frame, bool with_line) {
-  std::array<std::byte, 192> body;   // rb_iseq_constant_body up to local_iseq
-  const auto at = memory_.read_as<std::uint64_t>(frame.iseq + 16);
-  if (!is_object(at) || !memory_.read(at, body)) return torn_note_;
-  Objects& objects = vm_->objects;
-  auto label = objects.string(read_at<Value>(body, 64 + 16));
-  // From 3.4 on evaluated text bears the label of what it is evaluated in.
-  auto parent = read_at<std::uint64_t>(body, layout_.body.local_iseq - sizeof(Value));
-  for (int i = 0; i < 8 && label == "<compiled>" && is_object(parent); ++i) {
-    const auto outer = memory_.read_as<std::uint64_t>(parent + 16);
-    label = objects.string(memory_.read_as<Value>(outer + 64 + 16));
-    parent = memory_.read_as<std::uint64_t>(outer + layout_.body.local_iseq - sizeof(Value));
-  }
-  const Value path_object = read_at<Value>(body, 64);
-  auto path = objects.string(path_object, 4096);
-  if (!path) {
-    const auto pair = objects.array(path_object);   // path and real path
-    path = pair ? objects.string(objects.element(*pair, 0), 4096) : std::nullopt;
-  }
-  if (!label || !path) return torn_note_;
-
-  std::uint32_t line = 0;
-  const auto first = read_at<std::uint64_t>(body, 8);
-  const auto size = read_at<std::uint32_t>(body, 4);
-  if (with_line && frame.pc >= first && frame.pc - first <= std::uint64_t{size} * 8) {
-    const std::uint64_t next = (frame.pc - first) / 8;   // pc is that of the next instruction
-    line = find_line(memory_, layout_, at, next == 0 ? 0 : next - 1).value_or(0);
-  }
-
-  const std::string name = qualified_name(frame, read_at<std::uint64_t>(body, layout_.body.local_iseq), *label);
-  return context_.profile.intern({.kind = FrameKind::Ruby, .name = name, .file = *path, .line = line});
 }
 
 }  // namespace sampan::ruby

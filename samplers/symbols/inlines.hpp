@@ -27,6 +27,7 @@ class Inlines {
   // once two seconds have been spent on all addresses of the file: then `exhausted`.
   std::vector<InlinedCall> at(std::uint64_t address);
   bool exhausted() const { return spent_ns_ > kMostNs; }
+  std::uint64_t spent_ns() const { return spent_ns_; }
 
  private:
   static constexpr std::uint64_t kMostNs = 2'000'000'000;

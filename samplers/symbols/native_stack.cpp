@@ -1,6 +1,7 @@
 #include "samplers/symbols/native_stack.hpp"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <utility>
@@ -92,7 +93,10 @@ std::map<std::uint64_t, std::string> NativeStack::jit_names() const {
   }
   if (wanted.empty()) return {};
   auto fd = open_target_file(process_.root.get(), fmt::format("/tmp/perf-{}.map", inner_pid_));
-  if (!fd) return {};
+  // Anyone may have put a file there: names come from the process's own user, or from root.
+  struct stat file {}, owner {};
+  if (!fd || fstat(fd->get(), &file) != 0 || stat(fmt::format("/proc/{}", process_.id.pid).c_str(), &owner) != 0) return {};
+  if (file.st_uid != owner.st_uid && file.st_uid != 0) return {};
   return read_perf_map(fd->get(), std::move(wanted));
 }
 

@@ -18,6 +18,8 @@ struct SymbolCache::PerFile {
 
 namespace {
 
+constexpr std::uint64_t kMostInlinesNs = 10'000'000'000;   // of processor time, for all files of a run
+
 // The best source of names first.
 std::vector<std::shared_ptr<ElfFile>> sources_of(const FileOrigin& origin) {
   std::vector<std::shared_ptr<ElfFile>> files{origin.file};
@@ -66,9 +68,15 @@ SymbolCache::PerFile& SymbolCache::of(const FileOrigin& origin) {
     auto sources = sources_of(origin);
     entry = std::make_unique<PerFile>(PerFile{origin.file, SymbolTable(sources), nullptr, nullptr});
     if (origin.table && origin.table->go) entry->go = GoPclntab::open(*origin.file);
-    else entry->inlines = Inlines::open(sources.front());
+    else if (spent_on_inlines() < kMostInlinesNs) entry->inlines = Inlines::open(sources.front());
   }
   return *entry;
+}
+
+std::uint64_t SymbolCache::spent_on_inlines() const {
+  std::uint64_t sum = 0;
+  for (const auto& [file, entry] : files_) sum += entry && entry->inlines ? entry->inlines->spent_ns() : 0;
+  return sum;
 }
 
 void SymbolCache::resolve(const FileOrigin& origin, std::uint64_t address, std::vector<CodeName>& out) {

@@ -48,6 +48,7 @@ class SymbolCache {
  private:
   struct PerFile;
   PerFile& of(const FileOrigin& origin);
+  std::uint64_t spent_on_inlines() const;
 
   std::map<const ElfFile*, std::unique_ptr<PerFile>> files_;
   KernelSymbols kernel_;

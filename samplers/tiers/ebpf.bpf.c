@@ -97,7 +97,7 @@ static __always_inline void send_walk(void *ctx, struct work *work, const struct
   if (target->flags & SAMPAN_TARGET_INTERPRETER) {
     barrier_var(size);
     if (size > (SAMPAN_MOST_FRAMES + SAMPAN_MOST_KERNEL) * 8) return;
-    more = walk_python(target->space, work->registers.thread_pointer, (void *)work->addresses + size);
+    more = walk_python(target->space, work->registers.thread_pointer, work->scratch, (void *)work->addresses + size);
     work->record.interpreter = (__u32)more;
   }
   size += more;
@@ -244,6 +244,17 @@ int executed(__u64 *ctx) {
   struct work *work = begin(1, SAMPAN_RECORD_FORK);
   struct sampan_target *target = work ? find_target((void *)ctx[0], &work->record) : 0;
   if (target) target->space = 0;
+  return 0;
+}
+
+// Its id may be another's in a moment: nothing of that one is sampled.
+SEC("tp_btf/sched_process_exit")
+int exited(__u64 *ctx) {
+  struct task_struct *task = (void *)ctx[0];
+  struct work *work = BPF_CORE_READ(task, signal, live.counter) == 0 ? begin(1, SAMPAN_RECORD_FORK) : 0;
+  if (!work || !find_target(task, &work->record)) return 0;
+  __u32 tgid = work->record.tgid;
+  bpf_map_delete_elem(&targets, &tgid);
   return 0;
 }
 

@@ -4,11 +4,12 @@
 
 #include <chrono>
 #include <map>
+#include <optional>
 
 #include "samplers/base/log.hpp"
 #include "samplers/tiers/ebpf_program.hpp"
 #include "samplers/tiers/ebpf_record.hpp"
-#include "samplers/tiers/roots.hpp"
+#include "samplers/tiers/stacks.hpp"
 #include "samplers/tiers/stop.hpp"
 #include "samplers/tiers/tiers.hpp"
 
@@ -46,12 +47,12 @@ struct Forked {
 
 struct Watched {
   Target target;
-  AddressSpace space;
+  std::optional<AddressSpace> space; // where the machine's frames are wanted
   bool unmapped = false;             // samples met code that the space does not know
   Clock::time_point remapped{};
   std::map<pid_t, Wait> waits;       // threads that wait now
 
-  Watched(Target t, Context& context) : target(std::move(t)), space(*target.process, context.elfs, context.unwind) {}
+  explicit Watched(Target t) : target(std::move(t)) {}
 };
 
 class EbpfTier final : public Sampler {
@@ -67,7 +68,7 @@ class EbpfTier final : public Sampler {
 
   Result<void> add(Target target) override {
     target.threads.refresh();
-    auto watched = std::make_unique<Watched>(std::move(target), context_);
+    auto watched = std::make_unique<Watched>(std::move(target));
     if (auto done = put(*watched); !done) return done;
     if (times_) note_sleepers(*watched);
     const pid_t pid = watched->target.process->id.pid;
@@ -92,13 +93,15 @@ class EbpfTier final : public Sampler {
     if (now - refreshed_ >= kRefreshEvery) {
       refreshed_ = now;
       alive_ = false;
-      for (auto& [pid, watched] : watched_) {
-        alive_ |= identify(pid) == watched->target.process->id;
-        remap(*watched, now);
-      }
+      for (auto& [pid, watched] : watched_) alive_ |= remap(*watched, now);
       drop_forks(now);
     }
     return alive_;
+  }
+
+  void set_rate(double rate) override {
+    program_->set_rate(rate);
+    period_ns_ = static_cast<std::uint64_t>(1e9 / rate);
   }
 
   void resolve() override {
@@ -116,9 +119,8 @@ class EbpfTier final : public Sampler {
   }
 
  private:
-  Result<void> put(const Watched& watched) {
+  Result<void> put(Watched& watched) {
     const pid_t pid = watched.target.process->id.pid;
-    if (auto space = program_->put_space(pid, watched.space); !space) return space;
     sampan_target target{};
     target.space = static_cast<std::uint32_t>(pid);
     const auto walk = watched.target.walker->kernel_walk();
@@ -126,7 +128,11 @@ class EbpfTier final : public Sampler {
     if (watched.target.runtime->memory && walk->layout.empty()) {   // its own frames would be read later than the sample
       return fail(Exit::CannotSample, "the ebpf tier does not walk {} yet: tier \"memory\" or \"ptrace\" does", watched.target.runtime->name);
     }
-    if (walk->machine) target.flags |= SAMPAN_TARGET_KERNEL | SAMPAN_TARGET_MACHINE;
+    if (walk->machine) {
+      target.flags |= SAMPAN_TARGET_KERNEL | SAMPAN_TARGET_MACHINE;
+      if (!watched.space) watched.space.emplace(*watched.target.process, context_.elfs, context_.unwind);
+      if (auto space = program_->put_space(pid, *watched.space); !space) return space;
+    }
     if (!walk->layout.empty()) {
       if (auto done = program_->put_interpreter(pid, walk->layout); !done) return done;
       target.flags |= SAMPAN_TARGET_INTERPRETER;
@@ -137,12 +143,15 @@ class EbpfTier final : public Sampler {
     return program_->put_target(pid, target);
   }
 
-  void remap(Watched& watched, Clock::time_point now) {
+  // False where the process is gone: its id may be another's, whose mappings are none of ours.
+  bool remap(Watched& watched, Clock::time_point now) {
     watched.remapped = now;
     watched.unmapped = false;
+    if (identify(watched.target.process->id.pid) != watched.target.process->id) return false;
     watched.target.walker->refresh();
-    if (!watched.space.refresh()) return;
+    if (!watched.space || !watched.space->refresh()) return true;
     if (const auto done = put(watched); !done) log_warning("{}", done.error().message);
+    return true;
   }
 
   void drain() {
@@ -222,8 +231,7 @@ class EbpfTier final : public Sampler {
       snapshot.registers = &capture.registers;
       snapshot.fp_known = false;
       snapshot.stack = Bytes(capture.buffer).first(capture.size);
-      begin_stack(context_, target, thread, stack_);
-      const Walked walked = target.walker->walk(snapshot, stack_);
+      const Walked walked = walk_stack(context_, target, thread, snapshot, stack_);
       if (walked == Walked::NoFrames || walked == Walked::Failed) continue;
       watched.waits[tid] = {context_.profile.add_at(Profile::kRoot, stack_, 0), now, 1};
       ++quality_.taken;
@@ -257,18 +265,10 @@ class EbpfTier final : public Sampler {
       return false;
     }
     snapshot.deferred = true;
+    snapshot.taken_at = record.time;
     if (record.flags & SAMPAN_UNMAPPED) watched.unmapped = true;
     Target& target = watched.target;
-    begin_stack(context_, target, thread_of(target, snapshot.tid), stack_);
-    const bool holds = context_.options.event != Event::Gil || target.walker->holds_lock(snapshot);
-    switch (holds ? target.walker->walk(snapshot, stack_) : Walked::NoFrames) {
-      case Walked::NoFrames: ++quality_.idle; return false;
-      case Walked::Failed: ++quality_.failed; return false;
-      case Walked::Suspect: ++quality_.suspect; return true;
-      case Walked::Truncated: ++quality_.truncated; return true;
-      case Walked::Whole: return true;
-    }
-    return false;
+    return count_walk(quality_, walk_stack(context_, target, thread_of(target, snapshot.tid), snapshot, stack_));
   }
 
   Thread& thread_of(Target& target, pid_t tid) {

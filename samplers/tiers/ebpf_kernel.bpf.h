@@ -22,12 +22,19 @@ struct pid {
 struct thread_struct {
   unsigned long fsbase;
 };
+typedef struct {
+  int counter;
+} atomic_t;
+struct signal_struct {
+  atomic_t live;                  // threads that have not exited
+};
 struct task_struct {
   int pid;
   int tgid;
   unsigned int __state;
   struct task_struct *group_leader;
   struct pid *thread_pid;
+  struct signal_struct *signal;
   struct thread_struct thread;
 };
 #pragma clang attribute pop

@@ -3,6 +3,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <linux/perf_event.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -66,6 +67,9 @@ UniqueFd make_module(const std::vector<std::uint64_t>& index, const std::vector<
   return fd;
 }
 
+// Nanoseconds; 0.3 % off the round number, so that samples drift against timers of the target.
+std::uint64_t sample_period(double rate) { return static_cast<std::uint64_t>(997e6 / rate); }
+
 std::vector<int> online_processors() {
   std::vector<int> processors;
   for (int cpu = 0; cpu < libbpf_num_possible_cpus(); ++cpu) processors.push_back(cpu);
@@ -113,8 +117,7 @@ Result<void> EbpfProgram::start(unsigned rate, bool running, bool waiting) {
   attributes.size = sizeof attributes;
   attributes.type = PERF_TYPE_SOFTWARE;
   attributes.config = PERF_COUNT_SW_CPU_CLOCK;
-  // 0.3 % off the round number, so that samples drift against timers of the target.
-  attributes.sample_period = 997'000'000 / rate;
+  attributes.sample_period = sample_period(rate);
   for (const int cpu : running ? online_processors() : std::vector<int>{}) {
     const int event = static_cast<int>(syscall(SYS_perf_event_open, &attributes, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC));
     if (event < 0 && errno == ENODEV) continue;   // a processor that is off
@@ -126,15 +129,23 @@ Result<void> EbpfProgram::start(unsigned rate, bool running, bool waiting) {
       return failed("attaching to a perf event", error);
     }
     events_.push_back(link);
+    event_fds_.push_back(event);
   }
   skeleton.links.forked = bpf_program__attach(skeleton.progs.forked);
   if (!skeleton.links.forked) return failed("attaching to sched_process_fork", errno);
   skeleton.links.executed = bpf_program__attach(skeleton.progs.executed);
   if (!skeleton.links.executed) return failed("attaching to sched_process_exec", errno);
+  skeleton.links.exited = bpf_program__attach(skeleton.progs.exited);
+  if (!skeleton.links.exited) return failed("attaching to sched_process_exit", errno);
   if (!waiting) return {};
   skeleton.links.switched_tasks = bpf_program__attach(skeleton.progs.switched_tasks);
   if (!skeleton.links.switched_tasks) return failed("attaching to sched_switch", errno);
   return {};
+}
+
+void EbpfProgram::set_rate(double rate) {
+  const std::uint64_t period = sample_period(rate);
+  for (const int event : event_fds_) ioctl(event, PERF_EVENT_IOC_PERIOD, &period);
 }
 
 Result<std::uint32_t> EbpfProgram::module_of(const std::shared_ptr<const UnwindTable>& table) {

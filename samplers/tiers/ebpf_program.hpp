@@ -30,6 +30,8 @@ class EbpfProgram {
 
   // Attaches: perf events at `rate` a second where `running`, the scheduler's switches where `waiting`.
   Result<void> start(unsigned rate, bool running, bool waiting);
+  // The perf events' rate from now on.
+  void set_rate(double rate);
   // Uploads rows that are not there yet and replaces the process's space in one step.
   Result<void> put_space(pid_t pid, const AddressSpace& space);
   Result<void> put_target(pid_t pid, const sampan_target& target);
@@ -48,6 +50,7 @@ class EbpfProgram {
   ebpf* skeleton_ = nullptr;
   ring_buffer* ring_ = nullptr;
   std::vector<bpf_link*> events_;
+  std::vector<int> event_fds_;          // the links own them
   struct Module {
     std::uint32_t slot, pages;
     std::shared_ptr<const UnwindTable> table;

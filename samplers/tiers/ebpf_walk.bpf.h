@@ -38,6 +38,7 @@ struct work {
   struct sampan_record record;
   __u64 addresses[SAMPAN_MOST_FRAMES + SAMPAN_MOST_KERNEL + SAMPAN_MOST_INTERPRETER / 8];
   struct sampan_registers registers;
+  __u64 scratch[32];       // of a runtime's own walk
 };
 struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
-#include "samplers/tiers/roots.hpp"
+#include "samplers/tiers/stacks.hpp"
 #include "samplers/tiers/tiers.hpp"
 
 namespace sampan {
@@ -11,6 +11,11 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr auto kRefreshEvery = std::chrono::milliseconds(250);
+
+struct Reading {
+  Target target;
+  Turn turn;
+};
 
 class MemoryTier final : public Sampler {
  public:
@@ -25,14 +30,14 @@ class MemoryTier final : public Sampler {
                   target.runtime->name);
     }
     target.threads.refresh();
-    targets_.push_back(std::make_unique<Target>(std::move(target)));
+    targets_.push_back(std::make_unique<Reading>(Reading{std::move(target), {}}));
     return {};
   }
 
   void remove(Identity id) override {
-    std::erase_if(targets_, [&](auto& target) {
-      if (target->process->id != id) return false;
-      target->walker->resolve(context_.profile);
+    std::erase_if(targets_, [&](auto& reading) {
+      if (reading->target.process->id != id) return false;
+      reading->target.walker->resolve(context_.profile);
       return true;
     });
   }
@@ -42,51 +47,38 @@ class MemoryTier final : public Sampler {
     const bool refresh = now - refreshed_ >= kRefreshEvery;
     if (refresh) refreshed_ = now;
     bool alive = false;
-    for (auto& target : targets_) alive |= sample(*target, refresh);
+    for (auto& reading : targets_) alive |= sample(*reading, refresh);
     return alive;
   }
 
   void resolve() override { finish(); }
 
   void finish() override {
-    for (auto& target : targets_) target->walker->resolve(context_.profile);
+    for (auto& reading : targets_) reading->target.walker->resolve(context_.profile);
   }
 
  private:
   // False where the process is gone.
-  bool sample(Target& target, bool refresh) {
-    if (refresh) target.walker->refresh();
-    if ((refresh || target.threads.count_changed()) && !target.threads.refresh()) return false;
-    for (auto& [tid, thread] : target.threads.all()) {
-      if (!context_.options.multi_threads && tid != target.process->id.pid) continue;
-      ++quality_.wanted;
-      sample(target, thread);
-    }
-    return true;
+  bool sample(Reading& reading, bool refresh) {
+    return each_thread(context_.options, reading.target, reading.turn, targets_.size() == 1, refresh, quality_,
+                       [&](Thread& thread) { sample(reading.target, thread); });
   }
 
   void sample(Target& target, Thread& thread) {
     const bool unchanged = thread.unchanged();
+    const bool ran = !unchanged && thread.runs();
     if (context_.options.exclude_idle) {
-      if (unchanged || thread.state() != 'R') return idle();
+      if (!ran) return idle();
     } else if (unchanged && thread.last_node != Profile::kRoot && context_.options.event != Event::Gil) {
       return take(thread.last_node);  // it did not run: its stack is the last one still
     }
-    begin_stack(context_, target, thread, stack_);
     ThreadSnapshot snapshot;
     snapshot.tid = thread.tid();
     snapshot.inner_tid = thread.inner_tid();
-    const bool holds_lock = context_.options.event != Event::Gil || target.walker->holds_lock(snapshot);
-    const Walked walked = holds_lock ? target.walker->walk(snapshot, stack_) : Walked::NoFrames;
-    if (context_.options.exclude_idle && thread.state() != 'R') return idle();
+    const Walked walked = walk_stack(context_, target, thread, snapshot, stack_);
+    if (context_.options.exclude_idle && !thread.runs()) return idle();
     thread.last_node = Profile::kRoot;
-    switch (walked) {
-      case Walked::NoFrames: return idle();
-      case Walked::Failed: ++quality_.failed; return;
-      case Walked::Suspect: ++quality_.suspect; break;
-      case Walked::Truncated: ++quality_.truncated; break;
-      case Walked::Whole: break;
-    }
+    if (!count_walk(quality_, walked)) return;
     const NodeId node = context_.profile.add_at(Profile::kRoot, stack_, 1);
     if (walked != Walked::Suspect) thread.last_node = node;
     ++quality_.taken;
@@ -99,7 +91,7 @@ class MemoryTier final : public Sampler {
   }
 
   Context& context_;
-  std::vector<std::unique_ptr<Target>> targets_;
+  std::vector<std::unique_ptr<Reading>> targets_;
   std::vector<FrameId> stack_;
   Quality quality_;
   Clock::time_point refreshed_ = Clock::now();

@@ -4,7 +4,7 @@
 #include <set>
 
 #include "samplers/base/log.hpp"
-#include "samplers/tiers/roots.hpp"
+#include "samplers/tiers/stacks.hpp"
 #include "samplers/tiers/stop.hpp"
 #include "samplers/tiers/tiers.hpp"
 
@@ -21,7 +21,9 @@ struct Traced {
   Target target;
   StackCapture capture;
   std::set<pid_t> late;        // seized and not stopped in time: nothing else of the target is stopped until they are free
+  Clock::time_point checked{}; // when those were last looked at
   bool told = false;
+  Turn turn;
 
   explicit Traced(Target t) : target(std::move(t)) { capture.buffer.resize(kStackBytes); }
 };
@@ -73,20 +75,21 @@ class PtraceTier final : public Sampler {
   }
 
  private:
-  static void release(Traced& traced) { std::erase_if(traced.late, release_late); }
+  // One that has stopped meanwhile stood since the last look at most.
+  void release(Traced& traced) {
+    if (traced.late.empty()) return;
+    const auto now = Clock::now();
+    const std::size_t freed = std::erase_if(traced.late, release_late);
+    const auto stood = std::chrono::duration_cast<std::chrono::nanoseconds>(now - traced.checked).count();
+    for (std::size_t i = 0; i < freed; ++i) quality_.stops.add(static_cast<std::uint64_t>(stood));
+    traced.checked = now;
+  }
 
   // False where the process is gone.
   bool sample(Traced& traced, bool refresh) {
-    Target& target = traced.target;
     release(traced);
-    if (refresh) target.walker->refresh();
-    if ((refresh || target.threads.count_changed()) && !target.threads.refresh()) return false;
-    for (auto& [tid, thread] : target.threads.all()) {
-      if (!context_.options.multi_threads && tid != target.process->id.pid) continue;
-      ++quality_.wanted;
-      sample(traced, thread);
-    }
-    return true;
+    return each_thread(context_.options, traced.target, traced.turn, targets_.size() == 1, refresh, quality_,
+                       [&](Thread& thread) { sample(traced, thread); });
   }
 
   void sample(Traced& traced, Thread& thread) {
@@ -113,11 +116,18 @@ class PtraceTier final : public Sampler {
     }
     const auto meanwhile = [&] { traced.target.walker->observe_stopped(snapshot_of(traced, thread, true)); };
     switch (capture_stopped(thread.tid(), *traced.target.process->memory, kStopWithinNs, traced.capture, meanwhile)) {
-      case Stopped::Copied: record(traced, thread, true); return;
+      case Stopped::Copied:
+        quality_.stops.add(traced.capture.stopped_ns);
+        record(traced, thread, true);
+        return;
       case Stopped::Gone: idle(); return;
       case Stopped::GroupStop: ++quality_.stopped; return;
       case Stopped::Traced: refused(traced, thread); return;
-      case Stopped::Late: traced.late.insert(thread.tid()); ++quality_.late; return;
+      case Stopped::Late:
+        traced.late.insert(thread.tid());
+        traced.checked = Clock::now();
+        ++quality_.late;
+        return;
     }
   }
 
@@ -139,31 +149,24 @@ class PtraceTier final : public Sampler {
     snapshot.inner_tid = thread.inner_tid();
     snapshot.registers = &traced.capture.registers;
     snapshot.fp_known = whole_registers;
+    snapshot.taken_at = traced.capture.taken_at;
     snapshot.stack = Bytes(traced.capture.buffer).first(traced.capture.size);
     return snapshot;
   }
 
   void record(Traced& traced, Thread& thread, bool whole_registers) {
     const ThreadSnapshot snapshot = snapshot_of(traced, thread, whole_registers);
-    begin_stack(context_, traced.target, thread, stack_);
-    const bool holds = context_.options.event != Event::Gil || traced.target.walker->holds_lock(snapshot);
-    const Walked walked = holds ? traced.target.walker->walk(snapshot, stack_) : Walked::NoFrames;
+    const Walked walked = walk_stack(context_, traced.target, thread, snapshot, stack_);
     thread.last_node = Profile::kRoot;
-    switch (walked) {
-      case Walked::NoFrames: return idle();
-      case Walked::Failed: ++quality_.failed; return;
-      case Walked::Suspect: ++quality_.suspect; break;
-      case Walked::Truncated: truncated(traced); break;
-      case Walked::Whole: break;
-    }
+    if (!count_walk(quality_, walked)) return;
+    if (walked == Walked::Truncated) read_deeper(traced);
     const NodeId node = context_.profile.add_at(Profile::kRoot, stack_, 1);
     if (!whole_registers) thread.last_node = node;
     ++quality_.taken;
   }
 
   // A copy that was full and did not reach the start: this target's stacks are deeper, the next copies are too.
-  void truncated(Traced& traced) {
-    ++quality_.truncated;
+  static void read_deeper(Traced& traced) {
     auto& buffer = traced.capture.buffer;
     if (traced.capture.size == buffer.size() && buffer.size() < kMostStackBytes) buffer.resize(buffer.size() * 2);
   }
@@ -179,6 +182,9 @@ class PtraceTier final : public Sampler {
 
 }  // namespace
 
-std::unique_ptr<Sampler> open_ptrace_tier(Context& context) { return std::make_unique<PtraceTier>(context); }
+std::unique_ptr<Sampler> open_ptrace_tier(Context& context) {
+  ask_for_short_slices();
+  return std::make_unique<PtraceTier>(context);
+}
 
 }  // namespace sampan

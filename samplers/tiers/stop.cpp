@@ -3,10 +3,12 @@
 #include <elf.h>
 #include <sched.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/user.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -19,7 +21,8 @@ namespace sampan {
 namespace {
 
 constexpr std::size_t kPage = 4096;
-constexpr std::uint64_t kSpinNs = 200'000;
+constexpr std::uint64_t kSpinNs = 20'000;     // a thread on another processor stops within that: yielding would lengthen its stop
+constexpr std::uint64_t kYieldNs = 200'000;   // one that waits for this processor gets it
 
 std::uint64_t now_ns() {
   timespec t{};
@@ -28,15 +31,20 @@ std::uint64_t now_ns() {
 }
 
 // Spins as long as a stop usually takes, then sleeps in short steps. 0: time is up; -1: there is no such tracee.
-int wait_for_stop(pid_t tid, std::uint64_t wait_ns, int& status) {
+// `running_at`: when the thread was last seen not to have stopped yet.
+int wait_for_stop(pid_t tid, std::uint64_t wait_ns, int& status, std::uint64_t& running_at) {
   const std::uint64_t start = now_ns();
+  running_at = start;
   while (true) {
+    const std::uint64_t asked = now_ns();
     const pid_t got = waitpid(tid, &status, __WALL | WNOHANG);
     if (got == tid) return 1;
     if (got < 0 && errno != EINTR) return -1;
-    const std::uint64_t waited = now_ns() - start;
+    running_at = asked;
+    const std::uint64_t waited = asked - start;
     if (waited > wait_ns) return 0;
-    if (waited < kSpinNs) {
+    if (waited < kSpinNs) continue;
+    if (waited < kYieldNs) {
       sched_yield();
     } else {
       const timespec step{0, 50'000};
@@ -111,18 +119,34 @@ Stopped capture_stopped(pid_t tid, Memory& memory, std::uint64_t wait_ns, StackC
   // It fails only where the thread has just ended: the kernel has let go of it then.
   ptrace(PTRACE_INTERRUPT, tid, nullptr, nullptr);
   int status = 0;
-  const int waited = wait_for_stop(tid, wait_ns, status);
+  std::uint64_t running_at = 0;
+  const int waited = wait_for_stop(tid, wait_ns, status, running_at);
   if (waited == 0) return Stopped::Late;
   if (waited < 0 || !WIFSTOPPED(status)) return Stopped::Gone;
   if (is_group_stop(status)) {
     let_go(tid, status);
     return Stopped::GroupStop;
   }
+  into.taken_at = now_ns();
   const bool good = read_registers(tid, into.registers);
   if (good) into.size = copy_stack(memory, into.registers.sp, into.buffer);
   if (good && meanwhile) meanwhile();
   let_go(tid, status);
+  into.stopped_ns = now_ns() - running_at;
   return good ? Stopped::Copied : Stopped::Gone;
+}
+
+void ask_for_short_slices() {
+  struct Attributes {   // struct sched_attr of <linux/sched/types.h>, whose name glibc's <sched.h> may take
+    std::uint32_t size, policy;
+    std::uint64_t flags;
+    std::int32_t nice;
+    std::uint32_t priority;
+    std::uint64_t runtime, deadline, period;
+  } attributes{};
+  if (syscall(SYS_sched_getattr, 0, &attributes, sizeof attributes, 0) != 0 || attributes.policy != SCHED_OTHER) return;
+  attributes.runtime = 100'000;   // ns: the shortest that there is
+  syscall(SYS_sched_setattr, 0, &attributes, 0);
 }
 
 bool release_late(pid_t tid) {
@@ -140,6 +164,7 @@ bool capture_sleeping(pid_t pid, pid_t tid, Memory& memory, StackCapture& into) 
   const auto second = text->rfind(' ');
   const auto first = second == std::string::npos || second == 0 ? std::string::npos : text->rfind(' ', second - 1);
   if (first == std::string::npos || std::sscanf(text->c_str() + first, " %llx %llx", &sp, &pc) != 2) return false;
+  into.taken_at = now_ns();
   into.registers = {};
   into.registers.sp = sp;
   into.registers.pc = pc;

@@ -93,11 +93,11 @@ std::shared_ptr<const UnwindTable> UnwindCache::get(const std::shared_ptr<ElfFil
 std::shared_ptr<ElfFile> UnwindCache::vdso(const Process& process, const Mapping& mapping) {
   const std::uint64_t size = mapping.end - mapping.start;
   if (size > kMostVdso) return nullptr;
-  const auto [known, fresh] = vdsos_.try_emplace(size);
-  if (!fresh) return known->second;
   std::vector<std::byte> bytes(size);
-  UniqueFd fd(memfd_create("vdso", MFD_CLOEXEC));
   if (!process.memory->read(mapping.start, bytes)) return nullptr;
+  const auto [known, fresh] = vdsos_.try_emplace(bytes);
+  if (!fresh) return known->second;
+  UniqueFd fd(memfd_create("vdso", MFD_CLOEXEC));
   if (!fd || write(fd.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size())) return nullptr;
   if (auto file = ElfFile::open(std::move(fd))) known->second = std::move(*file);
   return known->second;

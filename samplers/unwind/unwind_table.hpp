@@ -34,7 +34,7 @@ class UnwindCache {
 
  private:
   std::map<const ElfFile*, std::shared_ptr<const UnwindTable>> tables_;
-  std::map<std::uint64_t, std::shared_ptr<ElfFile>> vdsos_;   // by size
+  std::map<std::vector<std::byte>, std::shared_ptr<ElfFile>> vdsos_;   // by their bytes: a target may have changed its own
   std::vector<std::shared_ptr<ElfFile>> kept_;                // so that no address in tables_ is reused
 };
 

@@ -28,6 +28,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size < 8) return 0;
   FakePhp php(layouts()[data[0] % layouts().size()]);
   build(php);
+  FakeThreads threads(php.image);
+  for (const pid_t tid : {77, 78}) threads.add(0, tid);
   const Mutations mutations(php.image, std::as_bytes(std::span(data + 1, size - 1)));
   Profile profile;
   const Options options;
@@ -42,5 +44,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const FrameId id : frames) profile.frame(id);
     walker.refresh();
   }
+  Php with_threads{php.image, php.layout, true, 256, 0, {threads.variable}};
+  PthreadIds pthreads;
+  list_globals(with_threads, pthreads, 77);
   return 0;
 }

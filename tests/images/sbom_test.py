@@ -31,7 +31,7 @@ def main():
             assert valid.returncode == 0, valid.stderr
         else:
             print("SKIP: SPDX validation: no validator (tests/live/get_manifest_validator.sh)")
-        # The same tree with a NOTICE that forgot one library.
+        # The same tree with a NOTICE that forgot one library, and then with one too many.
         (folder / "images").mkdir()
         shutil.copy(ROOT / "images" / "sbom.py", folder / "images")
         shutil.copy(ROOT / "CMakeLists.txt", folder)
@@ -39,6 +39,9 @@ def main():
         (folder / "NOTICE").write_text("".join(line for line in notice if not line.startswith("  glibc ")))
         done = sbom(folder, build, output)
         assert done.returncode == 1 and "NOTICE does not name glibc" in done.stderr, (done.returncode, done.stderr)
+        (folder / "NOTICE").write_text("".join(notice) + "\n  bzip2 (libbz2)  bzip2-1.0.6\n")
+        done = sbom(folder, build, output)
+        assert done.returncode == 1 and "bzip2, which is not linked in" in done.stderr, (done.returncode, done.stderr)
 
 
 main()

@@ -1,5 +1,5 @@
-"""etcd, kube-apiserver, kube-controller-manager and kube-scheduler on loopback, from a folder of binaries; nodes are objects
-only. What the control plane decides about a Job is real, what a kubelet would do is told to it by the test."""
+"""etcd, kube-apiserver, kube-controller-manager and kube-scheduler on loopback, from a folder of binaries. Its nodes are
+objects only, unless node.py adds a real one."""
 import json
 import os
 import pathlib
@@ -14,6 +14,16 @@ PROGRAMS = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler
 
 def find(folder, program):
     return shutil.which(program, path="%s:%s" % (folder, os.environ["PATH"]))
+
+
+def plane_or_none(programs=()):
+    """A control plane that answers; None after a visible skip where a program is missing."""
+    folder = os.environ.get("SAMPAN_KUBERNETES", "")
+    kubectl = find("%s:%s" % (folder, sampan.CACHE / "manifest-validator" / "bin"), "kubectl")
+    missing = [program for program in [*PROGRAMS, *programs] if not find(folder, program)] + ([] if kubectl else ["kubectl"])
+    if missing:
+        return sampan.skip("Kubernetes", "no %s (SAMPAN_KUBERNETES names a folder that holds them)" % ", ".join(missing))
+    return ControlPlane(pathlib.Path(folder), kubectl)
 
 
 class ControlPlane:
@@ -32,7 +42,7 @@ class ControlPlane:
                  "--service-cluster-ip-range=10.0.0.0/24", "--endpoint-reconciler-type=none", "--authorization-mode=AlwaysAllow",
                  "--token-auth-file=%s" % (self.directory / "tokens"), "--service-account-issuer=https://kubernetes.default.svc",
                  "--service-account-key-file=%s" % key, "--service-account-signing-key-file=%s" % key,
-                 "--disable-admission-plugins=ServiceAccount")
+                 "--disable-admission-plugins=ServiceAccount", "--kubelet-preferred-address-types=Hostname")
         self.write_kubeconfig()
         sampan.wait_for(lambda: self.kubectl("get", "--raw=/readyz").returncode == 0, 120, "the API server")
         for program in PROGRAMS[2:]:

@@ -78,16 +78,20 @@ def root_of(language):
     return None
 
 
+def import_root(engine, root, image):
+    tar = subprocess.Popen(["tar", "-C", root, "--exclude=./usr/share/doc", "--exclude=./usr/share/locale", "-c", "."],
+                           stdout=subprocess.PIPE)
+    engine.must("import", "-", image, stdin=tar.stdout)
+    tar.wait()
+
+
 def start(engine, language):
     """The id of a running container, non-root and read-only, that says `ready`; None after a skip."""
     root = root_of(language)
     if root is None:
         return None
     image = "%s:test" % language
-    tar = subprocess.Popen(["tar", "-C", root, "--exclude=./usr/share/doc", "--exclude=./usr/share/locale", "-c", "."],
-                           stdout=subprocess.PIPE)
-    engine.must("import", "-", image, stdin=tar.stdout)
-    tar.wait()
+    import_root(engine, root, image)
     container = engine.start("--network=none", "--read-only", "--tmpfs=/tmp", "--user=1234:1234",
                              "-v", "%s:/w:ro" % sampan.WORKLOADS, image, *LANGUAGES[language][1])
     sampan.wait_for(lambda: "ready" in engine.docker("logs", container).stdout, 60, "the %s program" % language)

@@ -12,7 +12,7 @@ suites_of() {
   case $1 in
     11) echo "bullseye sid" ;;
     17) echo "bookworm" ;;
-    21|25) echo "trixie sid" ;;
+    21|25|26) echo "trixie sid" ;;
     *) echo "sid" ;;
   esac
 }

@@ -1,4 +1,7 @@
-"""Beside async-profiler, in one run on one JVM: the same methods, the same shares; ours has inlined frames and lines too."""
+"""Beside async-profiler, in one run on one JVM: the same methods, the same shares; ours has inlined frames and lines too.
+
+SAMPAN_LONG=1 takes enough samples for the figures, in both tiers; SAMPAN_TIER names one.
+"""
 import collections
 import math
 import os
@@ -10,7 +13,7 @@ import jdks
 import sampan
 from sampan import check, skip
 
-SECONDS = 60 if sampan.LONG else 6
+SECONDS = 45 if sampan.LONG else 6
 RATE = 500
 
 
@@ -33,12 +36,13 @@ def shares(stacks, main):
     return {name: count / total for name, count in counts.items()}, total
 
 
-def compare(root, java, main, event):
+def compare(root, java, main, event, tiers):
+    """The first of the tiers that is allowed here."""
     library = "/opt/workloads/libasyncProfiler.so"
     command = ["python3", jdks.HERE / "in_root.py", root, java, "-cp", "/opt/workloads:/opt/workloads/async-profiler.jar",
                "PeerMain", library, SECONDS, main, 3600, event]
     with sampan.Workload(command, ready=lambda w: w.says("profiling"), timeout=90) as load:
-        for tier in ("ebpf", "ptrace"):
+        for tier in tiers:
             run = sampan.profile(pid=load.pid, tier=tier, rate=RATE, seconds=SECONDS, max_cpu_percent=100)
             if run.code == 0:
                 break
@@ -58,7 +62,9 @@ def compare(root, java, main, event):
         skip(what, f"chance alone makes {noise:.1%} of so few samples: SAMPAN_LONG=1 on an idle machine takes more")
     else:
         check(distance <= 0.03 + noise, f"{what} (3 % + {noise:.1%} of chance allowed)")
-    for name in sorted(set(top) | set(ours), key=lambda n: -abs(theirs.get(n, 0) - ours.get(n, 0)))[:5]:
+    quality = run.result["quality"]
+    print("     ", {key: quality[key] for key in ("wanted", "taken", "idle", "late", "suspect", "truncated", "failed", "p99_stop_us", "longest_stop_us")})
+    for name in sorted(set(top) | set(ours), key=lambda n: -abs(theirs.get(n, 0) - ours.get(n, 0)))[:9]:
         print(f"      {name}: async-profiler {theirs.get(name, 0):.1%}, here {ours.get(name, 0):.1%}")
     under = [stack for stack in run.stacks() if any(frame.startswith(f"{main}.main") for frame in stack[0])]
     lines = sampan.share(under, rf"^{main}\.\w+ \({main}\.java:\d+\)$")
@@ -79,6 +85,10 @@ for jdk in jdks.unpacked([21]):
     jdk.place()
     shutil.copy(libraries[0], f"{jdk.root}/opt/workloads/libasyncProfiler.so")
     shutil.copy(jars[0], f"{jdk.root}/opt/workloads/async-profiler.jar")
-    for main in ("Simple", "Diverse"):
-        compare(jdk.root, jdk.java, main, "cpu")
+    for main in os.environ.get("SAMPAN_ONLY", "Simple Diverse").split():
+        if os.environ.get("SAMPAN_TIER") or sampan.LONG:
+            for tier in os.environ.get("SAMPAN_TIER", "ebpf ptrace").split():
+                compare(jdk.root, jdk.java, main, "cpu", [tier])
+        else:
+            compare(jdk.root, jdk.java, main, "cpu", ["ebpf", "ptrace"])
 sampan.finish()

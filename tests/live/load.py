@@ -1,4 +1,5 @@
 """Requests in a loop by some threads, until stopped."""
+import http.client
 import threading
 import urllib.request
 
@@ -15,7 +16,7 @@ class Load:
             try:
                 urllib.request.urlopen(self.url, timeout=10).read()
                 self.done += 1
-            except OSError:
+            except (OSError, http.client.HTTPException):   # a worker that is killed ends its answers
                 self.failed += 1
 
     def stop(self):

@@ -1,6 +1,8 @@
-"""PHP of every suite: names and lines against PHP's own debug_backtrace, shares against a known answer, JIT on and off."""
+"""PHP of every suite: names and lines against PHP's own debug_backtrace, shares against a known answer, in several workers
+and, of a thread-safe build, threads; JIT on and off."""
 import re
 import shutil
+import subprocess
 
 import sampan
 from sampan import CACHE, LONG, WORKLOADS, check, share
@@ -28,8 +30,8 @@ def same(frames, callers):
     return True
 
 
-def shapes(version, command, what=""):
-    with sampan.Workload([*command, "/tmp/shapes.php", 0.1, "round"], ready=lambda w: w.says("round")) as load:
+def shapes(version, command, what="", folder="/tmp"):
+    with sampan.Workload([*command, "%s/shapes.php" % folder, 0.1, "round"], ready=lambda w: w.says("round")) as load:
         run = sampan.profile(pid=load.pid, seconds=6, rate=200, exclude_idle=False)
         told = [line[7:].split("\t") for line in load.output().splitlines() if line.startswith("caller ")]
     seen, right, wrong = set(), 0, {}
@@ -52,22 +54,50 @@ def shapes(version, command, what=""):
           % (version, what, len(seen), len(told), [c[:2] for i, c in enumerate(told) if i not in seen]))
 
 
-def truth(version, command, what=""):
-    seconds = 20 if LONG else 4
-    with sampan.Workload([*command, "/tmp/truth.php", seconds + 3], ready=lambda w: w.says("ready")) as load:
-        run = sampan.profile(pid=load.pid, seconds=seconds, rate=250)
+def truth(version, command, what="", folder="/tmp", workers=1, threads=1):
+    """The process, or with several workers the processes, that run the program: one profile of all."""
+    seconds, rate = (30, 100) if LONG else (4, 250)
+    loads = []
+    try:
+        for _ in range(workers):
+            loads.append(sampan.Workload([*command, "%s/truth.php" % folder, seconds + 5], ready=lambda w: w.output().count("ready") == threads))
+        run = sampan.profile(pid=[load.pid for load in loads], seconds=seconds, rate=rate, group_by=["process", "thread"])
+    finally:
+        for load in loads:
+            load.stop()
     stacks = run.stacks()
     total = sum(count for _, count in stacks)
     parts = [share(stacks, r"Basket::%s " % name) for name in ("hot", "warm", "cold")]
     whole = sum(parts)
     allowed = 0.015 + 3 * (0.24 / max(total, 1)) ** 0.5
     error = max(abs(part / (whole or 1) - true) for part, true in zip(parts, (0.6, 0.3, 0.1)))
-    check(total > 100 and error <= allowed, "php %s%s: 60/30/10 within %.1f points (%.1f allowed, %d samples)"
-          % (version, what, 100 * error, 100 * allowed, total))
+    what = "php %s%s, %d worker(s) of %d thread(s)" % (version, what, workers, threads)
+    check(total > 100 and error <= allowed, "%s: 60/30/10 within %.2f points (%.2f allowed, %d samples): %s"
+          % (what, 100 * error, 100 * allowed, total, "/".join("%.1f" % (100 * part / (whole or 1)) for part in parts)))
+    seen = {tuple(frames[:2]) for frames, _ in stacks if any("Basket::hot" in frame for frame in frames)}
+    check(len(seen) == workers * threads, "%s: %d of them seen at work" % (what, len(seen)))
     names = {"hot": r"^Shop\\Basket::hot \(.*truth.php:1[1-4]\)", "main": r"^Shop\\main \(.*truth.php:77\)", "script": r"^\{main\} \(.*:83\)",
              "several lines": r"Shop\\Basket::warm \(.*:2[2-5]\)", "function": r"^md5$", "closure": r"\{closure.*truth.php:5[6-9]\)"}
     missing = [name for name, pattern in names.items() if share(stacks, pattern) == 0]
-    check(not missing, "php %s%s: qualified names, closures, internal functions %s" % (version, what, missing))
+    check(not missing, "%s: qualified names, closures, internal functions %s" % (what, missing))
+
+
+def thread_safe():
+    root = PHPS / "zts"
+    if not (root / ".complete").exists():
+        return sampan.skip("php zts", "not built (tests/live/get_phps.sh zts): Debian has no thread-safe PHP")
+    folder = root / "tmp"
+    folder.mkdir(exist_ok=True)
+    for program in (WORKLOADS / "php").glob("*.php"):
+        shutil.copy(program, folder / program.name)
+    command = [root / "bin" / "php", "-n"]
+    shapes("zts", command, folder=folder)
+    truth("zts", command, folder=folder)
+    headers = root / "include" / "php"
+    includes = ["-I%s" % path for path in (headers, headers / "main", headers / "Zend", headers / "TSRM")]
+    subprocess.run(["cc", "-w", *includes, WORKLOADS / "php" / "threads.c", "-o", folder / "threads", "-L%s" % (root / "lib"), "-lphp",
+                    "-Wl,-rpath,%s" % (root / "lib"), "-pthread"], check=True)
+    truth("zts", [folder / "threads", 3], folder=folder, threads=3)
 
 
 def main():
@@ -85,6 +115,8 @@ def main():
             shapes(version, [*command, *JIT], " with its JIT")
             truth(version, [*command, *JIT], " with its JIT")
             truth(version, [*command, *OPCACHE], " with opcache")
+            truth(version, command, workers=3)
+    thread_safe()
 
 
 main()

@@ -1,10 +1,14 @@
-"""Puma (2 workers × 5 threads) and Unicorn found by the prefix of their titles: hot methods, idle workers, respawned ones."""
+"""Puma (2 workers × 5 threads) and Unicorn, found by the prefix of their titles and by their container: hot methods, idle
+workers, respawned ones."""
 import os
+import re
 import shutil
 import signal
 import threading
 
+import containers
 import sampan
+from engine import engine_or_none
 from load import Load
 from sampan import CACHE, WORKLOADS, check, share
 
@@ -23,6 +27,15 @@ def workers(prefix):
         except OSError:
             pass
     return found
+
+
+def cold(run):
+    """The most frequent innermost frames of the other stacks."""
+    others = {}
+    for frames, count in run.stacks():
+        if not any(re.search(HOT, frame) for frame in frames):
+            others[";".join(frames[-3:])] = others.get(";".join(frames[-3:]), 0) + count
+    return sorted(others.items(), key=lambda item: -item[1])[:4]
 
 
 def server(name, command, port, prefix, count):
@@ -44,7 +57,7 @@ def puma():
         hot = share(stacks, HOT)
         threads = {frames[1] for frames, _ in stacks if any("Catalogue#search" in frame for frame in frames)}
         processes = {frames[0] for frames, _ in stacks}
-        check(run.code == 0 and hot > 0.7, "puma under load: %.0f %% in the hot methods" % (100 * hot))
+        check(run.code == 0 and hot > 0.7, "puma under load: %.0f %% in the hot methods %s" % (100 * hot, cold(run)))
         check(len(processes) == 2 and len(threads) >= 6, "puma: %d workers, %d serving threads" % (len(processes), len(threads)))
 
         victim = workers(prefix)[0]
@@ -73,6 +86,28 @@ def unicorn():
               "unicorn, 3 forked workers: %.0f %% in the hot methods" % (100 * hot))
 
 
+def contained():
+    engine = engine_or_none()
+    if not engine:
+        return
+    containers.import_root(engine, ROOT, "puma:test")
+    port = sampan.free_port()
+    container = engine.start("--network=host", "--read-only", "--tmpfs=/tmp", "-e", "HOME=/tmp", "-v", "%s:/w:ro" % (WORKLOADS / "ruby"),
+                             "puma:test", "puma", "-w", "2", "-t", "5:5", "-b", "tcp://127.0.0.1:%d" % port, "/w/config.ru")
+    sampan.wait_for(lambda: len(workers("puma: cluster worker")) == 2 and sampan.answers(port), 60, "puma in a container")
+    load = Load("http://127.0.0.1:%d/search" % port, 8)
+    run = sampan.profile(container_id=container[:12], seconds=4)
+    narrowed = sampan.profile(container_id=container[:12], procname_prefix="puma: cluster worker 1", seconds=2)
+    load.stop()
+    hot, one = share(run.stacks(), HOT), share(narrowed.stacks(), HOT)
+    found, few = (len(r.result.get("processes", [])) for r in (run, narrowed))
+    check(run.code == 0 and hot > 0.7 and found == 3, "puma by its container: %.0f %% in the hot methods, %d processes (the workers and their master) %s"
+          % (100 * hot, found, cold(run)))
+    check(narrowed.code == 0 and one > 0.7 and few == 1, "by its container and a prefix: %d worker, %.0f %% in the hot methods %s"
+          % (few, 100 * one, cold(narrowed)))
+    engine.remove(container)
+
+
 def main():
     if not (ROOT / ".complete").exists():
         return sampan.skip("puma and unicorn", "not fetched (tests/live/get_rubies.sh)")
@@ -80,6 +115,7 @@ def main():
     (ROOT / "tmp" / "unicorn.rb").write_text("worker_processes 3\n")
     puma()
     unicorn()
+    contained()
 
 
 main()

@@ -57,10 +57,12 @@ def shapes(version, command, ruby_arguments=()):
           % (version, len(seen), len(told), [c[0] for i, c in enumerate(told) if i not in seen]))
 
 
-def truth(version, command, threads, ruby_arguments=()):
-    seconds = 20 if LONG else 4
-    with sampan.Workload([*command, *ruby_arguments, "/tmp/truth.rb", seconds + 3, threads], ready=lambda w: w.says("ready")) as load:
-        run = sampan.profile(pid=load.pid, seconds=seconds, rate=250)
+def truth(version, command, threads, ruby_arguments=(), workers=1):
+    """The process with so many threads, or with several workers the first one and what it forks."""
+    seconds, rate = (30, 100) if LONG else (4, 250)
+    with sampan.Workload([*command, *ruby_arguments, "/tmp/truth.rb", seconds + 5, threads, workers],
+                         ready=lambda w: w.output().count("ready") == workers) as load:
+        run = sampan.profile(cmdline_regex="/tmp/truth.rb %d " % (seconds + 5), seconds=seconds, rate=rate, group_by=["process", "thread"])
     stacks = run.stacks()
     total = sum(count for _, count in stacks)
     inside = {line: share(stacks, r"Basket#round \(.*:%d\)" % line) for line in (40, 41, 44)}
@@ -68,14 +70,17 @@ def truth(version, command, threads, ruby_arguments=()):
     # Three standard deviations of a share of so many samples, and the workload's own grain.
     allowed = 0.015 + 3 * (0.24 / max(total, 1)) ** 0.5
     error = max(abs(inside[line] / (whole or 1) - part) for line, part in ((40, 0.6), (41, 0.3), (44, 0.1)))
-    check(total > 30 and error <= allowed, "ruby %s%s, %d thread(s): 60/30/10 within %.1f points (%.1f allowed, %d samples)"
-          % (version, " ".join(("", *ruby_arguments)), threads, 100 * error, 100 * allowed, total))
+    what = "ruby %s%s, %d worker(s) of %d thread(s)" % (version, " ".join(("", *ruby_arguments)), workers, threads)
+    check(total > 30 and error <= allowed, "%s: 60/30/10 within %.2f points (%.2f allowed, %d samples): %s"
+          % (what, 100 * error, 100 * allowed, total, "/".join("%.1f" % (100 * part / (whole or 1)) for part in inside.values())))
+    seen = {tuple(frames[:2]) for frames, _ in stacks if any("Basket#hot" in frame for frame in frames)}
+    check(len(seen) == workers * threads, "%s: %d of them seen at work" % (what, len(seen)))
     names = {"hot": r"Shop::Basket#hot \(.*truth.rb:7\)", "warm": r"Shop::Basket\.warm", "block": r"^block in Shop::Basket#hot",
              "function": r"^Integer#times", "main": r"^Object#main", "collector": r"^\[garbage collection\]$"}
     if total < 300:
         del names["collector"]   # a few samples in a hundred: too rare to be asked for on a busy machine
     missing = [name for name, pattern in names.items() if share(stacks, pattern) == 0]
-    check(not missing, "ruby %s: qualified names, blocks, C functions, the collector %s" % (version, missing))
+    check(not missing, "%s: qualified names, blocks, C functions, the collector %s" % (what, missing))
 
 
 def main():
@@ -90,6 +95,7 @@ def main():
         shapes(version, command)
         truth(version, command, 2)
         if version == "3.1":
+            truth(version, command, 3, workers=2)
             truth(version, command, 1, ["--yjit"])
             shapes(version, command, ["--yjit"])
 

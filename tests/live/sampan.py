@@ -88,6 +88,11 @@ def leaf_share(stacks, pattern):
     return sum(count for frames, count in stacks if re.search(pattern, frames[-1])) / total if total else 0.0
 
 
+def at_least(hits, every, wanted):
+    """False where `hits` of `every` samples prove (three sigma) that the true share is below `wanted`, or where there are none."""
+    return every > 0 and hits >= wanted * every - 3 * (wanted * (1 - wanted) * every) ** 0.5
+
+
 class Workload:
     """A child process that is ended with the test, by its own id and its group's."""
 
@@ -153,10 +158,10 @@ def need(program, what):
     return False
 
 
-def uwsgi(workers=4, prefix="arya-python3-2255_", threads=1, wsgi_file=None, extra=()):
+def uwsgi(workers=4, prefix="arya-python3-2255_", threads=1, wsgi_file=None, extra=(), command=("uwsgi", "--plugin", "python3")):
     """A real uWSGI application behind 127.0.0.1; its port is in `.port`."""
     port = free_port()
-    command = ["uwsgi", "--plugin", "python3", "--http-socket", "127.0.0.1:%d" % port, "--need-app", "--master",
+    command = [*command, "--http-socket", "127.0.0.1:%d" % port, "--need-app", "--master",
                "--wsgi-file", wsgi_file or WORKLOADS / "uwsgi" / "app.py", "--processes", workers, "--enable-threads",
                "--threads", threads, "--disable-logging", "--auto-procname", "--procname-prefix", prefix, *extra]
     load = Workload(command, ready=lambda _: answers(port))

@@ -90,4 +90,25 @@ class FakePhp {
   }
 };
 
+// TSRM's table of threads: slots that hold lists of {storage, count, thread, next}.
+struct FakeThreads {
+  explicit FakeThreads(Image& memory) : image(memory), variable(memory.allocate(8)), table(memory.allocate(64)) {
+    image.put(variable, table);
+    image.put<std::uint64_t>(table + 24, 0x31);   // what follows the three slots is none
+  }
+  std::uint64_t add(std::size_t slot, pid_t tid) {
+    const std::uint64_t entry = image.allocate(512), descriptor = image.allocate(2048);
+    image.put(descriptor, descriptor);
+    image.put(descriptor + 720, tid);
+    image.put(entry, descriptor);                 // storage: any pointer
+    image.put<std::uint64_t>(entry + 8, 12);
+    image.put(entry + 16, descriptor);
+    image.put(entry + 24, image.read_as<std::uint64_t>(table + slot * 8));
+    image.put(table + slot * 8, entry);
+    return entry;
+  }
+  Image& image;
+  std::uint64_t variable, table;
+};
+
 }  // namespace sampan::php

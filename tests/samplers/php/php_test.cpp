@@ -162,6 +162,30 @@ TEST(PhpWalker, FramesElsewhereAreReadToo) {
   }
 }
 
+TEST(PhpThreads, EachHasGlobalsOfItsOwn) {
+  Image image;
+  FakeThreads threads(image);
+  const auto main = threads.add(0, 77), second = threads.add(2, 78), third = threads.add(2, 79);
+  Php php{image, newest(), true, 256, 0, {image.allocate(8), threads.variable}};
+  PthreadIds pthreads;
+  const std::map<pid_t, std::uint64_t> globals{{77, main + 256}, {78, second + 256}, {79, third + 256}};
+  EXPECT_EQ(list_globals(php, pthreads, 77), globals);
+  EXPECT_EQ(php.table, threads.variable);
+}
+
+TEST(PhpThreads, ARingOfThemEnds) {
+  Image image;
+  FakeThreads threads(image);
+  const auto main = threads.add(1, 77);
+  image.put(main + 24, main);
+  Php php{image, newest(), true, 256, 0, {threads.variable}};
+  PthreadIds pthreads;
+  std::size_t reads = 0;
+  image.on_read = [&](std::uint64_t) { ++reads; };
+  EXPECT_EQ(list_globals(php, pthreads, 77).size(), 1u);
+  EXPECT_LT(reads, 100u);
+}
+
 TEST(PhpLayout, RowsByApi) {
   EXPECT_EQ(find_layout(20131226), nullptr);   // 5.6
   EXPECT_STREQ(find_layout(20220829)->release, "8.2");

@@ -194,6 +194,38 @@ TEST(RubyWalker, NothingIsReadOfAHeadThatPointsOutside) {
   EXPECT_TRUE(run.ids.empty());
 }
 
+TEST(RubyWalker, ARingOfThreadsEnds) {
+  for (const Layout& layout : layouts()) {
+    FakeRuby ruby(layout);
+    const std::uint64_t ractor = ruby.running - layout.ractor.running;
+    const std::uint64_t head = layout.ractor.node == kNone ? ruby.vm + layout.vm.threads : ractor + layout.ractor.threads;
+    ruby.image.put(ruby.thread, ruby.thread);   // the thread follows itself: the list's head is never met again
+    ASSERT_EQ(ruby.image.read_as<std::uint64_t>(head), ruby.thread);
+    std::size_t reads = 0;
+    ruby.image.on_read = [&](std::uint64_t) { ++reads; };
+    EXPECT_EQ(list_threads(*ruby.open()).size(), 1u);
+    EXPECT_LT(reads, 100u);
+  }
+}
+
+TEST(RubyWalker, ARingOfEnvironmentsEnds) {
+  FakeRuby ruby(layouts().back());
+  const auto block = ruby.iseq("block in work", "/app/b.rb", {{0, 14}});
+  const auto ep = ruby.push(FakeRuby::kBlock, block, ruby.pc(block, 0), 0);
+  ruby.image.put(ep - 8, ep | 1);               // its outer environment is itself,
+  const auto heap = ruby.image.allocate(64) + 32;
+  ruby.image.put(heap, FakeRuby::kBlock);
+  ruby.image.put(heap - 8, heap | 1);           // and so it is of one that outlived its stack
+  ruby.push_with(block, ruby.pc(block, 0), heap);
+  Walk run;
+  const auto walker = run.open(ruby);
+  std::size_t reads = 0;
+  ruby.image.on_read = [&](std::uint64_t) { ++reads; };
+  EXPECT_EQ(run.walk(*walker), Walked::Whole);
+  EXPECT_EQ(run.ids.size(), 2u);
+  EXPECT_LT(reads, 1000u);
+}
+
 TEST(RubyLayout, RowsByVersion) {
   EXPECT_EQ(find_layout({2, 4, 10}), nullptr);
   EXPECT_EQ(find_layout({3, 1, 2})->since, (Version{3, 1, 0}));

@@ -3,8 +3,8 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * Keeps collectors busy with a result that must come out the same: args[0] rounds on each of two threads.
- * Each round prints the rounds and the thread's CPU nanoseconds so far: throughput by either clock.
+ * Keeps collectors busy with a result that must come out the same: args[0] rounds on each of args[1] (2) threads.
+ * Each round of the first thread prints the rounds and System.nanoTime so far.
  */
 public class Churn {
     static final class Node {
@@ -38,22 +38,22 @@ public class Churn {
 
     public static void main(String[] args) throws Exception {
         int rounds = Integer.parseInt(args[0]);
-        long[] results = new long[2];
-        Thread[] threads = new Thread[2];
-        for (int t = 0; t < 2; t++) {
+        int count = args.length > 1 ? Integer.parseInt(args[1]) : 2;
+        long[] results = new long[count];
+        Thread[] threads = new Thread[count];
+        for (int t = 0; t < count; t++) {
             int id = t;
             threads[t] = new Thread(() -> {
                 ArrayDeque<Node> kept = new ArrayDeque<>();
-                java.lang.management.ThreadMXBean clock = java.lang.management.ManagementFactory.getThreadMXBean();
                 for (int i = 1; i <= rounds; i++) {
                     results[id] = results[id] * 31 + round(i * 2 + id, kept);
-                    if (id == 0) System.out.println("round " + i + " " + clock.getCurrentThreadCpuTime());
+                    if (id == 0) System.out.println("round " + i + " " + System.nanoTime());
                 }
             }, "churn-" + t);
             threads[t].start();
         }
         System.out.println("ready");
         for (Thread thread : threads) thread.join();
-        System.out.println("result " + results[0] + " " + results[1]);
+        System.out.println("result " + java.util.Arrays.toString(results));
     }
 }

@@ -1,5 +1,5 @@
 # A known answer: three methods take 60, 30 and 10 % of the time, each by several calls on known lines.
-# truth.rb [SECONDS [THREADS]]; prints `ready` and ends by itself.
+# truth.rb [SECONDS [THREADS [WORKERS]]]; each worker (forked but the first) prints `ready`; ends by itself.
 module Shop
   class Basket
     def hot(n)
@@ -54,6 +54,7 @@ end
 
 seconds = (ARGV[0] || 30).to_f
 threads = (ARGV[1] || 1).to_i
+(2..(ARGV[2] || 1).to_i).each { break unless fork }
 $stdout.puts "ready"
 $stdout.flush
 others = (2..threads).map { Thread.new { main(seconds) } }

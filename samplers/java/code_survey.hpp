@@ -1,0 +1,65 @@
+// What lay in the code cache at earlier times. A sample of the kernel's buffer is walked a while after it was taken, when
+// other code may lie where its own did: a blob counts only where it is known to have been there at that time.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "samplers/java/layout.hpp"
+#include "samplers/java/looks.hpp"
+
+namespace sampan::java {
+
+// CLOCK_MONOTONIC, nanoseconds.
+inline std::uint64_t now_ns() { return static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count()); }
+
+struct CodeHeap {
+  std::uint64_t low = 0, high = 0, segmap = 0;
+  std::uint64_t most = 0;          // where the space reserved for it ends
+  unsigned shift = 0;              // of a segment's size
+};
+
+class CodeSurvey {
+ public:
+  CodeSurvey(Memory& memory, const Layout& layout) : memory_(memory), layout_(layout) {}
+
+  // Looks how far each heap is in use, which is cheap, and now and then at the compile id of every blob.
+  void look(std::span<const CodeHeap> heaps, std::uint64_t now);
+  // Whether the code with that compile id, which is at `start` now, was there at that time: it was seen before, or the
+  // place had never been used.
+  bool was_there(std::uint64_t start, std::uint32_t compile_id, std::uint64_t time) const;
+  // When, at or not long before that time, no code lay anywhere in a place; nothing where some did or it is not known.
+  std::optional<std::uint64_t> was_free(std::uint64_t start, std::uint64_t end, std::uint64_t time) const;
+
+ private:
+  struct Known {
+    std::uint64_t start;
+    std::uint64_t since = 0;       // when it was first seen
+    std::uint32_t id = 0;
+    std::uint64_t header[2] = {};  // of its block: how many segments, and a byte that tells whether it is in use
+  };
+  struct Survey {
+    std::uint64_t time = ~std::uint64_t{0};   // when it began
+    std::vector<Known> blobs;                 // by start
+  };
+  using Ends = std::array<std::pair<std::uint64_t, std::uint64_t>, 8>;   // per heap: [end of use, end of the heap)
+  std::uint64_t end_of_use(const CodeHeap& heap, std::uint64_t from);
+  void list_starts(const CodeHeap& heap, std::uint64_t end);
+  void take_ids();
+  static const Known* holding(const Survey& survey, std::uint64_t start);
+
+  Memory& memory_;
+  const Layout& layout_;
+  Survey now_, before_, next_;
+  unsigned shift_ = 0;             // of the heaps: one for all
+  Ends ends_{};                    // now
+  Looks<Ends> ends_before_;
+  std::uint64_t next_look_ = 0;
+  std::uint64_t next_survey_ = 0;
+};
+
+}  // namespace sampan::java

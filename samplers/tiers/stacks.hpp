@@ -1,0 +1,34 @@
+// What every tier does alike: which threads a tick looks at, whose root a stack gets, how a walk is counted.
+#pragma once
+
+#include <vector>
+
+#include "samplers/sampler.hpp"
+#include "samplers/tiers/turn.hpp"
+
+namespace sampan {
+
+// Clears `stack`, begins it with the target's Process and the thread's Thread frame, where asked for, and walks. Where
+// the user asks for holders of the interpreter's lock, others have no frames.
+Walked walk_stack(Context& context, const Target& target, Thread& thread, const ThreadSnapshot& snapshot, std::vector<FrameId>& stack);
+
+// Counts what a walk came to; true where there is a stack to add, which the caller then counts as taken.
+bool count_walk(Quality& quality, Walked walked);
+
+// Visits each thread that the user asked for, each counted as wanted, as far as the target's turn goes; `alone`: no other
+// target waits. Their list is read anew where it is due or where their number changed; false where the process is gone.
+template <typename Visit>
+bool each_thread(const Options& options, Target& target, Turn& turn, bool alone, bool refresh, Quality& quality, Visit visit) {
+  const auto begun = Turn::Clock::now();
+  if (turn.rests(begun)) return ++quality.late, true;
+  if (refresh) target.walker->refresh();
+  if ((refresh || target.threads.count_changed()) && !target.threads.refresh()) return false;
+  quality.late += turn.take(target.threads.all(), begun, alone, [&](Thread& thread) {
+    if (!options.multi_threads && thread.tid() != target.process->id.pid) return;
+    ++quality.wanted;
+    visit(thread);
+  });
+  return true;
+}
+
+}  // namespace sampan

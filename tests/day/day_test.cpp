@@ -1,0 +1,134 @@
+// A day of the repeat mode at a thousand times its speed: everything is real but the clock, which is defined here in
+// place of agent/clock.cpp and whose wall time is set back and forth. SAMPAN_LONG=1: all 24 hours; else one.
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <ctime>
+#include <filesystem>
+
+#include "agent/budget.hpp"
+#include "agent/clock.hpp"
+#include "agent/progress.hpp"
+#include "agent/series.hpp"
+#include "agent/session.hpp"
+
+namespace sampan {
+namespace {
+
+constexpr std::uint64_t kSecond = 1'000'000'000, kSpeed = 1000;
+std::int64_t wall_step = 0;
+
+std::uint64_t real_ns() {
+  timespec time{};
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return static_cast<std::uint64_t>(time.tv_sec) * kSecond + static_cast<std::uint64_t>(time.tv_nsec);
+}
+const std::uint64_t kStart = real_ns();
+
+}  // namespace
+
+std::uint64_t monotonic_ns() { return kStart + (real_ns() - kStart) * kSpeed; }
+std::uint64_t wall_ns() { return 1'800'000'000 * kSecond + static_cast<std::uint64_t>(static_cast<std::int64_t>(monotonic_ns()) + wall_step); }
+std::string iso_time(std::uint64_t wall) { return std::to_string(wall); }
+void sleep_until(std::uint64_t at) {
+  const std::uint64_t real = kStart + (at > kStart ? (at - kStart) / kSpeed : 0);
+  const timespec time{static_cast<std::time_t>(real / kSecond), static_cast<long>(real % kSecond)};
+  clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, nullptr);
+}
+
+namespace {
+
+namespace fs = std::filesystem;
+
+std::size_t descriptors() { return static_cast<std::size_t>(std::distance(fs::directory_iterator("/proc/self/fd"), fs::directory_iterator())); }
+
+// A child that spins, in Python or here.
+class Spinner {
+ public:
+  explicit Spinner(bool python) : pid_(fork()) {
+    if (pid_ != 0) return;
+    volatile unsigned long count = 0;
+    if (python) ::execl("/usr/bin/python3", "python3", "-c", "def work():\n    while True: sum(range(200))\nwork()", nullptr);
+    while (!python) count = count + 1;
+    _exit(1);
+  }
+  ~Spinner() {
+    kill(pid_, SIGKILL);
+    waitpid(pid_, nullptr, 0);
+  }
+  Spinner(const Spinner&) = delete;
+  pid_t pid() const { return pid_; }
+
+ private:
+  pid_t pid_;
+};
+
+struct Day {
+  unsigned delivered = 0, lost = 0;
+  std::uint64_t samples = 0;
+  std::size_t early_files = 0, late_files = 0;
+  std::uint64_t early_bytes = 0, late_bytes = 0;
+};
+
+Day run_day(Params params, const std::string& folder) {
+  Day day;
+  params.output_dir = folder;
+  params.seconds = 10;
+  params.every = 60;
+  params.count = std::getenv("SAMPAN_LONG") ? 1440 : 60;
+  params.options.rate = 5;
+  params.formats = {Format::Svg, Format::Folded};
+  std::FILE* nowhere = std::fopen("/dev/null", "w");
+  {
+    Progress progress(nowhere);
+    unsigned round = 0;
+    run_series(params, progress, [&] {
+      wall_step = static_cast<std::int64_t>(kSecond) * 3600 * (static_cast<int>(round % 5) - 2);   // up to two hours off
+      const std::size_t before = static_cast<std::size_t>(std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
+      Outcome outcome = profile_once(params, progress);
+      const std::size_t after = static_cast<std::size_t>(std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
+      day.delivered += outcome.code == Exit::Delivered;
+      day.lost += after != before + 2;
+      day.samples += outcome.samples;
+      const bool late = ++round > params.count * 3 / 4, early = round > params.count / 8 && round <= params.count / 2;
+      if (early) day.early_files = std::max(day.early_files, descriptors()), day.early_bytes = std::max(day.early_bytes, resident_bytes());
+      if (late) day.late_files = std::max(day.late_files, descriptors()), day.late_bytes = std::max(day.late_bytes, resident_bytes());
+      return outcome;
+    });
+  }
+  std::fclose(nowhere);
+  EXPECT_EQ(day.delivered, params.count);
+  EXPECT_EQ(day.lost, 0u);
+  EXPECT_GT(day.samples, params.count);
+  EXPECT_LE(day.late_files, day.early_files);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)   // whose quarantine grows as it likes
+  EXPECT_LE(day.late_bytes, day.early_bytes + (std::uint64_t{2} << 20));
+#endif
+  std::printf("%u profiles, %llu samples; descriptors %zu -> %zu; %llu -> %llu KiB\n", day.delivered, static_cast<unsigned long long>(day.samples), day.early_files,
+              day.late_files, static_cast<unsigned long long>(day.early_bytes >> 10), static_cast<unsigned long long>(day.late_bytes >> 10));
+  return day;
+}
+
+void day_in(Tier tier, bool python) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs SYS_PTRACE";
+  if (python && ::access("/usr/bin/python3", X_OK) != 0) GTEST_SKIP() << "no python3";
+  std::string folder = (fs::temp_directory_path() / "sampan-day-XXXXXX").string();
+  ASSERT_NE(mkdtemp(folder.data()), nullptr);
+  const Spinner spinner(python);
+  const timespec settle{2, 200'000'000};   // until it is no longer taken for a program that has just begun
+  nanosleep(&settle, nullptr);
+  Params params;
+  params.target.pids = {spinner.pid()};
+  params.tier = tier;
+  run_day(params, folder);
+  fs::remove_all(folder);
+}
+
+TEST(Day, InTheMemoryTier) { day_in(Tier::Memory, true); }
+TEST(Day, InThePtraceTier) { day_in(Tier::Ptrace, false); }
+
+}  // namespace
+}  // namespace sampan

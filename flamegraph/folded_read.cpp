@@ -142,14 +142,11 @@ std::optional<Count> split(std::string_view line) {
 }
 
 constexpr std::size_t kWorthKeeping = 4'000'000;  // bytes of input
-constexpr std::size_t kBytesANode = 32;           // of input, at least, as a rule
 
 class Reader {
  public:
   Reader(Profile& profile, bool baseline, std::size_t size)
-      : profile_(profile), names_(profile), seen_(size >= kWorthKeeping), baseline_(baseline) {
-    if (profile.nodes().size() == 1) profile.expect(size / kBytesANode + 1);
-  }
+      : profile_(profile), names_(profile), seen_(size >= kWorthKeeping), baseline_(baseline) {}
 
   FoldedRead read(std::string_view text) {
     while (!text.empty()) {

@@ -75,7 +75,6 @@ class Profile {
   void add(std::span<const FrameId> stack, std::uint64_t weight) { add_at(kRoot, stack, weight); }
   NodeId add_at(NodeId from, std::span<const FrameId> stack, std::uint64_t weight);
   NodeId child(NodeId parent, FrameId frame);   // found or made
-  void expect(std::size_t nodes) { nodes_.reserve(nodes); }   // address space only, until they come
   Node& node(NodeId id) { return nodes_[id]; }
 
   std::span<const Node> nodes() const { return nodes_; }

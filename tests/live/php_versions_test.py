@@ -79,6 +79,8 @@ def truth(version, command, what="", folder="/tmp", workers=1, threads=1):
     check(len(seen) == workers * threads, "%s: %d of them seen at work" % (what, len(seen)))
     names = {"hot": r"^Shop\\Basket::hot \(.*truth.php:1[1-4]\)", "main": r"^Shop\\main \(.*truth.php:77\)", "script": r"^\{main\} \(.*:83\)",
              "several lines": r"Shop\\Basket::warm \(.*:2[2-5]\)", "function": r"^md5$", "closure": r"\{closure.*truth.php:5[6-9]\)"}
+    if total < 300:
+        del names["function"]   # a few samples in a hundred: too rare to be asked for on a busy machine
     missing = [name for name, pattern in names.items() if share(stacks, pattern) == 0]
     check(not missing, "%s: qualified names, closures, internal functions %s" % (what, missing))
 

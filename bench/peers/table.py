@@ -13,7 +13,7 @@ from targets import HERE, sampan
 
 VENV = sampan.CACHE / "bench-venv"
 ASYNC_PROFILER = "4.1"
-PYPI = ("py-spy", "austin-dist", "matplotlib")
+PYPI = ("py-spy", "austin-dist", "austin-python", "matplotlib")
 
 
 class Missing(Exception):
@@ -35,7 +35,8 @@ def _installed(program, package):
 
 def from_pypi(program):
     if not (VENV / "bin" / program).exists():
-        subprocess.run(["python3", "-m", "venv", VENV], check=False, capture_output=True)
+        if not (VENV / "bin" / "pip").exists():
+            subprocess.run(["python3", "-m", "venv", VENV], check=False, capture_output=True)
         subprocess.run([VENV / "bin" / "pip", "install", "-q", *PYPI], check=False, capture_output=True, timeout=300)
     if not (VENV / "bin" / program).exists():
         raise Missing("%s cannot be had from its registry" % program)
@@ -131,15 +132,28 @@ def _tachyon(*options):
 
 
 def _austin():
-    def tally(job, text, figures):
-        everything = text["stdout"] + text["stderr"]
-        errors = re.search(r"[Ee]rror rate:?\D*(\d+)/(\d+)", everything)
-        late = re.search(r"[Ll]ong sampling rate:?\D*(\d+)/(\d+)", everything)
-        return {"lost": int(errors[1]) if errors else None, "achieved": 1 - int(late[1]) / max(1, int(late[2])) if late else None}
+    def find():
+        path = from_pypi("austin")
+        if subprocess.run([path, "--version"], capture_output=True).returncode == 0:
+            return path
+        # Built against a newer C library than this machine's: by that of the suite that Python 3.15 comes from.
+        suite = sampan.CACHE / "pythons" / "sid"
+        loader = next(iter(suite.rglob("ld-linux-*.so.*")), None)
+        if not loader:
+            raise Missing("austin wants a newer C library (tests/live/get_pythons.sh unpacks one)")
+        here = VENV / "bin" / "austin-here"
+        here.write_text("#!/bin/sh\nexec %s --library-path %s:%s %s \"$@\"\n" % (loader, loader.parent, suite / "lib" / loader.parent.name, path))
+        here.chmod(0o755)
+        return here
 
-    return Peer("austin --cpu", lambda: from_pypi("austin"), lambda path: _told(path, "--version"),
+    def read(job, text):
+        subprocess.run([from_pypi("mojo2austin"), job.out, job.folder / "text"], capture_output=True, check=True)
+        samples = formats.folded((job.folder / "text").read_text(errors="replace"))   # a line a sample, weights in microseconds
+        return [(frames, 1) for frames, _ in samples]
+
+    return Peer("austin --cpu", find, lambda path: _told(path, "--version", pattern=r"austin \d[\w.]*"),
                 lambda path, job: [path, "-c", "-i", "%dus" % (1000000 // job.rate), "-x", job.seconds, "-o", job.out,
-                                   *(["-C"] if job.target.family else []), "-p", job.target.pid], tally=tally, where=_up_to_314)
+                                   *(["-C"] if job.target.family else []), "-p", job.target.pid], read, where=_up_to_314)
 
 
 # Native ----------------------------------------------------------------------------------------------------------------

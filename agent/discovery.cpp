@@ -8,6 +8,7 @@
 #include <charconv>
 #include <memory>
 
+#include "agent/clock.hpp"
 #include "agent/redact.hpp"
 #include "samplers/process/files.hpp"
 
@@ -18,6 +19,7 @@ constexpr std::size_t kMostCommandLine = 4096;
 constexpr std::size_t kMostCgroup = 64 * 1024;
 constexpr std::size_t kMostMountinfo = 1 << 20;
 constexpr std::size_t kMostProcesses = 1 << 20;
+constexpr std::uint64_t kLongestPass = 3'000'000'000;   // ns for which one that does not match is not looked at again
 
 template <typename Visit>
 void each_entry(const std::string& path, Visit visit) {
@@ -92,13 +94,22 @@ std::vector<Found> Discovery::look() {
   if (pids.empty()) pids = all_pids(proc_);
   const pid_t self = getpid();
   std::set<Identity> seen;
+  std::map<pid_t, Passed> passed;
+  const std::uint64_t now = monotonic_ns();
   for (const pid_t pid : pids) {
     if (pid == self) continue;
-    if (auto one = match(pid)) {
+    const auto before = passed_.find(pid);
+    if (before != passed_.end() && now < before->second.again) {
+      passed.insert(*before);
+    } else if (auto one = match(pid)) {
       seen.insert(one->id);
       found.push_back(std::move(*one));
+    } else {
+      const std::uint64_t since = before == passed_.end() ? now : before->second.since;
+      passed[pid] = {since, now + std::min(now - since, kLongestPass)};
     }
   }
+  passed_ = std::move(passed);
   std::erase_if(containers_, [&](const auto& item) { return !seen.contains(item.first); });
   return found;
 }

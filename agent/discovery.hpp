@@ -46,8 +46,14 @@ class Discovery {
   bool matches_pod_name(pid_t pid, const Container& container) const;
   std::string read(pid_t pid, const char* file, std::size_t most) const;
 
+  // A process that does not match: a new one is looked at each time, an old one now and then (it may change its title).
+  struct Passed {
+    std::uint64_t since, again;   // monotonic ns
+  };
+
   TargetKeys keys_;
   std::string proc_;
+  std::map<pid_t, Passed> passed_;
   std::vector<std::string> prefixes_;   // all must hold
   std::optional<Regex> regex_;
   std::map<Identity, Container> containers_;   // a process's container never changes

@@ -20,11 +20,11 @@ ProcessDump threads_of(const ProcessReport& report) {
   ProcessDump process{report.id.pid, report.name, report.runtime, {}};
   Threads threads(report.id.pid);
   threads.refresh();
-  for (const auto& [tid, thread] : threads.all()) {
+  for (auto& [tid, thread] : threads.all()) {
     ThreadDump dump;
     dump.tid = tid;
     dump.name = printable(thread.name(), 64);
-    dump.running = thread.state() == 'R';
+    dump.running = thread.runs();
     process.threads.push_back(std::move(dump));
   }
   return process;

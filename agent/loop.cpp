@@ -84,7 +84,7 @@ class Loop {
   std::vector<Again> again_;            // of those, what is to be looked at once more
   std::set<Identity> first_;            // those of the first look
   std::set<Identity> skipped_;
-  std::uint64_t start_ = 0, end_ = 0, gone_since_ = 0, next_look_ = 0, stopped_ = 0, ticks_ = 0, late_ = 0;
+  std::uint64_t start_ = 0, end_ = 0, gone_since_ = 0, next_look_ = 0, next_govern_ = 0, stopped_ = 0, ticks_ = 0, late_ = 0;
   double lowered_ = 0, pace_ = 0;
   Governor governor_{params_.max_cpu_percent};
   MemoryBudget budget_ = memory_budget(params_.max_memory_mb);
@@ -190,6 +190,8 @@ void Loop::look(std::uint64_t now) {
 }
 
 void Loop::govern(std::uint64_t now, Ticker& ticker) {
+  if (now < next_govern_) return;
+  next_govern_ = now + kSecond / 4;
   const double slower = governor_.govern(now, own_cpu_ns(), rate_);
   if (slower >= rate_) return;
   log_warning("the agent used more than {} % of a core: the rate is lowered from {:.0f} to {:.0f} Hz", params_.max_cpu_percent, rate_, slower);

@@ -1,5 +1,6 @@
 """Profilers of one interpreter beside each other, in one run on the same programs: lines and shares against a known answer,
 own CPU a sample, the target's slowdown, stops seen. Used by ruby_peers.py and php_peers.py."""
+import json
 import os
 import pathlib
 import resource
@@ -47,7 +48,6 @@ class Profiler:
 
 def sampan_profiler():
     def environment(pid, seconds, file):
-        import json
         file.mkdir()
         return {"params": json.dumps({"pid": pid, "rate": RATE, "seconds": seconds, "formats": ["folded"], "group_by": [],
                                       "tier": os.environ.get("SAMPAN_TIER", "memory"), "output_dir": str(file)})}
@@ -107,7 +107,7 @@ def slowdown(counter, profiler, pairs, window):
     lost, stopped = [], []
 
     def measure():
-        process = profiler.start(counter.pid, int(window) + 3)
+        process = profiler.start(counter.pid, int(window) + 2)
         time.sleep(1.2)   # past its start: reading symbols is no part of a sample's cost
         watch = Watch(counter.pid)
         watch.start()
@@ -135,20 +135,26 @@ def known_answer(profiler, pid, seconds, expected):
     """(share of stacks whose lines are all right, error of the shares in points, stacks). `expected(frames)` says of a stack
     which part of the program it is in ("hot", "warm", "cold"; None: none) and whether its lines are right."""
     stacks, _ = profiler.run(pid, seconds)
-    parts, right, total = {"hot": 0, "warm": 0, "cold": 0}, 0, 0
+    parts, right, total, wrong = {"hot": 0, "warm": 0, "cold": 0}, 0, 0, {}
     for frames, count in stacks:
         part, lines = expected(frames)
         if part:
             parts[part] += count
             right += count * lines
             total += count
+            if not lines:
+                wrong[";".join(frames[:-1])] = wrong.get(";".join(frames[:-1]), 0) + count
+    for stack, count in sorted(wrong.items(), key=lambda item: -item[1])[:2]:
+        print("%s: %d times %s" % (profiler.name, count, stack))
     error = max(abs(parts[name] / max(1, total) - true) for name, true in (("hot", 0.6), ("warm", 0.3), ("cold", 0.1)))
     return right / max(1, total), 100 * error, sum(count for _, count in stacks)
 
 
-def compare(profilers, truth, counter, expected, pairs=6, window=4):
+def compare(profilers, truth, counter, expected, pairs=6, window=3):
     """Prints a row a profiler, the ratios of the peers to the first first."""
     rows = []
+    if APART:
+        os.sched_setaffinity(0, {1})   # and what watches
     for profiler in profilers:
         print("%s: %s" % (profiler.name, profiler.version))
     print("%d Hz; slowdown: median of %d pairs of %g s, alternating order (smallest - largest)%s"

@@ -91,15 +91,21 @@ def headers_of_any_version():
     return tree
 
 
-def with_bcc(load):
+def bcc_environment():
+    """What bcc's tools need to compile themselves here; None where there are no kernel headers at all."""
     version = os.uname().release.split("-")[0].split(".")
     code = (int(version[0]) << 16) + (int(version[1]) << 8)
-    environment = dict(os.environ)
-    if not os.path.exists("/lib/modules/%s/build" % os.uname().release):
-        tree = headers_of_any_version()
-        if not tree:
-            return None
-        environment.update(BCC_KERNEL_SOURCE=str(tree), BCC_LINUX_VERSION_CODE=str(code))
+    if os.path.exists("/lib/modules/%s/build" % os.uname().release):
+        return {}
+    tree = headers_of_any_version()
+    return {"BCC_KERNEL_SOURCE": str(tree), "BCC_LINUX_VERSION_CODE": str(code)} if tree else None
+
+
+def with_bcc(load):
+    more = bcc_environment()
+    if more is None:
+        return None
+    environment = dict(os.environ, **more)
     with Spent() as spent:
         done = subprocess.run([str(w) for w in ("profile-bpfcc", "-p", load.pid, "-F", RATE, "-f", SECONDS)], env=environment,
                               capture_output=True, text=True)
@@ -136,4 +142,5 @@ def main():
         statistics.write_text(before)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -15,9 +15,14 @@
 
 #include "flamegraph/diff.hpp"
 #include "flamegraph/folded.hpp"
+#include "flamegraph/label.hpp"
+#include "flamegraph/layout.hpp"
 #include "flamegraph/pprof.hpp"
 #include "flamegraph/speedscope.hpp"
+#include "flamegraph/summary.hpp"
 #include "flamegraph/svg.hpp"
+#include "flamegraph/svg_data.hpp"
+#include "flamegraph/svg_static.hpp"
 
 namespace {
 
@@ -67,42 +72,76 @@ void convert(const sampan::Profile& profile, const char* out, const sampan::Pict
                                          : sampan::to_folded(profile));
 }
 
-void measure(const char* path, int rounds, const sampan::Picture& picture) {
+struct Times {
+  double parse = 1e9, whole = 1e9, data = 1e9, drawn = 1e9;   // the best of all rounds
+  std::size_t bytes = 0, nodes = 0, frames = 0, drawn_frames = 0, drawn_bytes = 0;
+};
+
+// What inferno draws, and nothing else: the static layer alone, with frames from 0.01 % of the whole on.
+void draw_alone(const sampan::Profile& profile, sampan::Picture picture, Times& times) {
+  picture.min_width = 1168 * 0.0001;
+  const double start = now();
+  const sampan::Labels labels(profile);
+  const sampan::Layout layout = sampan::lay_out(profile, labels, picture.reverse, 0);
+  const sampan::Summary summary = sampan::summarise(layout, labels, false, 10);
+  std::string out;
+  sampan::append_static(out, profile, labels, layout, summary, picture);
+  times.drawn = std::min(times.drawn, now() - start);
+  times.drawn_bytes = out.size();
+  times.drawn_frames = 0;
+  for (std::size_t at = out.find("<rect"); at != std::string::npos; at = out.find("<rect", at + 1)) ++times.drawn_frames;
+  std::string data;
+  const double begun = now();
+  sampan::append_data(data, profile, labels, layout, summary, picture);
+  times.data = std::min(times.data, now() - begun);
+  times.frames = layout.boxes.size();
+}
+
+void measure(const char* path, int rounds, const sampan::Picture& picture, bool alone) {
   const std::string_view text = map(path);
-  double parse = 1e9, whole = 1e9;
-  std::size_t bytes = 0, nodes = 0;
+  Times times;
   for (int round = 0; round < rounds; ++round) {
     const double start = now();
     sampan::Profile profile;
     sampan::add_folded(profile, text);
-    const double parsed = now() - start;
-    bytes = sampan::render_svg(profile, picture).size();
-    nodes = profile.nodes().size();
-    parse = std::min(parse, parsed);
-    whole = std::min(whole, now() - start);
+    times.parse = std::min(times.parse, now() - start);
+    if (alone) {
+      draw_alone(profile, picture, times);
+      continue;
+    }
+    times.bytes = sampan::render_svg(profile, picture).size();
+    times.whole = std::min(times.whole, now() - start);
+    times.nodes = profile.nodes().size();
   }
-  std::printf("{\"ms\":%.3f,\"parse_ms\":%.3f,\"bytes\":%zu,\"nodes\":%zu,\"peak_kb\":%ld}\n", whole, parse, bytes, nodes,
-              peak_kb());
+  if (alone) {
+    std::printf("{\"parse_ms\":%.3f,\"ms\":%.3f,\"data_ms\":%.3f,\"bytes\":%zu,\"frames\":%zu,\"drawn\":%zu}\n", times.parse,
+                times.parse + times.drawn, times.data, times.drawn_bytes, times.frames, times.drawn_frames);
+  } else {
+    std::printf("{\"parse_ms\":%.3f,\"ms\":%.3f,\"bytes\":%zu,\"nodes\":%zu,\"peak_kb\":%ld}\n", times.parse, times.whole,
+                times.bytes, times.nodes, peak_kb());
+  }
 }
 
 }  // namespace
 
-// render_bench [--rounds N] [--reverse] [--inverted] [--diff BEFORE] FILE [OUT...]
+// render_bench [--rounds N] [--alone] [--reverse] [--inverted] [--diff BEFORE] FILE [OUT...]
 int main(int argc, char** argv) {
   sampan::Picture picture;
   int rounds = 1, at = 1;
+  bool alone = false;
   const char* before = nullptr;
   for (; at < argc && std::strncmp(argv[at], "--", 2) == 0; ++at) {
     const std::string_view option = argv[at];
     if (option == "--reverse") picture.reverse = true;
     else if (option == "--inverted") picture.inverted = true;
+    else if (option == "--alone") alone = true;
     else if (option == "--rounds" && at + 1 < argc) rounds = std::atoi(argv[++at]);
     else if (option == "--diff" && at + 1 < argc) before = argv[++at];
     else return 2;
   }
   if (at >= argc) return 2;
   const char* file = argv[at++];
-  if (at == argc) measure(file, rounds, picture);
+  if (at == argc) measure(file, rounds, picture, alone);
   for (; at < argc; ++at) {
     sampan::Profile profile = load(file);
     if (before != nullptr) profile = sampan::diff(load(before), profile);

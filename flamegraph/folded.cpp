@@ -1,5 +1,6 @@
 #include "flamegraph/folded.hpp"
 
+#include <algorithm>
 #include <vector>
 
 #include "flamegraph/label.hpp"
@@ -8,6 +9,13 @@
 
 namespace sampan {
 namespace {
+
+// A line's beginning: no space, which readers take off, and no `# `, which is a comment to them.
+void append_first(std::string& line, std::string_view label) {
+  label.remove_prefix(std::min(label.find_first_not_of(' '), label.size()));
+  if (label.starts_with("# ")) label.remove_prefix(1), line += "#_";
+  append_folded(line, label);
+}
 
 struct Writer {
   const Profile& profile;
@@ -19,13 +27,11 @@ struct Writer {
   void box(const Box& box) {
     ends.resize(box.depth);
     line.resize(ends.empty() ? 0 : ends.back());
-    if (box.label != 0) {
-      if (box.depth > 1) line += ';';
-      append_folded(line, labels.all[box.label].text);
-    }
+    if (box.depth == 1) append_first(line, labels.all[box.label].text);
+    else if (box.depth > 1) append_folded(line += ';', labels.all[box.label].text);
     ends.push_back(line.size());
     if (box.self == 0 && box.base_self == 0) return;
-    out += line;
+    out += line.empty() ? "[unnamed]" : line;
     if (profile.description.differential) (out += ' ') += std::to_string(box.base_self);
     (out += ' ') += std::to_string(box.self);
     out += '\n';

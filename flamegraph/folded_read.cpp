@@ -1,5 +1,5 @@
 // Reading folded text. Neighbouring lines share most of their stack, so a line is compared with the
-// one before and parsed only from the first frame that differs.
+// one before and parsed only from the first frame that differs; of large inputs, whole stacks are remembered too.
 #include <bit>
 #include <charconv>
 #include <cstring>
@@ -8,6 +8,7 @@
 
 #include "flamegraph/folded.hpp"
 #include "flamegraph/label.hpp"
+#include "flamegraph/seen_stacks.hpp"
 
 namespace sampan {
 namespace {
@@ -23,10 +24,11 @@ std::uint64_t load(const char* at) {
 
 std::size_t common_prefix(std::string_view a, std::string_view b) {
   const std::size_t size = std::min(a.size(), b.size());
+  const auto differs = [&](std::size_t at) { return load(a.data() + at) ^ load(b.data() + at); };
   std::size_t at = 0;
+  while (at + 32 <= size && (differs(at) | differs(at + 8) | differs(at + 16) | differs(at + 24)) == 0) at += 32;
   for (; at + 8 <= size; at += 8) {
-    const std::uint64_t differs = load(a.data() + at) ^ load(b.data() + at);
-    if (differs != 0) return at + static_cast<std::size_t>(std::countr_zero(differs)) / 8;
+    if (const auto bits = differs(at); bits != 0) return at + static_cast<std::size_t>(std::countr_zero(bits)) / 8;
   }
   while (at < size && a[at] == b[at]) ++at;
   return at;
@@ -139,26 +141,53 @@ std::optional<Count> split(std::string_view line) {
   return Count{line, weight, fraction};
 }
 
+constexpr std::size_t kWorthKeeping = 4'000'000;  // bytes of input
+
 class Reader {
  public:
-  Reader(Profile& profile, bool baseline) : profile_(profile), names_(profile), baseline_(baseline) {}
+  Reader(Profile& profile, bool baseline, std::size_t size)
+      : profile_(profile), names_(profile), seen_(size >= kWorthKeeping), baseline_(baseline) {}
 
   FoldedRead read(std::string_view text) {
     while (!text.empty()) {
       ++read_.lines;
       while (!text.empty() && is_space(text[0])) text.remove_prefix(1);
-      // What is equal to the line before holds no line end: the search for it starts behind.
-      const std::size_t same = common_prefix(text, last_);
-      const auto* newline = static_cast<const char*>(std::memchr(text.data() + same, '\n', text.size() - same));
+      if (const std::size_t size = expected(text); size != 0) {
+        text.remove_prefix(size);
+        continue;
+      }
+      const auto* newline = static_cast<const char*>(std::memchr(text.data(), '\n', text.size()));
       const std::size_t size = newline != nullptr ? static_cast<std::size_t>(newline - text.data()) : text.size();
-      line(text.substr(0, size), same);
+      line(text.substr(0, size));
       text.remove_prefix(newline != nullptr ? size + 1 : size);
     }
     return read_;
   }
 
  private:
-  void line(std::string_view line, std::size_t same) {
+  // Takes a line whose stack is the one that followed the last one before, and which ends in a plain count: its size.
+  std::size_t expected(std::string_view text) {
+    const auto& stack = seen_.expected();
+    if (stack.text == nullptr || text.size() < stack.size + std::size_t{3} || text[stack.size] != ' ' ||
+        std::memcmp(text.data(), stack.text, stack.size) != 0) return 0;
+    constexpr std::size_t kDigits = 15;  // below kMost
+    const std::size_t first = stack.size + std::size_t{1}, last = std::min(text.size() - 1, first + kDigits);
+    std::uint64_t weight = 0;
+    std::size_t at = first;
+    for (; at < last && is_digit(text[at]); ++at) weight = weight * 10 + static_cast<std::uint64_t>(text[at] - '0');
+    if (at == first || text[at] != '\n' || weight > kMost - sum_) return 0;
+    take(stack.node, weight);
+    seen_.step();
+    return at + 1;
+  }
+
+  void take(NodeId at, std::uint64_t weight) {
+    sum_ += weight;
+    Node& node = profile_.node(at);
+    (baseline_ ? node.baseline : node.self) += weight;
+  }
+
+  void line(std::string_view line) {
     if (line.find_first_not_of("\r") == std::string_view::npos || line.starts_with("# ")) return;
     const auto count = split(line);
     if (!count || count->weight > kMost - sum_) {
@@ -166,12 +195,16 @@ class Reader {
       return;
     }
     read_.rounded += count->fraction;
-    sum_ += count->weight;
-    Node& node = profile_.node(walk(count->stack, same));
-    (baseline_ ? node.baseline : node.self) += count->weight;
+    NodeId at = seen_.worth() ? seen_.find(count->stack) : Profile::kRoot;
+    if (at == Profile::kRoot) {
+      at = walk(count->stack);
+      if (seen_.worth()) seen_.keep(count->stack, at);
+    }
+    take(at, count->weight);
   }
 
-  NodeId walk(std::string_view stack, std::size_t same) {
+  NodeId walk(std::string_view stack) {
+    const std::size_t same = common_prefix(stack, last_);
     while (!path_.empty() && (path_.back().end >= same || path_.back().end >= stack.size())) path_.pop_back();
     NodeId at = path_.empty() ? Profile::kRoot : path_.back().node;
     std::size_t from = path_.empty() ? 0 : path_.back().end + 1;
@@ -192,6 +225,7 @@ class Reader {
   };
   Profile& profile_;
   Names names_;
+  SeenStacks seen_;
   bool baseline_;
   FoldedRead read_;
   std::uint64_t sum_ = 0;
@@ -202,7 +236,7 @@ class Reader {
 }  // namespace
 
 FoldedRead add_folded(Profile& profile, std::string_view text, bool baseline) {
-  return Reader(profile, baseline).read(text);
+  return Reader(profile, baseline, text.size()).read(text);
 }
 
 }  // namespace sampan

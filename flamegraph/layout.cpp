@@ -63,22 +63,15 @@ std::uint64_t threshold(const std::vector<std::uint64_t>& weights, std::size_t m
   return *cut + 1;
 }
 
-// Child lists in the order of names: nodes are dealt by rank, last first, each to the front of its parent's list.
 struct Children {
   std::vector<NodeId> first, next;
   std::uint64_t left_out = 0;
 };
 
-Children deal(std::span<const Node> nodes, const std::vector<std::uint32_t>& label_of,
-              const std::vector<std::uint32_t>& rank, const std::vector<std::uint64_t>& weights, std::uint64_t least) {
-  std::vector<std::uint32_t> start(rank.size() + 1);
-  for (NodeId id = 1; id < nodes.size(); ++id) ++start[rank[label_of[nodes[id].frame]] + 1];
-  for (std::size_t r = 1; r < start.size(); ++r) start[r] += start[r - 1];
-  std::vector<NodeId> order(nodes.size());
-  for (NodeId id = 1; id < nodes.size(); ++id) order[start[rank[label_of[nodes[id].frame]]]++] = id;
+// Child lists in the order of ids, without what is too light.
+Children link(std::span<const Node> nodes, const std::vector<std::uint64_t>& weights, std::uint64_t least) {
   Children children{std::vector<NodeId>(nodes.size()), std::vector<NodeId>(nodes.size()), 0};
-  for (std::size_t at = nodes.size() - 1; at-- > 0;) {
-    const NodeId id = order[at];
+  for (auto id = static_cast<NodeId>(nodes.size()); --id > 0;) {
     if (weights[id] < least) {
       if (weights[id] != 0) ++children.left_out;
       continue;
@@ -87,6 +80,24 @@ Children deal(std::span<const Node> nodes, const std::vector<std::uint32_t>& lab
     children.first[nodes[id].parent] = id;
   }
   return children;
+}
+
+// Puts them into the order of names; most lists hold one child.
+void sort(Children& children, std::span<const Node> nodes, const std::vector<std::uint32_t>& label_of,
+          const std::vector<std::uint32_t>& rank) {
+  std::vector<std::pair<std::uint32_t, NodeId>> list;
+  for (NodeId& first : children.first) {
+    if (first == kNone || children.next[first] == kNone) continue;
+    list.clear();
+    for (NodeId id = first; id != kNone; id = children.next[id]) list.emplace_back(rank[label_of[nodes[id].frame]], id);
+    std::sort(list.begin(), list.end());
+    NodeId* place = &first;
+    for (const auto& [_, id] : list) {
+      *place = id;
+      place = &children.next[id];
+    }
+    *place = kNone;
+  }
 }
 
 // Walks the child lists and writes the boxes.
@@ -168,8 +179,8 @@ Layout lay_out(const Profile& profile, const Labels& labels, bool reverse, std::
   const bool differential = profile.description.differential;
   const Sums sums = sum(nodes, differential);
   const auto& width = differential ? sums.width : sums.total;
-  const Children children = deal(nodes, label_of, labels.rank, width, threshold(width, most));
-
+  Children children = link(nodes, width, threshold(width, most));
+  sort(children, nodes, label_of, labels.rank);
   return PreOrder{nodes, label_of, sums, width, children, differential, {}, {}}.run();
 }
 

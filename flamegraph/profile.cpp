@@ -1,5 +1,7 @@
 #include "flamegraph/profile.hpp"
 
+#include <algorithm>
+#include <bit>
 #include <cassert>
 #include <cstring>
 #include <functional>
@@ -86,6 +88,7 @@ void Profile::settle() {
   std::vector<Node> old = std::move(nodes_);
   nodes_.assign(1, {kRoot, kNoFrame, old[0].self, old[0].baseline});
   children_.assign(64, 0);
+  branches_ = 0;
   std::vector<NodeId> moved(old.size(), kRoot);
   for (NodeId id = 1; id < old.size(); ++id) {
     NodeId at = moved[old[id].parent];
@@ -119,14 +122,14 @@ void Profile::cut(std::size_t depth, FrameId below) {
   }
   nodes_.resize(kept);
   nodes_.shrink_to_fit();
-  children_.assign(16, 0);
-  do grow_children();
-  while (nodes_.size() * 2 > children_.size());
+  children_.assign(std::bit_ceil(std::max<std::size_t>(nodes_.size() / 2, 16)), 0);
+  grow_children();   // fourfold: at most half of it is taken
 }
 
 void Profile::grow_children() {
   std::vector<NodeId> wider(children_.size() * 4);
   for (NodeId id = 1; id < nodes_.size(); ++id) {
+    if (nodes_[id].parent + 1 == id) continue;
     std::size_t slot = hash(nodes_[id].parent, nodes_[id].frame) & (wider.size() - 1);
     while (wider[slot] != 0) slot = (slot + 1) & (wider.size() - 1);
     wider[slot] = id;
@@ -135,10 +138,15 @@ void Profile::grow_children() {
 }
 
 NodeId Profile::child(NodeId parent, FrameId frame) {
-  // Most nodes were made right after their parent: that saves the look into a table that no cache holds.
+  // Most nodes were made right after their parent. Those are found there and not in the table, which stays small
+  // enough for the processor's caches.
   const std::size_t next = std::size_t{parent} + 1;
-  if (next < nodes_.size() && nodes_[next].parent == parent && nodes_[next].frame == frame) return static_cast<NodeId>(next);
-  if (nodes_.size() * 2 > children_.size()) grow_children();
+  if (next == nodes_.size()) {
+    nodes_.push_back({parent, frame, 0});
+    return static_cast<NodeId>(next);
+  }
+  if (nodes_[next].parent == parent && nodes_[next].frame == frame) return static_cast<NodeId>(next);
+  if (branches_ * 2 > children_.size()) grow_children();
   std::size_t slot = hash(parent, frame) & (children_.size() - 1);
   for (; children_[slot] != 0; slot = (slot + 1) & (children_.size() - 1)) {
     const Node& node = nodes_[children_[slot]];
@@ -147,6 +155,7 @@ NodeId Profile::child(NodeId parent, FrameId frame) {
   const auto id = static_cast<NodeId>(nodes_.size());
   nodes_.push_back({parent, frame, 0});
   children_[slot] = id;
+  ++branches_;
   return id;
 }
 

@@ -94,7 +94,8 @@ class Profile {
 
   std::deque<Frame> frames_;
   std::vector<Node> nodes_;
-  std::vector<NodeId> children_;              // open-addressed (parent, frame) -> node
+  std::vector<NodeId> children_;              // open-addressed (parent, frame) -> node, but for parent + 1
+  std::size_t branches_ = 0;                  // nodes in it
   std::vector<FrameId> frame_table_;          // open-addressed frame -> id
   std::vector<std::vector<FrameId>> replacements_;  // by frame id; empty: itself
   std::vector<std::unique_ptr<char[]>> text_;

@@ -221,7 +221,7 @@ class Page {
     if (cut && bytes < 2) return;
     number("<text x=\"", x, 2);
     number("\" y=\"", y, 1);
-    out_ += "\" class=\"ink\">";
+    out_ += "\" class=\"on\">";
     append_xml(out_, std::string_view(name).substr(0, bytes));
     out_ += cut ? "\u2026</text>" : "</text>";
   }

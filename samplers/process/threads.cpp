@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstring>
 #include <memory>
 #include <set>
 
@@ -18,7 +19,7 @@ namespace {
 
 constexpr std::size_t kMostThreads = 65'536;
 constexpr nlink_t kLinksOfTheDead = 2;   // of /proc/PID/task, whose links are threads + 2
-constexpr rlim_t kSpare = 256;   // descriptors left for all else
+constexpr rlim_t kSpare = 4096;   // descriptors left for all else, or half of all where there are few
 
 std::string task(pid_t pid, pid_t tid, const char* file) {
   return "/proc/" + std::to_string(pid) + "/task/" + std::to_string(tid) + "/" + file;
@@ -29,7 +30,7 @@ UniqueFd open_to_keep(const std::string& path) {
   static const int most = [] {
     rlimit limit{};
     ::getrlimit(RLIMIT_NOFILE, &limit);
-    return static_cast<int>(std::min<rlim_t>(limit.rlim_cur > kSpare ? limit.rlim_cur - kSpare : 0, 1 << 30));
+    return static_cast<int>(std::min<rlim_t>(limit.rlim_cur - std::min(limit.rlim_cur / 2, kSpare), 1 << 30));
   }();
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   return fd.get() < most ? std::move(fd) : UniqueFd();
@@ -67,21 +68,31 @@ std::size_t Thread::read(const UniqueFd& kept, const char* file, char* text, std
 }
 
 bool Thread::unchanged() {
-  char text[64];
-  const std::size_t got = read(schedstat_, "schedstat", text, sizeof text);
-  if (got == 0) return false;  // not known: then the state decides
-  std::uint64_t now = 0;
-  std::from_chars(text, text + got, now);
-  return std::exchange(run_time_, now) == now;
+  if (!slept_) return false;
+  char text[sizeof schedstat_text_] = {};
+  const std::size_t got = read(schedstat_, "schedstat", text, sizeof text - 1);
+  const bool same = std::memcmp(text, schedstat_text_, sizeof text) == 0;
+  std::memcpy(schedstat_text_, text, sizeof text);
+  // A kernel that does not count says 0 0 0: then the state decides.
+  return same && got > 0 && !std::string_view(text).starts_with("0 0 0");
 }
 
-char Thread::state() const {
+std::uint64_t Thread::run_time() const {
+  char text[64];
+  std::uint64_t time = 0;
+  const std::size_t got = read(schedstat_, "schedstat", text, sizeof text);
+  std::from_chars(text, text + got, time);
+  return time;
+}
+
+char Thread::state() {
   char text[128];
   const std::size_t got = read(stat_, "stat", text, sizeof text);
-  if (got == 0) return 0;
   const std::string_view view(text, got);
   const auto close = view.rfind(") ");
-  return close == std::string_view::npos || close + 2 >= view.size() ? 0 : view[close + 2];
+  const char state = close == std::string_view::npos || close + 2 >= view.size() ? 0 : view[close + 2];
+  slept_ = state != 'R';
+  return state;
 }
 
 Threads::Threads(pid_t pid)

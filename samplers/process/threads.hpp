@@ -25,12 +25,16 @@ class Thread {
   pid_t inner_tid() const { return inner_tid_; }  // in the thread's own PID namespace (last of NSpid)
   const std::string& name() const { return name_; }
 
-  // True where its run time (/proc/…/schedstat, nanoseconds) is the same as at the last call: it proves the thread idle since.
+  // True where it slept at the last look at its state and has not been put on a processor since: idle, proven. Of a
+  // thread that ran /proc/…/schedstat tells nothing: its run time is added up at the kernel's ticks only (4 ms and more).
   bool unchanged();
   // The scheduler's state letter now (`R` runs or waits to run); 0 where the thread is gone.
-  char state() const;
-  // Nanoseconds on a processor as of the last unchanged().
-  std::uint64_t run_time() const { return run_time_; }
+  char state();
+  // True where the state is `R`. (/proc/…/syscall would tell for a third of the price, but may wait a kernel tick for a
+  // thread that is about to sleep.)
+  bool runs() { return state() == 'R'; }
+  // Nanoseconds on a processor, as of the kernel's last tick; 0 where the thread is gone.
+  std::uint64_t run_time() const;
 
   // A tier's own notes: the thread's root frame once made, and the tree node of its last whole stack.
   std::uint32_t root = 0;
@@ -42,7 +46,8 @@ class Thread {
   pid_t pid_, tid_, inner_tid_;
   std::string name_;
   UniqueFd schedstat_, stat_;
-  std::uint64_t run_time_ = ~std::uint64_t{0};
+  bool slept_ = false;        // at the last look at its state
+  char schedstat_text_[64] = {};   // run time, wait, times it was put on a processor
 };
 
 // All threads of one process, by tid, refreshed on demand; those that stay keep their descriptors.

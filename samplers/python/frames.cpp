@@ -93,7 +93,7 @@ void FrameReader::plan(std::uint64_t address, std::uint32_t size) {
   buffer_.resize(buffer_.size() + size);
 }
 
-// [thread state] [cframe] [the chunk's live part] [frames elsewhere] [head again] [frames of earlier walks] [head again]
+// [thread state] [cframe] [the chunk's live part] [frames elsewhere] [head again] [frames of earlier walks] [head again] [code generation]
 FrameReader::Outcome FrameReader::read_at_once(ThreadState& thread, bool last_try) {
   blocks_.clear(), buffer_.clear(), reads_.clear();
   hint_ = 0;
@@ -112,8 +112,9 @@ FrameReader::Outcome FrameReader::read_at_once(ThreadState& thread, bool last_tr
     if (i == earlier_) look(1);
     reads_.push_back({blocks_[i].address, std::span(buffer_).subspan(blocks_[i].at, blocks_[i].size)});
   }
-  if (earlier_ == blocks_.size()) look(1);
-  look(2);
+  const bool together = earlier_ == blocks_.size();   // nothing is read later than the rest: one look tells both
+  look(together ? 1 : 2);
+  if (o_.interp_code_generation) reads_.push_back({thread.interp + o_.interp_code_generation, std::as_writable_bytes(std::span(&code_generation_, 1))});
   planned_ = blocks_.size();
   const std::size_t done = memory_.read_batch(reads_);
   if (done == 0) return Outcome::Gone;
@@ -123,6 +124,7 @@ FrameReader::Outcome FrameReader::read_at_once(ThreadState& thread, bool last_tr
     return last_try ? Outcome::Gone : Outcome::Again;
   }
   tops[0] = tstate<std::uint64_t>(o_.tstate_frame);
+  if (together) tops[2] = tops[1], heads[2] = heads[1];
   bool known = true;
   if (o_.interpreter_frames && !thread.chunk && plausible(tstate<std::uint64_t>(o_.tstate_chunk))) {
     thread.chunk = tstate<std::uint64_t>(o_.tstate_chunk);

@@ -37,6 +37,8 @@ class FrameReader {
 
   // Frames innermost first, at most 262,144; remembers in `thread` where they were.
   FramesRead read(ThreadState& thread, std::vector<FrameSite>& frames);
+  // The interpreter's count of freed code objects (3.14+), read after the frames of the last read().
+  std::uint64_t code_generation() const { return code_generation_; }
 
  private:
   struct Block {
@@ -70,7 +72,7 @@ class FrameReader {
   std::size_t hint_ = 0;                      // the block where the next frame should be
   std::size_t first_ = 0;                     // of this thread state in the sites
   std::size_t earlier_ = 0, planned_ = 0;     // blocks from earlier_ on are of earlier walks, from planned_ on read later
-  std::uint64_t head_ = 0, root_ = 0;
+  std::uint64_t head_ = 0, root_ = 0, code_generation_ = 0;
   bool changed_ = false, changed_late_ = false;   // the head, up to earlier_ and up to planned_
   std::uint64_t chunk_size_ = 0, chunk_from_ = 0;
   bool ended_at_boundary_ = false;            // the outermost frame was an entry frame (3.12+)

@@ -228,8 +228,8 @@ class PythonWalker final : public Walker {
   // From 3.14 on the interpreter counts the code objects that were freed; before, each is looked at again.
   bool codes_may_differ(const ThreadState& state) {
     if (!python_.offsets.interp_code_generation) return true;
-    const auto now = memory_.read_as<std::uint64_t>(state.interp + python_.offsets.interp_code_generation);
-    return std::exchange(generation_, now + state.interp) != now + state.interp;
+    const std::uint64_t now = reader_.code_generation() + state.interp;
+    return std::exchange(generation_, now) != now;
   }
 
   bool holds(const ThreadState& state) {

@@ -66,8 +66,9 @@ class MemoryTier final : public Sampler {
 
   void sample(Target& target, Thread& thread) {
     const bool unchanged = thread.unchanged();
+    const bool ran = !unchanged && thread.runs();
     if (context_.options.exclude_idle) {
-      if (unchanged || thread.state() != 'R') return idle();
+      if (!ran) return idle();
     } else if (unchanged && thread.last_node != Profile::kRoot && context_.options.event != Event::Gil) {
       return take(thread.last_node);  // it did not run: its stack is the last one still
     }
@@ -75,7 +76,7 @@ class MemoryTier final : public Sampler {
     snapshot.tid = thread.tid();
     snapshot.inner_tid = thread.inner_tid();
     const Walked walked = walk_stack(context_, target, thread, snapshot, stack_);
-    if (context_.options.exclude_idle && thread.state() != 'R') return idle();
+    if (context_.options.exclude_idle && !thread.runs()) return idle();
     thread.last_node = Profile::kRoot;
     if (!count_walk(quality_, walked)) return;
     const NodeId node = context_.profile.add_at(Profile::kRoot, stack_, 1);

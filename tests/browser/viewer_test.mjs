@@ -3,7 +3,7 @@
 import {createRequire} from 'node:module';
 import {createHash} from 'node:crypto';
 import {createServer} from 'node:http';
-import {mkdtempSync, readFileSync} from 'node:fs';
+import {existsSync, mkdtempSync, readFileSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 
@@ -226,8 +226,47 @@ async function screenshots() {
   await page.close();
 }
 
+// On paper: the light theme, and no controls.
+async function printing() {
+  const page = await browser.newPage();
+  await page.emulateMediaFeatures([{name: 'prefers-color-scheme', value: 'dark'}]);
+  await page.goto('file://' + join(folder, 'small.svg'));
+  const pdf = await page.pdf({path: join(folder, 'print.pdf'), printBackground: true, landscape: true, format: 'A4'});
+  check(pdf.length > 5000, 'the picture prints: ' + pdf.length + ' bytes');
+  await page.emulateMediaType('print');
+  await page.evaluate(() => dispatchEvent(new Event('beforeprint')));
+  const seen = await page.evaluate(() => ({
+    bars: [...document.querySelectorAll('.bar, .keys')].filter((e) => e.getBoundingClientRect().height > 0).length,
+    paper: getComputedStyle(document.querySelector('.paper')).fill,
+    frames: document.querySelectorAll('[role=treeitem]:not([display=none])').length,
+  }));
+  check(seen.bars === 0 && seen.paper === 'rgb(255, 255, 255)' && seen.frames > 5, 'on paper: no controls, light: ' + JSON.stringify(seen));
+  await page.screenshot({path: join(folder, 'print.png'), fullPage: true});
+  await page.close();
+}
+
+// Our files in speedscope itself, loaded as its own command line program does.
+async function speedscope() {
+  const app = process.env.SPEEDSCOPE || '';
+  if (!existsSync(app)) return console.log('SKIP: speedscope: not in the cache folder (tests/live/get_browser.sh)');
+  for (const name of ['small', 'hostile']) {
+    const data = readFileSync(join(folder, name + '.speedscope.json')).toString('base64'), script = join(folder, name + '.speedscope.js');
+    writeFileSync(script, `speedscope.loadFileFromBase64(${JSON.stringify(name)}, ${JSON.stringify(data)})`);
+    const page = await browser.newPage();
+    const errors = [];
+    page.on('pageerror', (error) => errors.push(String(error)));
+    page.on('dialog', (dialog) => { errors.push(dialog.message()); dialog.dismiss(); });
+    await page.goto('file://' + app + '#localProfilePath=' + script);
+    const loaded = await page.waitForFunction((start) => document.title !== start && / - speedscope$/.test(document.title), {timeout: 20000}, 'speedscope')
+      .then(() => true, () => false);
+    check(loaded && errors.length === 0, 'speedscope opens ' + name + ': ' + await page.title() + ' ' + errors);
+    await page.screenshot({path: join(folder, name + '-speedscope.png')});
+    await page.close();
+  }
+}
+
 try {
-  for (const part of [zoomAndBack, searching, keyboard, accessibility, differences, hostileNames, budgets, embeddings, screenshots]) await part();
+  for (const part of [zoomAndBack, searching, keyboard, accessibility, differences, hostileNames, budgets, embeddings, screenshots, printing, speedscope]) await part();
 } finally {
   await browser.close();
 }

@@ -2,6 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+#include <random>
+#include <string>
+#include <vector>
+
 namespace sampan {
 namespace {
 
@@ -9,6 +14,14 @@ std::string round_trip(std::string_view text) {
   Profile profile;
   add_folded(profile, text);
   return to_folded(profile);
+}
+
+void add_lines(std::string_view folded, std::map<std::string, std::uint64_t>& sums) {
+  for (std::size_t end; !folded.empty(); folded.remove_prefix(end + 1)) {
+    end = folded.find('\n');
+    const std::string_view line = folded.substr(0, end);
+    sums[std::string(line.substr(0, line.rfind(' ')))] += std::stoull(std::string(line.substr(line.rfind(' ') + 1)));
+  }
 }
 
 TEST(Folded, MergesWhereSortingLinesDoesNot) {
@@ -66,6 +79,55 @@ TEST(Folded, ReplacesWhatWouldBreakALine) {
   profile.add({&frame, 1}, 2);
   EXPECT_EQ(to_folded(profile), "a:b\u240ac\ufffd 2\n");
 }
+
+TEST(Folded, WritesNamesThatWouldVanishAtALinesBeginning) {
+  Profile profile;
+  for (const char* name : {"", "  ", "# note", " # note"}) {
+    const FrameId frame = profile.intern({FrameKind::Native, name, "", 0, 0});
+    profile.add({&frame, 1}, 2);
+  }
+  profile.add({}, 3);
+  Profile again;
+  EXPECT_EQ(add_folded(again, to_folded(profile)).bad, 0u);
+  EXPECT_EQ(again.total(), 11u);
+}
+
+// Large inputs take the way by whole stacks: the sums must be those of a plain map all the same.
+class LargeFolded : public testing::TestWithParam<std::size_t> {};
+
+TEST_P(LargeFolded, EqualsAMapOfLines) {
+  std::mt19937 random(7);
+  const auto below = [&](std::size_t n) { return std::uniform_int_distribution<std::size_t>(0, n - 1)(random); };
+  std::vector<std::string> stacks;
+  for (std::size_t i = 0; i < GetParam(); ++i) {
+    std::string stack = "main";
+    for (std::size_t depth = 1 + below(6); depth > 0; --depth) stack += ";function " + std::to_string(below(40)) + " (file.py)";
+    stacks.push_back(stack + ";leaf_" + std::to_string(i % (GetParam() * 3 / 4)));
+  }
+  std::map<std::string, std::uint64_t> expected;
+  std::string text;
+  std::uint64_t bad = 0;
+  while (text.size() < 9'000'000) {
+    for (std::size_t i = 0; i < stacks.size(); ++i) {
+      const std::string& stack = stacks[below(20) == 0 ? below(stacks.size()) : i];
+      const std::uint64_t weight = below(1000);
+      expected[stack] += weight;
+      text += stack + (below(50) == 0 ? "\t 00" : " ") + std::to_string(weight) + (below(50) == 0 ? " \r\n" : "\n");
+      if (below(100) == 0) text += "# " + stack + " 5\n\n";
+      if (below(100) == 0) text += stack + " 12x\n", ++bad;
+      if (below(100) == 0) text += stack + " 12 7\n", expected[stack + " 12"] += 7;
+    }
+  }
+  text.pop_back();
+  Profile profile;
+  EXPECT_EQ(add_folded(profile, text).bad, bad);
+  std::map<std::string, std::uint64_t> found;
+  add_lines(to_folded(profile), found);
+  std::erase_if(expected, [](const auto& line) { return line.second == 0; });
+  EXPECT_TRUE(found == expected);
+}
+
+INSTANTIATE_TEST_SUITE_P(Stacks, LargeFolded, testing::Values(300u, 20'000u, 90'000u));
 
 }  // namespace
 }  // namespace sampan

@@ -57,7 +57,7 @@ std::string through(const std::string& bytes, const std::string& command, int& s
 bool have(const char* tool) { return std::system(("command -v " + std::string(tool) + " >/dev/null").c_str()) == 0; }
 
 TEST(Hostile, PicturesAreWellFormed) {
-  if (!have("xmllint")) GTEST_SKIP() << "xmllint is not installed";
+  if (!have("xmllint")) GTEST_SKIP() << "\nSKIP: well-formed pictures: xmllint is not installed";
   const Profile profile = hostile();
   for (const std::string& svg : {render_svg(profile), render_svg(profile, {true, true, 0, 0}), render_svg(diff(hostile(), profile))}) {
     int status = 0;
@@ -80,6 +80,24 @@ TEST(Hostile, SpeedscopeIsValidJson) {
   EXPECT_EQ(status, 0) << said.substr(0, 1000);
 }
 
+// What speedscope's own package says that its files are.
+TEST(Speedscope, IsValidByItsOwnSchema) {
+  const char* const cache = std::getenv("SAMPAN_CACHE");
+  const char* const home = std::getenv("HOME");
+  const std::string schema = (cache != nullptr ? std::string(cache) : std::string(home != nullptr ? home : "") + "/.cache/sampan") +
+                             "/browser/node_modules/speedscope/dist/release/file-format-schema.json";
+  if (!std::filesystem::exists(schema)) GTEST_SKIP() << "\nSKIP: speedscope's schema: not in the cache folder (tests/live/get_browser.sh)";
+  if (std::system("python3 -c 'import jsonschema' 2>/dev/null") != 0) GTEST_SKIP() << "\nSKIP: speedscope's schema: python3-jsonschema is not installed";
+  Profile timed = hostile();
+  timed.description.unit = "nanoseconds";
+  for (const std::string& file : {to_speedscope(hostile()), to_speedscope(timed), to_speedscope(Profile())}) {
+    int status = 0;
+    const std::string said = through(file, "python3 -c 'import json,sys,jsonschema; s=json.load(open(sys.argv[2])); "
+        "jsonschema.validators.validator_for(s).check_schema(s); jsonschema.validate(json.load(open(sys.argv[1],encoding=\"utf-8\")), s)' $F " + schema, status);
+    EXPECT_EQ(status, 0) << said.substr(0, 1000);
+  }
+}
+
 TEST(Hostile, FoldedStaysOneLineAStack) {
   const std::string text = to_folded(hostile());
   Profile again;
@@ -90,7 +108,7 @@ TEST(Hostile, FoldedStaysOneLineAStack) {
 }
 
 TEST(Pprof, IsReadByGo) {
-  if (!have("go")) GTEST_SKIP() << "go is not installed";
+  if (!have("go")) GTEST_SKIP() << "\nSKIP: go tool pprof: go is not installed";
   int status = 0;
   const std::string said = through(to_pprof(hostile()), "go tool pprof -top -sample_index=samples $F", status);
   EXPECT_EQ(status, 0) << said.substr(0, 1000);
@@ -98,8 +116,20 @@ TEST(Pprof, IsReadByGo) {
   EXPECT_NE(said.find("100% of 2200 total"), std::string::npos) << said.substr(0, 1000);
 }
 
+TEST(Pprof, IsReadByProtoc) {
+  const std::string folder = "/usr/share/gocode/src/github.com/google/pprof/proto";
+  if (!have("protoc")) GTEST_SKIP() << "\nSKIP: protoc: protobuf-compiler is not installed";
+  if (!std::filesystem::exists(folder + "/profile.proto")) GTEST_SKIP() << "\nSKIP: protoc: profile.proto: install golang-github-google-pprof-dev";
+  int status = 0;
+  const std::string said = through(to_pprof(hostile()), "gzip -dc $F | protoc --decode=perftools.profiles.Profile -I " + folder + " profile.proto", status);
+  EXPECT_EQ(status, 0) << said.substr(0, 1000);
+  EXPECT_NE(said.find("string_table: \"\"\n"), std::string::npos);
+  EXPECT_NE(said.find("sample_type {"), std::string::npos);
+  for (const char* unknown : {"\n1: ", "\n15: ", "\n  16: "}) EXPECT_EQ(said.find(unknown), std::string::npos) << "fields that it does not know";
+}
+
 TEST(Pprof, HoldsLabelsBuildIdsAndTimes) {
-  if (!have("go")) GTEST_SKIP() << "go is not installed";
+  if (!have("go")) GTEST_SKIP() << "\nSKIP: go tool pprof: go is not installed";
   Profile profile;
   const FrameId stack[] = {profile.intern({FrameKind::Process, "uwsgi", "", 12, 0}), profile.intern({FrameKind::Thread, "io", "", 13, 0}),
                            profile.intern({FrameKind::Python, "loads", "json.py", 7, 0}),

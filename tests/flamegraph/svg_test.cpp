@@ -1,5 +1,6 @@
 #include "flamegraph/svg.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -78,13 +79,33 @@ double contrast(std::string_view a, std::string_view b) {
   return (std::max(x, y) + 0.05) / (std::min(x, y) + 0.05);
 }
 
-// At full strength; a weaker hue is nearer to the paper, from which the text stands off even more.
+// `share` of a colour laid over another.
+std::string over(std::string_view colour, std::string_view paper, double share) {
+  std::string out = "#";
+  for (std::size_t at = 1; at < 7; at += 2) {
+    const auto channel = [&](std::string_view hex) { return std::stoi(std::string(hex.substr(at, 2)), nullptr, 16); };
+    out += fmt::format("{:02x}", static_cast<int>(std::lround(channel(colour) * share + channel(paper) * (1 - share))));
+  }
+  return out;
+}
+
+// At full strength and at the weakest, which in the light theme is nearer to the paper and stands off even more.
 TEST(Palette, TextStandsOffEveryHue) {
+  const std::string style(viewer_style());
+  ASSERT_NE(style.find("--on:#101317"), std::string::npos);
+  ASSERT_NE(style.find("[fill-opacity=\".58\"]{fill-opacity:.8}"), std::string::npos);
+  EXPECT_EQ(kStrengths.back(), ".58");
   for (const Hue& h : kHues) {
     EXPECT_GE(contrast(h.light, "#1b1f24"), 4.5) << h.language;
-    EXPECT_GE(contrast(h.dark, "#eef1f4"), 4.5) << h.language;
+    EXPECT_GE(contrast(h.dark, "#101317"), 4.5) << h.language;
+    EXPECT_GE(contrast(over(h.dark, "#14171b", 0.8), "#101317"), 4.5) << h.language;
   }
   for (const auto& colour : kChanges) EXPECT_GE(contrast(colour, "#1b1f24"), 4.5) << colour;
+  const std::string dark = style.substr(style.find("prefers-color-scheme:dark"));
+  for (int step = 0; step < 9; ++step) {
+    const std::string rule = fmt::format(".d{}{{--c:", step);
+    EXPECT_GE(contrast(dark.substr(dark.find(rule) + rule.size(), 7), "#101317"), 4.5) << rule;
+  }
 }
 
 TEST(Palette, IsTheStylesToo) {

@@ -10,12 +10,12 @@ from sampan import check
 
 
 def render(directory, name, inputs, **params):
-    run = sampan.profile(mode=params.pop("mode", "render"), inputs=[str(i) for i in inputs], formats=["svg"],
+    run = sampan.profile(mode=params.pop("mode", "render"), inputs=[str(i) for i in inputs], formats=["svg", "speedscope"],
                          output_dir=tempfile.mkdtemp(prefix="sampan-test-"), **params)
-    svg = next(pathlib.Path(run.directory).glob("*.svg"), None)
-    check(run.code == 0 and svg is not None, "%s is drawn: exit %d %s" % (name, run.code, run.err[-200:]))
-    if svg:
-        svg.rename(directory / name)
+    made = sorted(pathlib.Path(run.directory).glob("profile*"))
+    check(run.code == 0 and len(made) == 2, "%s is drawn: exit %d %s" % (name, run.code, run.err[-200:]))
+    for path in made:
+        path.rename((directory / name).with_suffix(".svg" if path.suffix == ".svg" else ".speedscope.json"))
 
 
 def small():
@@ -68,7 +68,8 @@ def main():
     xml = subprocess.run(["xmllint", "--noout", "--huge", *directory.glob("*.svg")], capture_output=True, text=True)
     check(xml.returncode == 0, "every picture is well-formed XML %s" % xml.stderr[:200])
     done = subprocess.run(["node", sampan.ROOT / "tests" / "browser" / "viewer_test.mjs", directory], capture_output=True, text=True,
-                          timeout=300, env=dict(os.environ, NODE_PATH=str(driver.parent), PUPPETEER=str(driver)))
+                          timeout=300, env=dict(os.environ, NODE_PATH=str(driver.parent), PUPPETEER=str(driver),
+                                   SPEEDSCOPE=str(driver.parent / "speedscope/dist/release/index.html")))
     for line in done.stdout.splitlines():
         check(line.startswith("ok "), line[5:]) if line[:5] in ("ok   ", "FAIL ") else print(line)
     check(done.returncode == 0, "the browser test ran to its end %s" % done.stderr[-600:])

@@ -1,8 +1,8 @@
 #!/bin/sh
-# A driver for Debian's chromium, from npm: no browser of its own.
+# A driver for Debian's chromium, from npm: no browser of its own. And speedscope, which reads our files there.
 set -eu
 cache=${SAMPAN_CACHE:-$HOME/.cache/sampan}/browser
-[ -d "$cache/node_modules/puppeteer-core" ] && exit 0
-command -v npm > /dev/null || { echo "SKIP: puppeteer-core: npm is not installed"; exit 1; }
+[ -d "$cache/node_modules/puppeteer-core" ] && [ -d "$cache/node_modules/speedscope" ] && exit 0
+command -v npm > /dev/null || DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends npm > /dev/null 2>&1 || { echo "SKIP: puppeteer-core: npm is not installed"; exit 1; }
 mkdir -p "$cache"
-npm --prefix "$cache" install --no-audit --no-fund --silent puppeteer-core@24
+npm --prefix "$cache" install --no-audit --no-fund --silent puppeteer-core@24 speedscope@1

@@ -84,7 +84,7 @@ def contained():
     os.chmod(folder, 0o755)
     shutil.copy(WORKLOADS / "php" / "index.php", folder)
     with open(folder + "/fpm.conf", "w") as file:
-        file.write((POOL % 0).replace("/tmp/fpm.socket", "127.0.0.1:%d" % port).replace("[www]", "[www]\nuser = nobody"))
+        file.write((POOL % 0).replace("/tmp/fpm.socket", "127.0.0.1:%d" % port).replace("[www]", "[www]\nuser = 33\ngroup = 33"))
     container = engine.start("--network=host", "--read-only", "--tmpfs=/tmp", "-v", "%s:/w:ro" % folder, "fpm:test",
                              "php-fpm8.2", "-n", "-y", "/w/fpm.conf", "-c", "/w")
     sampan.wait_for(lambda: len(workers()) == 8 and sampan.answers(port), 60, "the pool in a container")

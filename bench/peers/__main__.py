@@ -10,6 +10,8 @@ import argparse
 import json
 import os
 import pathlib
+import re
+import signal
 import subprocess
 import sys
 
@@ -86,7 +88,7 @@ def main():
     words.add_argument("--rate", type=int, nargs="+")
     words.add_argument("--pairs", type=int, default=5)
     words.add_argument("--seconds", type=int, default=4)
-    words.add_argument("--only", default="", help="profilers whose name has one of these texts, by commas")
+    words.add_argument("--only", default="", help="profilers whose name this regular expression finds")
     words.add_argument("--target", default="", help="targets whose name has this text")
     words.add_argument("--keep", type=pathlib.Path)
     arguments = words.parse_args()
@@ -98,8 +100,7 @@ def main():
             subprocess.run([sys.executable, ROOT / "bench" / script, *more], check=False)
             continue
         peers, makes, rates = SUITES[suite]
-        texts = [text for text in arguments.only.split(",") if text]
-        peers, versions = table.present([peer for peer in peers if not texts or any(text in peer.name for text in texts)])
+        peers, versions = table.present([peer for peer in peers if re.search(arguments.only, peer.name)])
         records, keep = keeper(arguments.keep)
         for make in makes:
             for rate in arguments.rate or rates:
@@ -109,4 +110,5 @@ def main():
 
 if __name__ == "__main__":
     os.environ.setdefault("PYTHONUNBUFFERED", "1")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by a signal; what was measured is kept"))   # targets end too
     main()

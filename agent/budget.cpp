@@ -63,7 +63,7 @@ std::uint64_t cgroup_memory_limit(const std::string& cgroup_text, const std::str
 MemoryBudget memory_budget(unsigned megabytes) {
   if (megabytes > 0) return {megabytes * kMegabyte};
   const std::uint64_t limit = cgroup_memory_limit(read_file("/proc/self/cgroup", 65'536).value_or(""));
-  return {limit == 0 ? kMost : std::clamp(limit / 10 * 9, kLeast, kMost)};
+  return {limit == 0 ? kMost : std::clamp(limit / 5 * 4, kLeast, kMost)};
 }
 
 void enforce(const MemoryBudget& budget) {

@@ -13,7 +13,7 @@ struct MemoryBudget {
   bool near(std::uint64_t bytes) const { return bytes / 7 >= most / 10; }
 };
 
-// `megabytes` as the user asked; 0: nine tenths of what the agent's own cgroup allows, at most 1 GiB.
+// `megabytes` as the user asked; 0: four fifths of what the agent's own cgroup allows, at most 1 GiB.
 MemoryBudget memory_budget(unsigned megabytes);
 // The least limit of the cgroups (v1 or v2) that `cgroup_text`, a /proc/PID/cgroup, names below `mount`; 0: none.
 std::uint64_t cgroup_memory_limit(const std::string& cgroup_text, const std::string& mount = "/sys/fs/cgroup");

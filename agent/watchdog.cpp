@@ -15,6 +15,7 @@ namespace sampan {
 namespace {
 
 constexpr int kLooks = 10;                       // a second apart
+constexpr std::size_t kStackBytes = std::size_t{1} << 20;
 constexpr int kPark = SIGUSR2;
 constexpr long kReads[] = {SYS_process_vm_readv, SYS_openat, SYS_openat2, SYS_pread64, SYS_read, SYS_fstat,
                            SYS_newfstatat, SYS_fstatfs, SYS_getdents64};
@@ -53,8 +54,21 @@ Watchdog::Watchdog(std::function<void()> stuck) : watched_(static_cast<pid_t>(::
   sigset_t all, before;
   ::sigfillset(&all);
   ::pthread_sigmask(SIG_BLOCK, &all, &before);
-  thread_ = std::thread([this] { watch(); });
+  start();
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+// With a stack that a small memory budget does not feel.
+void Watchdog::start() {
+  pthread_attr_t attributes;
+  if (::pthread_attr_init(&attributes) != 0) return;
+  ::pthread_attr_setstacksize(&attributes, kStackBytes);
+  const auto run = [](void* self) -> void* {
+    static_cast<Watchdog*>(self)->watch();
+    return nullptr;
+  };
+  running_ = ::pthread_create(&thread_, &attributes, run, this) == 0;
+  ::pthread_attr_destroy(&attributes);
 }
 
 Watchdog::~Watchdog() {
@@ -63,7 +77,7 @@ Watchdog::~Watchdog() {
     over_ = true;
   }
   change_.notify_one();
-  thread_.join();
+  if (running_) ::pthread_join(thread_, nullptr);
 }
 
 // False where the watch is over.

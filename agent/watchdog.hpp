@@ -2,6 +2,7 @@
 // of a dead server, a file system that does not answer may keep one read waiting for ever.
 #pragma once
 
+#include <pthread.h>
 #include <sys/types.h>
 
 #include <chrono>
@@ -9,7 +10,6 @@
 #include <functional>
 #include <mutex>
 #include <string>
-#include <thread>
 
 namespace sampan {
 
@@ -17,11 +17,13 @@ class Watchdog {
  public:
   // Watches the calling thread. Where it has waited in one read for ten seconds, it is parked for good (it runs no code of
   // its own any more, even if the read ends) and `stuck` is called, once, on another thread: it ends the process.
+  // Where no thread can be had, nothing is watched.
   explicit Watchdog(std::function<void()> stuck);
   ~Watchdog();
   Watchdog(const Watchdog&) = delete;
 
  private:
+  void start();
   void watch();
   bool waits_for(std::chrono::seconds time);
 
@@ -30,7 +32,8 @@ class Watchdog {
   std::mutex mutex_;
   std::condition_variable change_;
   bool over_ = false;
-  std::thread thread_;
+  bool running_ = false;
+  pthread_t thread_{};
 };
 
 // A read's number and the thread's count of waits so far, from the texts of /proc/…/syscall and /proc/…/status; nothing

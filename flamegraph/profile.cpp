@@ -1,5 +1,7 @@
 #include "flamegraph/profile.hpp"
 
+#include <algorithm>
+#include <bit>
 #include <cassert>
 #include <cstring>
 #include <functional>
@@ -120,9 +122,8 @@ void Profile::cut(std::size_t depth, FrameId below) {
   }
   nodes_.resize(kept);
   nodes_.shrink_to_fit();
-  children_.assign(16, 0);
-  do grow_children();
-  while (nodes_.size() * 2 > children_.size());
+  children_.assign(std::bit_ceil(std::max<std::size_t>(nodes_.size() / 2, 16)), 0);
+  grow_children();   // fourfold: at most half of it is taken
 }
 
 void Profile::grow_children() {

@@ -52,15 +52,14 @@ std::uint64_t ClassUnloads::count() {
 }
 
 void ClassUnloads::look(std::uint64_t now) {
-  if (!counters_[0] || (seen_[0].time <= now && now - seen_[0].time < kLookEvery)) return;
-  seen_ = {Seen{now, count()}, seen_[0]};
+  if (!counters_[0] || now < next_look_) return;
+  next_look_ = now + kLookEvery;
+  seen_.add(now, count());
 }
 
 Unloaded ClassUnloads::since(std::uint64_t time) {
-  for (const Seen& seen : seen_) {
-    if (seen.time <= time) return seen.count == count() ? Unloaded::None : Unloaded::Some;
-  }
-  return Unloaded::Unknown;
+  const std::uint64_t* before = seen_.at(time);
+  return !before ? Unloaded::Unknown : *before == count() ? Unloaded::None : Unloaded::Some;
 }
 
 }  // namespace sampan::java

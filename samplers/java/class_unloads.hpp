@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "samplers/java/layout.hpp"
+#include "samplers/java/looks.hpp"
 
 namespace sampan::java {
 
@@ -23,15 +24,13 @@ class ClassUnloads {
   Unloaded since(std::uint64_t time);
 
  private:
-  struct Seen {
-    std::uint64_t time = ~std::uint64_t{0}, count = 0;
-  };
   std::uint64_t count();
 
   Memory& memory_;
   const Layout& layout_;
   std::array<std::uint64_t, 2> counters_{};   // addresses: of classes of the application, and of the archive
-  std::array<Seen, 2> seen_;                  // the newest first
+  Looks<std::uint64_t> seen_;
+  std::uint64_t next_look_ = 0;
 };
 
 }  // namespace sampan::java

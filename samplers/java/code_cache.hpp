@@ -69,6 +69,8 @@ class CodeCache {
   void look(std::uint64_t now) { survey_.look(heaps_, now); }
   // Whether a blob that is there now was there at that time: monotonic nanoseconds.
   bool was_there(const Blob& blob, std::uint64_t time) const;
+  // When, shortly before that time, no code lay in its place yet: it is most likely what was put there next.
+  std::optional<std::uint64_t> was_free(const Blob& blob, std::uint64_t time) const { return survey_.was_free(blob.start, blob.end, time); }
 
  private:
   std::optional<CodeHeap> read_heap(std::uint64_t address);

@@ -6,7 +6,8 @@ namespace sampan::java {
 namespace {
 
 constexpr std::uint64_t kMillisecond = 1'000'000;
-constexpr std::uint64_t kLookEvery = 20 * kMillisecond, kSurveyEvery = 1000 * kMillisecond;
+constexpr std::uint64_t kLookEvery = 20 * kMillisecond, kSurveyEvery = 100 * kMillisecond;
+constexpr std::uint64_t kKeptEvery = 400 * kMillisecond;
 constexpr std::uint64_t kSurveyShare = 200;        // of the time, at most one part in so many is spent on surveys
 constexpr std::byte kFree{0xff}, kFirst{0};
 constexpr std::size_t kWindow = 4096;
@@ -16,19 +17,18 @@ constexpr std::size_t kMostBlobs = 1 << 18;
 }  // namespace
 
 void CodeSurvey::look(std::span<const CodeHeap> heaps, std::uint64_t now) {
-  const bool first = ends_[0].time > now;
-  if (!first && now - ends_[0].time < kLookEvery) return;
-  Ends ends;
-  for (std::size_t i = 0; i < std::min(heaps.size(), ends.heaps.size()); ++i) {
-    const auto& before = ends_[0].heaps[i];
-    const bool same = before.first >= heaps[i].low && before.first <= heaps[i].most;
-    ends.heaps[i] = {end_of_use(heaps[i], same ? before.first : heaps[i].low), heaps[i].most};
+  if (now < next_look_) return;
+  next_look_ = now + kLookEvery;
+  const std::size_t count = std::min(heaps.size(), ends_.size());
+  for (std::size_t i = 0; i < count; ++i) {
+    const bool known = ends_[i].first >= heaps[i].low && ends_[i].first <= heaps[i].most;
+    ends_[i] = {end_of_use(heaps[i], known ? ends_[i].first : heaps[i].low), heaps[i].most};
   }
-  ends.time = now;
-  ends_ = {ends, ends_[0]};
+  ends_before_.add(now, ends_);
   if (now < next_survey_) return;
-  next_.clear();
-  for (std::size_t i = 0; i < std::min(heaps.size(), ends.heaps.size()); ++i) list_starts(heaps[i], ends.heaps[i].first);
+  next_.blobs.clear();
+  next_.time = now_ns();
+  for (std::size_t i = 0; i < count; ++i) list_starts(heaps[i], ends_[i].first);
   take_ids();
   const std::uint64_t done = now_ns();
   next_survey_ = done + std::max(kSurveyEvery, (done - now) * kSurveyShare);
@@ -54,38 +54,54 @@ std::uint64_t CodeSurvey::end_of_use(const CodeHeap& heap, std::uint64_t from) {
 }
 
 void CodeSurvey::list_starts(const CodeHeap& heap, std::uint64_t end) {
+  shift_ = heap.shift;
   std::vector<std::byte> tags(std::min((end - heap.low) >> heap.shift, kMostSegments));
   if (tags.empty() || !memory_.read(heap.segmap, tags)) return;
-  for (std::size_t i = 0; i < tags.size() && next_.size() < kMostBlobs; ++i) {
-    if (tags[i] == kFirst) next_.push_back({heap.low + (std::uint64_t{i} << heap.shift) + layout_.block_size, 0, 0});
+  for (std::size_t i = 0; i < tags.size() && next_.blobs.size() < kMostBlobs; ++i) {
+    if (tags[i] == kFirst) next_.blobs.push_back({heap.low + (std::uint64_t{i} << heap.shift) + layout_.block_size});
   }
 }
 
 void CodeSurvey::take_ids() {
   std::vector<Read> reads;
-  reads.reserve(next_.size());
-  for (Known& known : next_) {
+  reads.reserve(next_.blobs.size() * 2);
+  for (Known& known : next_.blobs) {
+    reads.push_back({known.start - layout_.block_size, std::as_writable_bytes(std::span(known.header))});
     reads.push_back({known.start + static_cast<std::uint64_t>(layout_.compile_id), std::as_writable_bytes(std::span(&known.id, 1))});
   }
   memory_.read_each(reads);
   const std::uint64_t now = now_ns();
-  const auto by_start = [](const Known& a, const Known& b) { return a.start < b.start; };
-  std::sort(next_.begin(), next_.end(), by_start);
-  for (auto old = known_.begin(); Known& known : next_) {
-    while (old != known_.end() && old->start < known.start) ++old;
-    known.since = old != known_.end() && old->start == known.start && old->id == known.id ? old->since : now;
+  std::sort(next_.blobs.begin(), next_.blobs.end(), [](const Known& a, const Known& b) { return a.start < b.start; });
+  for (auto old = now_.blobs.begin(); Known& known : next_.blobs) {
+    while (old != now_.blobs.end() && old->start < known.start) ++old;
+    known.since = old != now_.blobs.end() && old->start == known.start && old->id == known.id ? old->since : now;
   }
-  std::swap(known_, next_);
+  if (before_.blobs.empty() || now_.time - before_.time >= kKeptEvery) std::swap(before_, now_);
+  std::swap(now_, next_);
+}
+
+const CodeSurvey::Known* CodeSurvey::holding(const Survey& survey, std::uint64_t start) {
+  const auto after = std::upper_bound(survey.blobs.begin(), survey.blobs.end(), start, [](std::uint64_t s, const Known& k) { return s < k.start; });
+  return after == survey.blobs.begin() ? nullptr : &*std::prev(after);
+}
+
+std::optional<std::uint64_t> CodeSurvey::was_free(std::uint64_t start, std::uint64_t end, std::uint64_t time) const {
+  if (layout_.block_used != 8 || layout_.block_size != 16) return {};   // HeapBlock: share/memory/heap.hpp
+  for (const Survey* survey : {&now_, &before_}) {
+    if (survey->time > time) continue;
+    const Known* block = holding(*survey, start);
+    const bool free = block && (block->header[1] & 0xff) == 0 && block->header[0] < kMostSegments &&
+                      block->start - layout_.block_size + (block->header[0] << shift_) >= end;
+    return free ? std::optional(survey->time) : std::nullopt;
+  }
+  return {};
 }
 
 bool CodeSurvey::was_there(std::uint64_t start, std::uint32_t compile_id, std::uint64_t time) const {
-  const auto known = std::lower_bound(known_.begin(), known_.end(), start, [](const Known& k, std::uint64_t s) { return k.start < s; });
-  if (known != known_.end() && known->start == start && known->id == compile_id && known->since <= time) return true;
-  for (const Ends& ends : ends_) {
-    if (ends.time > time) continue;
-    return std::any_of(ends.heaps.begin(), ends.heaps.end(), [start](const auto& heap) { return start >= heap.first && start < heap.second; });
-  }
-  return false;
+  const Known* known = holding(now_, start);
+  if (known && known->start == start && known->id == compile_id && known->since <= time) return true;
+  const Ends* ends = ends_before_.at(time);
+  return ends && std::any_of(ends->begin(), ends->end(), [start](const auto& heap) { return start >= heap.first && start < heap.second; });
 }
 
 }  // namespace sampan::java

@@ -5,10 +5,12 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "samplers/java/layout.hpp"
+#include "samplers/java/looks.hpp"
 
 namespace sampan::java {
 
@@ -30,26 +32,33 @@ class CodeSurvey {
   // Whether the code with that compile id, which is at `start` now, was there at that time: it was seen before, or the
   // place had never been used.
   bool was_there(std::uint64_t start, std::uint32_t compile_id, std::uint64_t time) const;
+  // When, at or not long before that time, no code lay anywhere in a place; nothing where some did or it is not known.
+  std::optional<std::uint64_t> was_free(std::uint64_t start, std::uint64_t end, std::uint64_t time) const;
 
  private:
   struct Known {
     std::uint64_t start;
-    std::uint64_t since;           // when it was first seen
-    std::uint32_t id;
+    std::uint64_t since = 0;       // when it was first seen
+    std::uint32_t id = 0;
+    std::uint64_t header[2] = {};  // of its block: how many segments, and a byte that tells whether it is in use
   };
-  struct Ends {                    // of what is used, per heap
-    std::uint64_t time = ~std::uint64_t{0};
-    std::array<std::pair<std::uint64_t, std::uint64_t>, 8> heaps{};   // [end of use, end of the heap)
+  struct Survey {
+    std::uint64_t time = ~std::uint64_t{0};   // when it began
+    std::vector<Known> blobs;                 // by start
   };
+  using Ends = std::array<std::pair<std::uint64_t, std::uint64_t>, 8>;   // per heap: [end of use, end of the heap)
   std::uint64_t end_of_use(const CodeHeap& heap, std::uint64_t from);
   void list_starts(const CodeHeap& heap, std::uint64_t end);
   void take_ids();
+  static const Known* holding(const Survey& survey, std::uint64_t start);
 
   Memory& memory_;
   const Layout& layout_;
-  std::vector<Known> known_;       // by start
-  std::vector<Known> next_;
-  std::array<Ends, 2> ends_;       // the newest first
+  Survey now_, before_, next_;
+  unsigned shift_ = 0;             // of the heaps: one for all
+  Ends ends_{};                    // now
+  Looks<Ends> ends_before_;
+  std::uint64_t next_look_ = 0;
   std::uint64_t next_survey_ = 0;
 };
 

@@ -235,8 +235,13 @@ bool Walk::still_true() {
   return good;
 }
 
-// A sample from the kernel's buffer may be older than what lies there now.
-bool Walk::sure(const Blob& blob) const { return !late_ || vm_.code.was_there(blob, taken_at_); }
+// A sample from the kernel's buffer may be older than what lies there now. Code that was put into a free place and gave
+// way again within half a second was unloaded with its class; what is replaced or cold waits for a collection or two.
+bool Walk::sure(const Blob& blob) {
+  if (!late_ || vm_.code.was_there(blob, taken_at_)) return true;
+  const auto free = vm_.code.was_free(blob, taken_at_);
+  return free && vm_.unloads.since(*free) == Unloaded::None;
+}
 
 bool Walk::sure(const MethodInfo& info) { return !late_ || info.read_at <= taken_at_ || vm_.unloads.since(taken_at_) == Unloaded::None; }
 

@@ -62,7 +62,7 @@ class Walk {
   void watch(std::uint64_t method, const MethodInfo& info);
   bool still_true();
   // Whether what lies there now is what ran when the sample was taken.
-  bool sure(const Blob& blob) const;
+  bool sure(const Blob& blob);
   bool sure(const MethodInfo& info);
   bool sure(Shown& shown);
   FrameId changed() {

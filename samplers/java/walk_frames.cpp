@@ -188,7 +188,7 @@ Walk::Went Walk::barrier_frame() {
   if (!blob || blob->kind != BlobKind::Compiled || blob->frame_bytes < 32) return pass_unknown_entry();
   const FrameState before = at_;
   // A frame that returns to the barrier ends where the entry begins; while the barrier itself runs, rbp marks its end.
-  const std::uint64_t told = vm_.layout.thread_cont_entry != kAbsent && thread_
+  const std::uint64_t told = vm_.layout.thread_cont_entry != kAbsent && thread_ && !late_
                                  ? vm_.memory.read_as<std::uint64_t>(thread_->address + static_cast<std::uint64_t>(vm_.layout.thread_cont_entry)) : 0;
   for (const std::uint64_t entry : {at_.registers.sp, at_.registers.fp - (blob->frame_bytes - 16), told}) {
     const auto caller = stack_.word(entry + blob->frame_bytes - 8);

@@ -10,6 +10,8 @@ Result<Process> open_process(Identity id) {
   // A pid may have been reused between the match and here.
   if (identify(id.pid) != id) return fail(Exit::TargetEnded, "process {} has ended", id.pid);
   if (process.maps.empty()) {
+    // A process that is just ending has its file still, and nothing in it.
+    if (read_file("/proc/" + std::to_string(id.pid) + "/maps", 1)) return fail(Exit::TargetEnded, "process {} is ending", id.pid);
     return fail(Exit::NotPermitted, "the mappings of process {} cannot be read: the agent lacks SYS_PTRACE", id.pid);
   }
   process.memory = std::make_unique<LiveMemory>(id.pid);

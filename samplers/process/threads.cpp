@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::size_t kMostThreads = 65'536;
 constexpr nlink_t kLinksOfTheDead = 2;   // of /proc/PID/task, whose links are threads + 2
-constexpr rlim_t kSpare = 256;   // descriptors left for all else
+constexpr rlim_t kSpare = 4096;   // descriptors left for all else, or half of all where there are few
 
 std::string task(pid_t pid, pid_t tid, const char* file) {
   return "/proc/" + std::to_string(pid) + "/task/" + std::to_string(tid) + "/" + file;
@@ -30,7 +30,7 @@ UniqueFd open_to_keep(const std::string& path) {
   static const int most = [] {
     rlimit limit{};
     ::getrlimit(RLIMIT_NOFILE, &limit);
-    return static_cast<int>(std::min<rlim_t>(limit.rlim_cur > kSpare ? limit.rlim_cur - kSpare : 0, 1 << 30));
+    return static_cast<int>(std::min<rlim_t>(limit.rlim_cur - std::min(limit.rlim_cur / 2, kSpare), 1 << 30));
   }();
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   return fd.get() < most ? std::move(fd) : UniqueFd();

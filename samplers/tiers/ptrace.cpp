@@ -182,6 +182,9 @@ class PtraceTier final : public Sampler {
 
 }  // namespace
 
-std::unique_ptr<Sampler> open_ptrace_tier(Context& context) { return std::make_unique<PtraceTier>(context); }
+std::unique_ptr<Sampler> open_ptrace_tier(Context& context) {
+  ask_for_short_slices();
+  return std::make_unique<PtraceTier>(context);
+}
 
 }  // namespace sampan

@@ -3,10 +3,12 @@
 #include <elf.h>
 #include <sched.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/user.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -132,6 +134,19 @@ Stopped capture_stopped(pid_t tid, Memory& memory, std::uint64_t wait_ns, StackC
   let_go(tid, status);
   into.stopped_ns = now_ns() - running_at;
   return good ? Stopped::Copied : Stopped::Gone;
+}
+
+void ask_for_short_slices() {
+  struct Attributes {   // struct sched_attr of <linux/sched/types.h>, whose name glibc's <sched.h> may take
+    std::uint32_t size, policy;
+    std::uint64_t flags;
+    std::int32_t nice;
+    std::uint32_t priority;
+    std::uint64_t runtime, deadline, period;
+  } attributes{};
+  if (syscall(SYS_sched_getattr, 0, &attributes, sizeof attributes, 0) != 0 || attributes.policy != SCHED_OTHER) return;
+  attributes.runtime = 100'000;   // ns: the shortest that there is
+  syscall(SYS_sched_setattr, 0, &attributes, 0);
 }
 
 bool release_late(pid_t tid) {

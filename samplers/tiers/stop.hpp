@@ -34,6 +34,10 @@ struct StackCapture {
 Stopped capture_stopped(pid_t tid, Memory& memory, std::uint64_t wait_ns, StackCapture& into,
                         const std::function<void()>& meanwhile = {});
 
+// Asks the scheduler for short slices of this thread (Linux 6.12; no capability needed), so that it runs at once when it
+// wakes: while it waits for a processor, a thread that it has stopped waits too. Older kernels take no notice.
+void ask_for_short_slices();
+
 // Lets a thread go that was Late; true once it is free (or gone). Never blocks.
 bool release_late(pid_t tid);
 

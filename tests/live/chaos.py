@@ -48,8 +48,9 @@ class Agent:
         self.directory = tempfile.mkdtemp(prefix="sampan-test-", dir=FOLDER)
         params = {"formats": ["svg", "folded"], "output_dir": self.directory, "seconds": seconds, **params}
         self.begun = time.monotonic()
+        self.out, self.err = tempfile.TemporaryFile(), tempfile.TemporaryFile()
         self.process = subprocess.Popen([*map(str, prefix), sampan.BINARY], env=dict(os.environ, params=json.dumps(params)),
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                                        stdout=self.out, stderr=self.err)
         self.files, self.most_files, self.rss, self.ended = set(), 0, 0, None
         self.watcher = threading.Thread(target=self.watch)
         self.watcher.start()
@@ -68,14 +69,20 @@ class Agent:
             time.sleep(0.05)
         self.ended = time.monotonic()
 
+    def said(self, file):
+        return os.pread(file.fileno(), 1 << 26, 0).decode(errors="replace")
+
+    def wait_until_it_samples(self):
+        sampan.wait_for(lambda: '"stage":"sample"' in self.said(self.out) or self.process.poll() is not None, 30, "the agent to sample")
+
     def finish(self):
         """The finished Run, with `took` seconds; one that does not end is killed and is a failure."""
         killer = threading.Timer(self.limit, self.process.kill)
         killer.start()
-        out, err = self.process.communicate()
+        self.process.wait()
         killer.cancel()
         self.watcher.join()
-        run = sampan.Run(self.process.returncode, out.decode(errors="replace"), err.decode(errors="replace"), self.directory)
+        run = sampan.Run(self.process.returncode, self.said(self.out), self.said(self.err), self.directory)
         run.took = self.ended - self.begun
         run.strange = sorted(f for f in self.files if self.is_strange(f))
         run.rss, run.most_files = self.rss, self.most_files
@@ -128,7 +135,10 @@ def left_alone(pid, what):
 
 def agents(pid_of, seconds, tiers=None, **params):
     """One agent a tier on one target: memory on Python's pid, the others on the native one's."""
-    return {tier: Agent(seconds, tier=tier, pid=pid_of[tier], **params) for tier in tiers or TIERS}
+    running = {tier: Agent(seconds, tier=tier, pid=pid_of[tier], **params) for tier in tiers or TIERS}
+    for agent in running.values():
+        agent.wait_until_it_samples()
+    return running
 
 
 class Cgroup:

@@ -27,7 +27,7 @@ def reused_ids():
     rocks = [[str(chaos.program()), "spin"]] * 2
     for tier in chaos.TIERS:
         first, second = snakes if tier == "memory" else rocks
-        for by in ("pid", "name") * ROUNDS:
+        for by in ("pid", "name") * ROUNDS if sampan.LONG or tier == "memory" else ("pid",):
             directory = tempfile.mkdtemp(prefix="sampan-test-", dir=chaos.FOLDER)
             target = {"pid": "PID"} if by == "pid" else {"cmdline_regex": "reused-id$" if tier == "memory" else "chaos spin$"}
             params = json.dumps({**target, "tier": tier, "seconds": 4, "formats": ["svg", "folded"], "output_dir": directory})
@@ -36,7 +36,7 @@ def reused_ids():
             done = subprocess.run([*NEW_IDS, sys.executable, script, sampan.BINARY, params, "\n".join(first), "\n".join(second)], capture_output=True, timeout=60)
             run = sampan.Run(done.returncode, done.stdout.decode(), done.stderr.decode(), directory)
             run.took, run.strange = time.monotonic() - begun, []
-            judge(run, "a reused id, by %s, %s" % (by, tier), 4, least=50, spare=3)
+            judge(run, "a reused id, by %s, %s" % (by, tier), 4, least=20, spare=3)
             stacks = run.stacks()
             mixed = [f for f, _ in stacks if any("before" in x for x in f[1:]) and any("after" in x for x in f[1:])]
             good = '{"reused": true}' in run.out and not mixed
@@ -50,7 +50,7 @@ def reused_ids():
 
 def other_clocks():
     """Time namespaces: the boot and monotonic clocks of the agent, or of its target, are days off."""
-    for name, shift in (("ten days ahead", 864000), ("an hour behind", -3600)):
+    for name, shift in (("ten days ahead", 864000), ("an hour behind", -3600)) if sampan.LONG else (("ten days ahead", 864000),):
         clock = ["unshare", "--time", "--fork", "--kill-child", "--boottime", str(shift), "--monotonic", str(shift)]
         if subprocess.run([*clock, "true"], capture_output=True).returncode != 0:
             sampan.skip("a clock %s" % name, "no such time namespace can be made here")
@@ -84,20 +84,21 @@ while True:
 def little_memory():
     """A target that shows ever new names: the agent ends the sampling at its budget and delivers, with and without a cgroup."""
     with sampan.Workload([sys.executable, "-c", GROW], ready=lambda w: w.says("ready")) as load:
-        run = chaos.Agent(60, pid=load.pid, rate=500, max_cpu_percent=100, max_memory_mb=48).finish()
+        run = chaos.Agent(60, tier="memory", pid=load.pid, rate=500, max_cpu_percent=100, max_memory_mb=48).finish()
         judge(run, "max_memory_mb", 30, least=20)
-        check(run.result["ended"] == "memory" and run.result["partial"] and "max_memory_mb" in run.result["sentence"] and run.rss < 60 << 20,
+        check(run.result["ended"] == "memory" and run.result["partial"] and "max_memory_mb" in run.result["sentence"] and run.rss < 64 << 20,
               "max_memory_mb 48: %d MiB at most, says: %s" % (run.rss >> 20, run.result["sentence"][:80]))
         group = Cgroup("memory", "memory.limit_in_bytes") or Cgroup("memory", "memory.max")
         if not group:
             return sampan.skip("the agent under a memory limit", "no memory cgroup can be written here")
         group.write("memory.limit_in_bytes" if (group.path / "memory.limit_in_bytes").exists() else "memory.max", 64 << 20)
-        run = chaos.Agent(60, prefix=group.enter(), pid=load.pid, rate=500, max_cpu_percent=100).finish()
+        run = chaos.Agent(60, prefix=group.enter(), tier="memory", pid=load.pid, rate=500, max_cpu_percent=100).finish()
         judge(run, "a memory limit of 64 MiB", 30, least=20)
         check(run.result["ended"] == "memory", "in a cgroup of 64 MiB: ended %s at %d MiB, not killed" % (run.result["ended"], run.rss >> 20))
         group.remove()
-    run = sampan.profile(pid=os.getpid(), seconds=1, _prefix=["prlimit", "--data=3000000"])
-    check(run.code in (5, 70) and ("memory" in run.result.get("sentence", "") or not run.result), "no memory at all: exit %d: %s" % (run.code, run.result.get("sentence", run.err[-80:])))
+        run = sampan.profile(pid=load.pid, tier="memory", seconds=1, _prefix=["prlimit", "--data=3000000"])
+    check(run.code in (0, 5, 70) and (run.code == 0 or "memory" in run.result.get("sentence", "") or "bad_alloc" in run.err),
+          "hardly any memory: exit %d: %s" % (run.code, run.result.get("sentence", run.err)[-80:]))
 
 
 def little_processor():
@@ -110,9 +111,9 @@ def little_processor():
     else:
         group.write("cpu.cfs_period_us", 100000), group.write("cpu.cfs_quota_us", 10000)
     with python("little-processor") as snake, native("spin") as rock:
-        for tier in chaos.TIERS:
+        for tier in chaos.TIERS if sampan.LONG else chaos.TIERS[:2]:
             run = chaos.Agent(6, prefix=group.enter(), tier=tier, pid=snake.pid if tier == "memory" else rock.pid).finish()
-            judge(run, "0.1 core, %s" % tier, 6, least=100)
+            judge(run, "0.1 core, %s" % tier, 6, least=50, spare=4)
         chaos.left_alone(rock.pid, "after agents of 0.1 core")
     group.remove()
 
@@ -133,23 +134,25 @@ work()
 
 def crowd():
     """512 processes of 16 threads, native and Python; and with hardly any descriptors."""
-    count = 512 if sampan.LONG else 128
-    seconds = 10 if sampan.LONG else 4
-    few = ["prlimit", "--nofile=1024:1024"]
+    count = 512 if sampan.LONG else 64
+    seconds = 10 if sampan.LONG else 3
+    limit = 4096 if sampan.LONG else 512   # two a thread are more
+    few = ["prlimit", "--nofile=%d:%d" % (limit, limit)]
+    said = ", %d descriptors" % limit
     with native("crowd", count, 16) as load:
         sampan.wait_for(lambda: load.output().count("ready") == count, 60, "the crowd")
         for tier, prefix in (("ptrace", ()), ("ptrace", few), ("ebpf", ())):
             if tier not in chaos.TIERS:
                 continue
             run = chaos.Agent(seconds, prefix=prefix, tier=tier, cmdline_regex="chaos crowd", max_processes=count, limit=120).finish()
-            judge(run, "%d processes of 16 threads, %s%s" % (count, tier, ", 1024 descriptors" if prefix else ""), seconds, least=count // 8)
+            judge(run, "%d processes of 16 threads, %s%s" % (count, tier, said if prefix else ""), seconds, least=count // 8)
             taken = sum(1 for p in run.result["processes"] if not p.get("failure"))
             check(taken == count, "all %d taken; %d descriptors, %d MiB, %.1f Hz" % (taken, run.most_files, run.rss >> 20, run.result["quality"]["achieved_rate"]))
         chaos.left_alone(load.pid, "the crowd")
     with sampan.Workload([sys.executable, "-c", CROWD % count], ready=lambda w: w.output().count("ready") == count, timeout=120):
-        for prefix in ((), few):
-            run = chaos.Agent(seconds, prefix=prefix, cmdline_regex="python[^ ]* -c.*os.fork", max_processes=count, limit=120).finish()
-            judge(run, "%d Pythons of 16 threads%s" % (count, ", 1024 descriptors" if prefix else ""), seconds, least=count // 8, spare=2)
+        for prefix in ((), few) if sampan.LONG else (few,):
+            run = chaos.Agent(seconds, prefix=prefix, tier="memory", cmdline_regex="python[^ ]* -c.*os.fork", max_processes=count, limit=120).finish()
+            judge(run, "%d Pythons of 16 threads%s" % (count, said if prefix else ""), seconds, least=count // 8, spare=2)
             taken = sum(1 for p in run.result["processes"] if not p.get("failure"))
             check(taken == count, "all %d taken; %d descriptors, %d MiB" % (taken, run.most_files, run.rss >> 20))
 
@@ -158,7 +161,7 @@ def series():
     """Profile after profile in one process: descriptors and memory stay what they were (a day's worth: tests/agent/day_test.cpp)."""
     count = 60 if sampan.LONG else 6
     with python("series") as snake, native("spin") as rock:
-        agent = chaos.Agent(1, pid=[snake.pid, rock.pid], every=1, count=count, limit=count + 30)
+        agent = chaos.Agent(1, tier="ptrace", pid=[snake.pid, rock.pid], every=1, count=count, limit=2 * count + 30)
         place, seen = pathlib.Path("/proc/%d" % agent.process.pid), []
         while agent.process.poll() is None:
             try:
@@ -167,7 +170,7 @@ def series():
                 pass
             time.sleep(0.1)
         run = agent.finish()
-        judge(run, "%d profiles in a series" % count, count)
+        judge(run, "%d profiles in a series" % count, count, spare=2)
         third = max(1, len(seen) // 3)
         early, late = [tuple(max(x) for x in zip(*part)) for part in (seen[:third], seen[-third:])]
         check(late[0] <= early[0] and late[1] <= early[1] + 2048, "descriptors %d → %d, %d → %d KiB" % (early[0], late[0], early[1], late[1]))

@@ -65,9 +65,11 @@ def frozen(cgroup, freeze, thaw):
     running = agents(pids, 3)
     time.sleep(1)
     cgroup.write(*freeze)
-    runs = {tier: agent.finish() for tier, agent in running.items()}
-    again = {tier: agent.finish() for tier, agent in agents(pids, 1).items()}   # met frozen from the start
-    cgroup.write(*thaw)
+    try:
+        runs = {tier: agent.finish() for tier, agent in running.items()}
+        again = {tier: agent.finish() for tier, agent in agents(pids, 1).items()}   # met frozen from the start
+    finally:
+        cgroup.write(*thaw)
     for tier, run in runs.items():
         judge(run, "frozen by %s, %s" % (freeze[0], tier), 3, least=20)
         judge(again[tier], "already frozen, %s" % tier, 1, least=0, spare=1)
@@ -94,10 +96,10 @@ def killed_for_memory():
     if not group:
         return sampan.skip("an OOM-killed target", "no memory cgroup can be written here")
     group.write("memory.limit_in_bytes" if (group.path / "memory.limit_in_bytes").exists() else "memory.max", 64 << 20)
-    load = sampan.Workload([*group.enter(), chaos.program(), "eat"], ready=lambda w: w.says("ready"))
+    load = sampan.Workload([*group.enter(), chaos.program(), "eat", 3], ready=lambda w: w.says("ready"))
     tiers = [t for t in chaos.TIERS if t != "memory"]
     for tier, agent in {tier: chaos.Agent(20, tier=tier, pid=load.pid) for tier in tiers}.items():
-        judge(agent.finish(), "OOM-killed, %s" % tier, 5, least=20)
+        judge(agent.finish(), "OOM-killed, %s" % tier, 6, least=20)
     check(load.process.wait(10) == -signal.SIGKILL, "and the kernel did kill it")
     group.remove()
 
@@ -161,8 +163,8 @@ def memory_that_never_answers():
     with load:
         if not load.says("ready"):
             return sampan.skip("memory that never answers", "userfaultfd is not allowed here")
-        run = chaos.Agent(8, tier="ptrace", pid=load.pid).finish()
-        judge(run, "memory that never answers", 8, least=50)
+        run = chaos.Agent(10, tier="ptrace", pid=load.pid).finish()
+        judge(run, "memory that never answers", 10, least=50)
         check(run.result["ended"] == "stuck" and "does not answer" in run.result["sentence"], "it says so: %s" % run.result["sentence"][:70])
         sampan.wait_for(lambda: {s for s, _ in chaos.states(load.pid)} == {"R"}, 5, "the target to go on")
         left_alone(load.pid, "after it")

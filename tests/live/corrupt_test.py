@@ -135,9 +135,10 @@ def corrupt(name, command, mark, tiers, language, environment=None):
         for tier, agent in running.items():
             run = agent.finish()
             judge(run, "%s spoilt, %s" % (name, tier), SECONDS, codes=(0, 3, 5, 6), least=0, spare=3)
+            cost = run.result.get("cost", {}).get("cpu_seconds", 1e9)
             quality = run.result.get("quality", {})
-            check(chaos.SLOW or run.rss < MOST_RSS and run.result["cost"]["cpu_seconds"] < 0.7 * SECONDS + 3, "%s, %s: %d MiB, %.1f s of processor; %s" % (
-                name, tier, run.rss >> 20, run.result["cost"]["cpu_seconds"], {k: quality.get(k) for k in ("taken", "suspect", "truncated", "failed")}))
+            check(chaos.SLOW or run.rss < MOST_RSS and cost < 0.7 * SECONDS + 3, "%s, %s: %d MiB, %.1f s of processor; %s" % (
+                name, tier, run.rss >> 20, cost, {k: quality.get(k) for k in ("taken", "suspect", "truncated", "failed")}))
             if neighbour and tier == "memory":
                 stacks = [(f, c) for f, c in run.stacks() if "corrupt-neighbour" in f[0]]
                 check(sum(c for _, c in stacks) > 20 * SECONDS and sampan.share(stacks, "^spin_here") > 0.95, "%s: its neighbour is sampled as ever: %d" % (

@@ -62,7 +62,9 @@ def compare(root, java, main, event, tiers):
         skip(what, f"chance alone makes {noise:.1%} of so few samples: SAMPAN_LONG=1 on an idle machine takes more")
     else:
         check(distance <= 0.03 + noise, f"{what} (3 % + {noise:.1%} of chance allowed)")
-    for name in sorted(set(top) | set(ours), key=lambda n: -abs(theirs.get(n, 0) - ours.get(n, 0)))[:5]:
+    quality = run.result["quality"]
+    print("     ", {key: quality[key] for key in ("wanted", "taken", "idle", "late", "suspect", "truncated", "failed", "p99_stop_us", "longest_stop_us")})
+    for name in sorted(set(top) | set(ours), key=lambda n: -abs(theirs.get(n, 0) - ours.get(n, 0)))[:9]:
         print(f"      {name}: async-profiler {theirs.get(name, 0):.1%}, here {ours.get(name, 0):.1%}")
     under = [stack for stack in run.stacks() if any(frame.startswith(f"{main}.main") for frame in stack[0])]
     lines = sampan.share(under, rf"^{main}\.\w+ \({main}\.java:\d+\)$")
@@ -83,7 +85,7 @@ for jdk in jdks.unpacked([21]):
     jdk.place()
     shutil.copy(libraries[0], f"{jdk.root}/opt/workloads/libasyncProfiler.so")
     shutil.copy(jars[0], f"{jdk.root}/opt/workloads/async-profiler.jar")
-    for main in ("Simple", "Diverse"):
+    for main in os.environ.get("SAMPAN_ONLY", "Simple Diverse").split():
         if os.environ.get("SAMPAN_TIER") or sampan.LONG:
             for tier in os.environ.get("SAMPAN_TIER", "ebpf ptrace").split():
                 compare(jdk.root, jdk.java, main, "cpu", [tier])

@@ -16,6 +16,7 @@ from sampan import check, skip
 SECONDS = 20 if sampan.LONG else 2
 KILLS = 200 if sampan.LONG else 12
 TIERS = ("ptrace", "ebpf")
+MARKED = r"^\[code that changed"
 denied = set()
 
 
@@ -36,9 +37,10 @@ def take(what, load, tier, **params):
 
 
 def whole(run):
-    """The share of samples whose stack is whole, and their number."""
+    """The share of samples whose stack reaches the thread's start, and their number; a frame of it may be in doubt."""
     quality = run.result["quality"]
-    bad = quality["truncated"] + quality["failed"] + quality["suspect"]
+    bad = quality["truncated"] + quality["failed"]
+    bad += sum(count for frames, count in run.stacks() if frames[-1] == "[code that changed while it was read]")
     total = quality["taken"] + quality["failed"]
     return (1 - bad / total if total else 0.0), total
 
@@ -86,12 +88,16 @@ def diverse(jdk):
             check(share >= 0.99, f"{jdk.name} diverse, {tier}: {share:.2%} of {total} stacks whole (99 % wanted)")
             show_bad(run)
             stacks = run.stacks()
+            # Code that was compiled just now, seen for the first time by a sample that waited: on a busy machine, more.
+            allowed = 0.02 if sampan.LONG else 0.06
+            check(sampan.share(stacks, MARKED) <= allowed, f"{jdk.name} diverse, {tier}: {sampan.share(stacks, MARKED):.2%} with a frame in doubt")
             check(sampan.share(stacks, r"^Diverse\.main \(Diverse\.java:\d+\)$") > 0.2, f"{jdk.name} diverse, {tier}: main is there with lines")
             check(any(re.match(r"main\b", frames[0]) for frames, _ in stacks), f"{jdk.name} diverse, {tier}: the JVM's name of its main thread")
             if jdk.major >= 21:
-                virtual = [frames for frames, _ in stacks if any(f.startswith("Diverse.virtualWork") for f in frames)]
+                virtual = [frames for frames, _ in stacks if any(f.startswith("Diverse.virtualWork") for f in frames)
+                           and not any(f.startswith(("[code that changed", "[truncated")) for f in frames)]
                 reached = [f for f in virtual if any(x.startswith("jdk/internal/vm/Continuation.run") for x in f)]
-                check(len(reached) == len(virtual), f"{jdk.name} diverse, {tier}: {len(virtual)} virtual threads' stacks go on to the carrier's")
+                check(len(reached) == len(virtual), f"{jdk.name} diverse, {tier}: {len(reached)} of {len(virtual)} virtual threads' stacks go on to the carrier's")
 
 
 def unloading(jdk):
@@ -106,7 +112,7 @@ def unloading(jdk):
                 numbers = {n for frame in frames for n in re.findall(r"(?:\$T|outer|inner)(\d{6})", frame)}
                 numbered += count if numbers else 0
                 wrong += count if len(numbers) > 1 else 0
-            doubtful = sampan.share(run.stacks(), r"^\[code that changed")
+            doubtful = sampan.share(run.stacks(), MARKED)
             check(numbered + doubtful * whole(run)[1] > 20 and wrong == 0,
                   f"{jdk.name} unloading, {tier}: {wrong} wrong names in {numbered} stacks, {doubtful:.1%} of all in doubt and marked")
 

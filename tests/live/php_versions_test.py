@@ -72,8 +72,8 @@ def truth(version, command, what="", folder="/tmp", workers=1, threads=1):
     allowed = 0.015 + 3 * (0.24 / max(total, 1)) ** 0.5
     error = max(abs(part / (whole or 1) - true) for part, true in zip(parts, (0.6, 0.3, 0.1)))
     what = "php %s%s, %d worker(s) of %d thread(s)" % (version, what, workers, threads)
-    check(total > 100 and error <= allowed, "%s: 60/30/10 within %.2f points (%.2f allowed, %d samples)"
-          % (what, 100 * error, 100 * allowed, total))
+    check(total > 100 and error <= allowed, "%s: 60/30/10 within %.2f points (%.2f allowed, %d samples): %s"
+          % (what, 100 * error, 100 * allowed, total, "/".join("%.1f" % (100 * part / (whole or 1)) for part in parts)))
     seen = {tuple(frames[:2]) for frames, _ in stacks if any("Basket::hot" in frame for frame in frames)}
     check(len(seen) == workers * threads, "%s: %d of them seen at work" % (what, len(seen)))
     names = {"hot": r"^Shop\\Basket::hot \(.*truth.php:1[1-4]\)", "main": r"^Shop\\main \(.*truth.php:77\)", "script": r"^\{main\} \(.*:83\)",

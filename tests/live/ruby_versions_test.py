@@ -71,8 +71,8 @@ def truth(version, command, threads, ruby_arguments=(), workers=1):
     allowed = 0.015 + 3 * (0.24 / max(total, 1)) ** 0.5
     error = max(abs(inside[line] / (whole or 1) - part) for line, part in ((40, 0.6), (41, 0.3), (44, 0.1)))
     what = "ruby %s%s, %d worker(s) of %d thread(s)" % (version, " ".join(("", *ruby_arguments)), workers, threads)
-    check(total > 30 and error <= allowed, "%s: 60/30/10 within %.2f points (%.2f allowed, %d samples)"
-          % (what, 100 * error, 100 * allowed, total))
+    check(total > 30 and error <= allowed, "%s: 60/30/10 within %.2f points (%.2f allowed, %d samples): %s"
+          % (what, 100 * error, 100 * allowed, total, "/".join("%.1f" % (100 * part / (whole or 1)) for part in inside.values())))
     seen = {tuple(frames[:2]) for frames, _ in stacks if any("Basket#hot" in frame for frame in frames)}
     check(len(seen) == workers * threads, "%s: %d of them seen at work" % (what, len(seen)))
     names = {"hot": r"Shop::Basket#hot \(.*truth.rb:7\)", "warm": r"Shop::Basket\.warm", "block": r"^block in Shop::Basket#hot",

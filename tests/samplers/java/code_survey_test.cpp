@@ -45,6 +45,23 @@ TEST_F(CodeSurveyTest, OtherCodeInAUsedPlaceMayNotHaveBeenThere) {
   EXPECT_FALSE(survey.was_there(place, 13, later - 2));
 }
 
+TEST_F(CodeSurveyTest, AFreePlaceIsOneWhoseBlockWasNotInUse) {
+  const std::uint64_t place = add(0, 11);
+  add(4, 12);
+  fake.put(place - 16, {4, 0});                               // freed: its segments stay marked
+  look(now);
+  const std::uint64_t later = now_ns() + 1, end = place + 400;
+  EXPECT_TRUE(survey.was_free(place, end, later).has_value());
+  EXPECT_TRUE(survey.was_free(place + 128, end, later).has_value());      // a part of it
+  EXPECT_FALSE(survey.was_free(place, place + 4 * 128, later).has_value());   // reaches into what is in use
+  EXPECT_FALSE(survey.was_free(place, end, now - kSecond).has_value());
+  EXPECT_FALSE(survey.was_free(place + 4 * 128, place + 5 * 128, later).has_value());
+  look(now + 2 * kSecond);
+  fake.put(place - 16, {4, 1});
+  look(now + 4 * kSecond);
+  EXPECT_FALSE(survey.was_free(place, end, now_ns() + 1).has_value());
+}
+
 TEST_F(CodeSurveyTest, CodeInAPlaceThatWasNeverUsedIsTheFirst) {
   add(0, 11);
   look(now);
@@ -61,6 +78,19 @@ TEST_F(CodeSurveyTest, ASegmentMapThatCannotBeReadProvesNothing) {
   heap.shift = 0;
   heap.most = ~std::uint64_t{0};
   look(now + kSecond);                                                // bounded all the same
+}
+
+TEST(Looks, ThereIsOneBeforeAnyTimeAtMostThreeTimesAsLongAgo) {
+  Looks<std::uint64_t> looks;
+  EXPECT_EQ(looks.at(1), nullptr);
+  constexpr std::uint64_t kStep = 20'000'000;
+  for (std::uint64_t i = 1; i <= 400; ++i) looks.add(i * kStep, i);
+  for (std::uint64_t ago = 0; ago < 100; ++ago) {
+    const std::uint64_t* seen = looks.at((400 - ago) * kStep);
+    ASSERT_NE(seen, nullptr) << ago;
+    EXPECT_LE(*seen, 400 - ago);
+    EXPECT_GE(*seen, 400 - (3 * ago + 1)) << ago;
+  }
 }
 
 class ClassUnloadsTest : public testing::Test {

@@ -1,5 +1,5 @@
 /* Targets for bad days: chaos MODE [NUMBER…]; each says `ready`.
-   spin | exec | storm RATE | crowd PROCESSES THREADS | threads RATE | eat | stuck */
+   spin | exec | storm RATE | crowd PROCESSES THREADS | threads RATE | eat SECONDS | stuck */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
@@ -85,9 +85,9 @@ static void crowd(int processes, int threads) {
   mostly_sleep(NULL);
 }
 
-static void eat(void) {
+static void eat(double after) {
   ready();
-  spin_here(0.5);
+  spin_here(after);
   for (;;) {
     char *more = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (more != MAP_FAILED) memset(more, 1, 1 << 20);
@@ -126,7 +126,7 @@ int main(int count, char **words) {
   if (!strcmp(mode, "storm")) storm(first, 0);
   if (!strcmp(mode, "threads")) storm(first, 1);
   if (!strcmp(mode, "crowd")) crowd(first, second);
-  if (!strcmp(mode, "eat")) eat();
+  if (!strcmp(mode, "eat")) eat(first);
   if (!strcmp(mode, "stuck")) stuck();
   ready();
   if (!strcmp(mode, "exec")) {

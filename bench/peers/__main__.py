@@ -3,7 +3,7 @@
     python3 bench/peers SUITE… [--rate HZ…] [--pairs N] [--seconds N] [--only TEXT] [--keep FILE]
     python3 bench/peers report FILE…
 
-SUITE: python-uwsgi, python-threads, python-oracle, python-start, native, native-start, java, java-start; native-stacks, ruby and render run
+SUITE: python-uwsgi, python-threads, python-oracle, python-start, native, native-start, java, java-start; native-stacks, ruby, php and render run
 the benches of those. Every pair is the target alone and beside the profiler, the one first as often as the other; figures
 are medians over the pairs, with the lowest and highest. What is missing is skipped visibly."""
 import argparse
@@ -40,7 +40,7 @@ SUITES = {
     "java-start": (table.JAVA, [lambda: targets.java("Clock")], [1000]),
     "native-start": (table.NATIVE, [lambda: targets.native("clock")], [999]),
 }
-OTHERS = {"native-stacks": ["native_peers.py"], "ruby": ["ruby_peers.py"], "render": ["render.py", str(ROOT / "build/release/bench/render_bench")]}
+OTHERS = {"native-stacks": ["native_peers.py"], "ruby": ["ruby_peers.py"], "php": ["php_peers.py"], "render": ["render.py", str(ROOT / "build/release/bench/render_bench")]}
 
 
 def pair(peer, target, arguments, rate, number):

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <algorithm>
 #include <cassert>
 #include <cstring>
 #include <functional>
@@ -85,10 +86,20 @@ void Profile::replace(FrameId placeholder, std::span<const FrameId> with) {
 }
 
 void Profile::settle() {
+  const auto replaced = [](const std::vector<FrameId>& with) { return !with.empty(); };
+  if (std::none_of(replacements_.begin(), replacements_.end(), replaced)) return;
   std::vector<Node> old = std::move(nodes_);
+  try {
+    rebuild(old);
+  } catch (...) {
+    nodes_ = std::move(old);   // as it was, but for the table: cut() makes it anew
+    throw;
+  }
+}
+
+void Profile::rebuild(const std::vector<Node>& old) {
   nodes_.assign(1, {kRoot, kNoFrame, old[0].self, old[0].baseline});
   children_.assign(64, 0);
-  branches_ = 0;
   std::vector<NodeId> moved(old.size(), kRoot);
   for (NodeId id = 1; id < old.size(); ++id) {
     NodeId at = moved[old[id].parent];

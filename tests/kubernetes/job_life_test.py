@@ -1,5 +1,6 @@
 """The agent's life as a Job on a real node: Completed, retried, failed, evicted, out of memory, deleted in mid-run; and as an
 ephemeral container. What is applied is the manifests' own, with the test's upload address and the host's network."""
+import contextlib
 import hashlib
 import json
 import pathlib
@@ -116,6 +117,15 @@ class Stage:
         self.node.stop()
 
 
+@contextlib.contextmanager
+def given_params(spec):
+    """The Job's `params`, to be changed in place."""
+    variable = next(v for v in spec["template"]["spec"]["containers"][0]["env"] if v["name"] == "params")
+    given = json.loads(variable["value"])
+    yield given
+    variable["value"] = json.dumps(given)
+
+
 def completed(stage):
     output = pathlib.Path(tempfile.mkdtemp(prefix="sampan-test-"))
 
@@ -163,10 +173,8 @@ def tried_again(stage):
     stage.server.script["/again.svg"] = [lambda c: None]   # takes the file, answers nothing
 
     def short(spec):
-        variable = next(v for v in spec["template"]["spec"]["containers"][0]["env"] if v["name"] == "params")
-        given = json.loads(variable["value"])
-        given["upload"]["retry_seconds"] = 1
-        variable["value"] = json.dumps(given)
+        with given_params(spec) as given:
+            given["upload"]["retry_seconds"] = 1
     stage.start("again", short, seconds=1)
     check(stage.ends("again") == ("Failed", "BackoffLimitExceeded"), "exit 7 is tried again, then the Job fails: %s" % (stage.condition("again"),))
     codes = [state["exitCode"] for state in stage.terminated("again")]
@@ -205,6 +213,8 @@ def evicted(stage):
     stage.plane.must("delete", "job", "evicted", "-n", "sampan", "--wait=true")
 
     def little_room(spec):
+        with given_params(spec) as given:
+            del given["upload"]   # so that files stay
         spec["template"]["spec"]["volumes"][0]["emptyDir"]["sizeLimit"] = "2Ki"
         spec["backoffLimit"] = 0
     stage.start("too-full", little_room, seconds=1, every=1, count=0)

@@ -233,11 +233,12 @@ bool sees_host(const std::string& proc) {
   const ssize_t size = readlink((proc + "/self/ns/pid").c_str(), link, sizeof link - 1);
   if (size > 0 && std::string_view(link, static_cast<std::size_t>(size)) == "pid:[4026531836]") return true;
   if (read_file(proc + "/2/comm", 64).value_or("") == "kthreadd\n") return true;
-  // A nested node (kind) or a shared PID namespace: more than this container's processes are to be seen.
+  // A nested node (kind) or a shared PID namespace: more than this container's processes are to be seen. A mount's number
+  // is another in each mount namespace, and unlike ns/mnt it may be read without SYS_PTRACE.
   std::set<std::string> roots;
   for (const pid_t pid : all_pids(proc)) {
-    char mounts[64] = {};
-    if (readlink((proc + "/" + std::to_string(pid) + "/ns/mnt").c_str(), mounts, sizeof mounts - 1) > 0) roots.insert(mounts);
+    const std::string mounts = read_file(proc + "/" + std::to_string(pid) + "/mountinfo", 64).value_or("");
+    if (const auto end = mounts.find(' '); end != std::string::npos) roots.insert(mounts.substr(0, end));
     if (roots.size() > 1) return true;
   }
   return false;

@@ -65,7 +65,7 @@ class Node:
             "containerRuntimeEndpoint": "unix://%s/socket" % self.directory, "cgroupDriver": "cgroupfs", "failCgroupV1": False,
             "oomScoreAdj": 0, "makeIPTablesUtilChains": False, "failSwapOn": False, "resolvConf": "", "address": "127.0.0.1",
             "port": sampan.free_port(), "healthzPort": 0, "authentication": {"anonymous": {"enabled": True}, "webhook": {"enabled": False}},
-            "authorization": {"mode": "AlwaysAllow"}, "imageGCHighThresholdPercent": 100,
+            "authorization": {"mode": "AlwaysAllow"}, "imageGCHighThresholdPercent": 100, "volumeStatsAggPeriod": "5s",
             "evictionHard": {"memory.available": "10Mi", "nodefs.available": "0%", "imagefs.available": "0%", "nodefs.inodesFree": "0%"}}
 
     def ctr(self, *arguments):

@@ -140,11 +140,13 @@ void Profile::cut(std::size_t depth, FrameId below) {
 
 void Profile::grow_children() {
   std::vector<NodeId> wider(children_.size() * 4);
+  branches_ = 0;
   for (NodeId id = 1; id < nodes_.size(); ++id) {
     if (nodes_[id].parent + 1 == id) continue;
     std::size_t slot = hash(nodes_[id].parent, nodes_[id].frame) & (wider.size() - 1);
     while (wider[slot] != 0) slot = (slot + 1) & (wider.size() - 1);
     wider[slot] = id;
+    ++branches_;
   }
   children_ = std::move(wider);
 }

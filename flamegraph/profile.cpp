@@ -100,6 +100,7 @@ void Profile::settle() {
 void Profile::rebuild(const std::vector<Node>& old) {
   nodes_.assign(1, {kRoot, kNoFrame, old[0].self, old[0].baseline});
   children_.assign(64, 0);
+  branches_ = 0;
   std::vector<NodeId> moved(old.size(), kRoot);
   for (NodeId id = 1; id < old.size(); ++id) {
     NodeId at = moved[old[id].parent];

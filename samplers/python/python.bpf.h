@@ -110,7 +110,7 @@ static __always_inline __u64 python_at(const __u64 *words, __u32 offset) {
 }
 
 // One read for all that is wanted of a structure: each costs more than what it copies. 0: done.
-static __always_inline long python_read(__u64 *words, __u32 size, __u64 address) {
+static __always_inline long python_read(__u64 *words, __u64 size, __u64 address) {
   barrier_var(size);
   if (size > SAMPAN_PY_MOST_SPAN) return 1;
   return bpf_probe_read_user(words, size, (void *)address);

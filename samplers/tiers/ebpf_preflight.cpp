@@ -56,6 +56,7 @@ std::string explain_ebpf_failure(const char* what, int error) {
   if (older_than(5, 17)) return "the ebpf tier needs a kernel of 5.17 or newer";
   if (access("/sys/kernel/btf/vmlinux", R_OK) != 0) return "the ebpf tier needs a kernel with BTF (/sys/kernel/btf/vmlinux)";
   if (locked_down()) return "the kernel is locked down (confidentiality): the ebpf tier is not allowed";
+  if (error == EACCES && std::strcmp(what, "loading the BPF program") == 0) return "this kernel's verifier does not take the BPF program";
   if (error == EPERM || error == EACCES) {
     return fmt::format("{} was refused though the capabilities are there: a seccomp profile, an LSM or "
                        "kernel.perf_event_paranoid above 2 forbids it", what);

@@ -62,8 +62,9 @@ def judge(what, run):
 
 def workers(what, server):
     with server, sampan.Workload(["python3", sampan.WORKLOADS / "uwsgi" / "load.py", server.port, SECONDS + 30, 8]):
-        run = sampan.profile(app_name="arya-python3", version_id=2255, tier="ebpf", rate=500, seconds=SECONDS, max_cpu_percent=100)
-    sampan.check(len({frames[0] for frames, _ in run.stacks()}) == 4, "%s: four workers are seen" % what)
+        run = sampan.profile(procname_prefix="places_uWSGI worker", tier="ebpf", rate=500, seconds=SECONDS, max_cpu_percent=100)
+    seen = sorted({frames[0] for frames, _ in run.stacks()})
+    sampan.check(len(seen) == 4, "%s: four workers are seen: %s" % (what, seen))
     judge(what, run)
 
 
@@ -76,7 +77,7 @@ def embedded(python):
     if not (folder / "bin" / "uwsgi").exists():
         return sampan.skip("uWSGI with %s in it" % python, "it cannot be built here")
     workers("uWSGI built for %s, its forked workers" % python,
-            sampan.uwsgi(workers=4, threads=2, wsgi_file=SHARES, command=(folder / "bin" / "uwsgi",)))
+            sampan.uwsgi(workers=4, prefix="places_", threads=2, wsgi_file=SHARES, command=(folder / "bin" / "uwsgi",)))
 
 
 def own_pid_namespace(python):
@@ -118,7 +119,7 @@ def main():
     for python in pythons.newest(found, "3.11", "3.15"):
         own_pid_namespace(python)
     if sampan.need("uwsgi", "uWSGI's workers"):
-        workers("Debian's uWSGI, shared libpython, its forked workers", sampan.uwsgi(workers=4, threads=2, wsgi_file=SHARES))
+        workers("Debian's uWSGI, shared libpython, its forked workers", sampan.uwsgi(workers=4, prefix="places_", threads=2, wsgi_file=SHARES))
     for python in pythons.newest(found, *EMBEDDED):
         embedded(python)
     sampan.finish()

@@ -15,7 +15,7 @@ import pythons  # noqa: E402
 import sampan  # noqa: E402
 
 PEERS = sampan.CACHE / "peers" / "bin"
-WINDOW = 2.5
+WINDOW = 2   # wrk takes whole seconds
 RATES = (100, 1000)
 
 
@@ -37,7 +37,7 @@ class Server:
 
     def window(self, profilers=()):
         before, own, start = cpu(self.pids), cpu(profilers), time.monotonic()
-        done = subprocess.run(["wrk", "-t1", "-c8", "-d%gs" % WINDOW, "http://127.0.0.1:%d/" % self.port], capture_output=True, text=True)
+        done = subprocess.run(["wrk", "-t1", "-c8", "-d%ds" % WINDOW, "http://127.0.0.1:%d/" % self.port], capture_output=True, text=True)
         used, seconds = cpu(self.pids) - before, time.monotonic() - start
         requests = int(re.search(r"(\d+) requests in", done.stdout)[1])
         return {"speed": float(re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)[1]), "request": used / requests,

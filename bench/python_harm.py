@@ -33,7 +33,13 @@ class Server:
 
     def __init__(self, load, port, skip):
         self.load, self.port = load, port
-        self.pids = [pid for pid in children(load.pid) if not skip or b"worker" in pathlib.Path("/proc/%d/cmdline" % pid).read_bytes()]
+        self.skip = skip
+        sampan.wait_for(lambda: len(self.workers()) == 4, 30, "four workers")
+        self.pids = self.workers()
+
+    def workers(self):
+        found = [(pid, pathlib.Path("/proc/%d/cmdline" % pid).read_bytes()) for pid in children(self.load.pid)]
+        return [pid for pid, line in found if not self.skip or b"worker" in line]
 
     def window(self, profilers=()):
         before, own, start = cpu(self.pids), cpu(profilers), time.monotonic()

@@ -9,8 +9,8 @@ namespace sampan {
 
 struct MemoryBudget {
   std::uint64_t most = 0;      // bytes
-  // True from seven tenths on: what is left is for drawing and delivering.
-  bool near(std::uint64_t bytes) const { return bytes / 7 >= most / 10; }
+  // True from half of it on: what is left is for drawing and delivering.
+  bool near(std::uint64_t bytes) const { return bytes >= most / 2; }
 };
 
 // `megabytes` as the user asked; 0: four fifths of what the agent's own cgroup allows, at most 1 GiB.

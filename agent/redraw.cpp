@@ -102,7 +102,7 @@ Outcome redraw(const Params& params, Progress& progress) {
   Description& d = profile->description;
   d.title = !params.title.empty() ? params.title : params.target.any() ? params.target.label() : mode_name(params.mode);
   if (!params.subtitle.empty()) d.subtitle = params.subtitle;
-  else d.subtitle = fmt::format("{} of {} inputs", mode_name(params.mode), params.inputs.size());
+  else d.subtitle = fmt::format("{} of {} input{}", mode_name(params.mode), params.inputs.size(), params.inputs.size() == 1 ? "" : "s");
   Outcome outcome = draw(*profile, params, {}, started);
   deliver(params, outcome, started, progress);
   return outcome;

@@ -53,6 +53,7 @@ std::uint64_t time_of_name(std::uint64_t started) {
 Outcome draw_within_memory(Profile& profile, const Params& params, const Sampled& sampled, std::uint64_t started) {
   for (const std::size_t depth : {128, 32, 8, 3}) {
     try {
+      profile.settle();
       return draw(profile, params, sampled, started);
     } catch (const std::bad_alloc&) {
       log_warning("memory does not suffice to draw all: frames deeper than {} are drawn as one", depth);
@@ -65,7 +66,6 @@ Outcome draw_within_memory(Profile& profile, const Params& params, const Sampled
 // From what was sampled to what is delivered.
 Outcome finish(Profile& profile, const Params& params, const Sampled& sampled, std::uint64_t started, Progress& progress) {
   const std::uint64_t named = time_of_name(started);
-  profile.settle();
   progress.stage("render", fmt::format("drawing {} samples", profile.total()));
   describe(profile, params, sampled, started);
   Outcome outcome = draw_within_memory(profile, params, sampled, named);

@@ -11,46 +11,47 @@ import sys
 import tempfile
 
 PROGRAM = r'''
-import ast, copy, difflib, io, json, pathlib, pprint, random, sys, textwrap, tokenize, warnings
-import xml.dom.minidom
-from lib2to3 import refactor
+import ast, copy, io, json, pathlib, pprint, random, sys, tokenize, warnings
 warnings.simplefilter("ignore")
+from lib2to3 import refactor
 sys.setrecursionlimit(10000)
-random.seed(3)
-files = sorted(pathlib.Path(ast.__file__).parent.rglob("*.py"))
-random.shuffle(files)
+random.seed(int(sys.argv[1]))
+files = [path for path in pathlib.Path(ast.__file__).parent.rglob("*.py") if "bad" not in path.name and path.stat().st_size < 40000]
 tool = refactor.RefactoringTool(refactor.get_fixers_from_package("lib2to3.fixes"))
+
+def plain(node):
+    if isinstance(node, ast.AST): return {name: plain(value) for name, value in ast.iter_fields(node)}
+    return [plain(one) for one in node] if isinstance(node, list) else repr(node)
+
+tasks = [lambda text, tree: ast.unparse(tree), lambda text, tree: copy.deepcopy(tree), lambda text, tree: ast.dump(tree, indent=1),
+         lambda text, tree: pprint.pformat(plain(tree.body[:6]), width=60), lambda text, tree: json.dumps(plain(tree), indent=1),
+         lambda text, tree: ast.NodeTransformer().visit(copy.deepcopy(tree)),
+         lambda text, tree: list(tokenize.generate_tokens(io.StringIO(text).readline)),
+         lambda text, tree: tool.refactor_string(text[:3000] + "\n", "file")]
 print("ready", flush=True)
 while True:
-    for path in files:
-        if "bad" in path.name or path.stat().st_size > 60000: continue
-        try:
-            text = path.read_text()
-            tree = ast.parse(text)
-        except (SyntaxError, ValueError): continue
-        ast.unparse(copy.deepcopy(tree))
-        list(tokenize.generate_tokens(io.StringIO(text).readline))
-        pprint.pformat([ast.dump(node) for node in tree.body[:20]], width=60)
-        json.dumps([ast.dump(node, indent=1) for node in tree.body[:5]], indent=2)
-        try: tool.refactor_string(text + "\n", path.name)
-        except Exception: pass
+    try:
+        text = random.choice(files).read_text()
+        tree = ast.parse(text)
+        random.choice(tasks)(text, tree)
+    except Exception: pass
 '''
 
 
 def recorded(sampan, seconds):
     """Lines of (stack, samples), sorted as Sampan writes them; none where this place does not let it look."""
-    program = subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE)
+    programs = [subprocess.Popen([sys.executable, "-c", PROGRAM, str(seed)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) for seed in range(3)]
     try:
-        program.stdout.readline()
+        for program in programs: program.stdout.readline()
         with tempfile.TemporaryDirectory() as folder:
-            params = {"pid": program.pid, "seconds": seconds, "rate": 1000, "formats": ["folded"], "output_dir": folder, "group_by": [],
+            params = {"pid": [program.pid for program in programs], "seconds": seconds, "rate": 1000, "formats": ["folded"], "output_dir": folder, "group_by": [],
                       "max_cpu_percent": 100}
             subprocess.run([sampan], env=dict(os.environ, params=json.dumps(params)), capture_output=True, check=False)
             found = list(pathlib.Path(folder).glob("*.folded"))
             return [line.rsplit(" ", 1) for line in found[0].read_text().splitlines()] if found else []
     finally:
-        program.kill()
-        program.wait()
+        for program in programs: program.kill()
+        for program in programs: program.wait()
 
 
 def grown(lines, megabytes, way, out):

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Renders the same folded files with Sampan, inferno (as a library) and flamegraph.pl, and prints tables.
 
-    python3 bench/render.py RENDER_BENCH [--pairs N] [--only WORD] [--sampan BINARY] [--folder KEPT [--make]]
+    python3 bench/render.py RENDER_BENCH [--pairs N] [--only REGEX] [--sampan BINARY] [--folder KEPT [--make]]
 
 RENDER_BENCH is build/release/bench/render_bench. inferno comes from its registry (cargo), flamegraph.pl from Debian's
 libdevel-nytprof-perl; what is missing is skipped visibly. Inputs are made by stacks.py and, where BINARY (by default
@@ -103,7 +103,7 @@ def inputs(options, folder):
     """Yields (name, path, rounds, turns of flamegraph.pl); without a folder to keep them in, one file at a time."""
     lines = None
     for name, source, rounds, perl_turns in SYNTHETIC + RECORDED:
-        if options.only not in name: continue
+        if not re.search(options.only, name): continue
         path = os.path.join(folder, name.replace(" ", "-") + ".folded")
         if not os.path.exists(path) and isinstance(source, list):
             with open(path, "w") as out:
@@ -128,13 +128,15 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("bench")
     parser.add_argument("--pairs", type=int, default=5)
-    parser.add_argument("--only", default="", help="inputs whose name holds this")
+    parser.add_argument("--only", default="", help="inputs whose name matches")
     parser.add_argument("--seconds", type=int, default=30, help="of recording")
     parser.add_argument("--sampan", default=str(HERE.parent / "build/release/sampan"))
     parser.add_argument("--folder", help="keeps the inputs there, and takes those that are there")
+    parser.add_argument("--keep-memory", action="store_true", help="both allocators keep freed memory between rounds")
     parser.add_argument("--make", action="store_true", help="only makes the inputs")
     options = parser.parse_args()
     if options.make: return [print(name, os.path.getsize(path)) for name, path, *_ in inputs(options, options.folder)]
+    if options.keep_memory: os.environ.update(MALLOC_TRIM_THRESHOLD_="4000000000", MALLOC_MMAP_THRESHOLD_="1000000000")
     inferno = build_inferno()
     if not os.path.exists(PERL): print("SKIP: flamegraph.pl: install libdevel-nytprof-perl")
     head = ["input", "whole: ms", "of it reading", "of it data", "MB", "frames", "peak MB", "like inferno: ms", "MB", "frames drawn",

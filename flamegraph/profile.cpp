@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <algorithm>
 #include <cassert>
 #include <cstring>
 #include <functional>
@@ -85,10 +86,20 @@ void Profile::replace(FrameId placeholder, std::span<const FrameId> with) {
 }
 
 void Profile::settle() {
+  const auto replaced = [](const std::vector<FrameId>& with) { return !with.empty(); };
+  if (std::none_of(replacements_.begin(), replacements_.end(), replaced)) return;
   std::vector<Node> old = std::move(nodes_);
+  try {
+    rebuild(old);
+  } catch (...) {
+    nodes_ = std::move(old);   // as it was, but for the table: cut() makes it anew
+    throw;
+  }
+}
+
+void Profile::rebuild(const std::vector<Node>& old) {
   nodes_.assign(1, {kRoot, kNoFrame, old[0].self, old[0].baseline});
   children_.assign(64, 0);
-  branches_ = 0;
   std::vector<NodeId> moved(old.size(), kRoot);
   for (NodeId id = 1; id < old.size(); ++id) {
     NodeId at = moved[old[id].parent];
@@ -128,11 +139,13 @@ void Profile::cut(std::size_t depth, FrameId below) {
 
 void Profile::grow_children() {
   std::vector<NodeId> wider(children_.size() * 4);
+  branches_ = 0;
   for (NodeId id = 1; id < nodes_.size(); ++id) {
     if (nodes_[id].parent + 1 == id) continue;
     std::size_t slot = hash(nodes_[id].parent, nodes_[id].frame) & (wider.size() - 1);
     while (wider[slot] != 0) slot = (slot + 1) & (wider.size() - 1);
     wider[slot] = id;
+    ++branches_;
   }
   children_ = std::move(wider);
 }

@@ -90,6 +90,7 @@ class Profile {
 
  private:
   std::string_view keep(std::string_view text);
+  void rebuild(const std::vector<Node>& old);
   void grow_children();
 
   std::deque<Frame> frames_;

@@ -1,5 +1,6 @@
 #include "flamegraph/summary.hpp"
 
+#include <fmt/compile.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -14,24 +15,6 @@ namespace sampan {
 namespace {
 
 bool is_group(FrameKind kind) { return kind == FrameKind::Process || kind == FrameKind::Thread; }
-
-std::vector<Share> shares_of(const Layout& layout, const Labels& labels) {
-  std::vector<Share> shares;
-  std::array<std::uint64_t, kHues.size()> self{};
-  for (const Box& box : layout.boxes) {
-    if (box.label != 0) self[static_cast<std::size_t>(labels.all[box.label].kind)] += box.self;
-  }
-  for (const Hue& h : kHues) {
-    const std::uint64_t weight = self[static_cast<std::size_t>(h.kind)];
-    const auto same = std::find_if(shares.begin(), shares.end(),
-                                   [&](const Share& s) { return hue(s.kind).language == h.language; });
-    if (same != shares.end()) same->self += weight;
-    else shares.push_back({h.kind, weight});
-  }
-  std::erase_if(shares, [](const Share& s) { return s.self == 0; });
-  std::stable_sort(shares.begin(), shares.end(), [](const Share& a, const Share& b) { return a.self > b.self; });
-  return shares;
-}
 
 // Labels that differ only in the line are one function.
 struct Functions {
@@ -55,33 +38,50 @@ Functions functions_of(const Labels& labels) {
   return functions;
 }
 
-std::uint64_t difference(std::uint64_t a, std::uint64_t b) { return a > b ? a - b : b - a; }
+// What the boxes of one function weigh together.
+struct Tally {
+  std::uint32_t open_until = 0;   // the end of its outermost open box
+  std::uint32_t boxes = 0;
+  std::uint64_t self = 0, total = 0, base_self = 0, base_total = 0;
+};
 
-}  // namespace
-
-Summary summarise(const Layout& layout, const Labels& labels, bool differential, std::size_t rows) {
-  Summary summary;
-  summary.total = layout.boxes[0].total;
-  summary.base_total = layout.boxes[0].base_total;
-  summary.shares = shares_of(layout, labels);
-  Functions functions = functions_of(labels);
-  std::vector<std::uint32_t> open_until(functions.all.size());  // the end of the outermost open box of a function
+std::vector<Tally> tally(const Layout& layout, const Functions& functions) {
+  std::vector<Tally> all(functions.all.size());
   for (std::uint32_t at = 0; at < layout.boxes.size(); ++at) {
     const Box& box = layout.boxes[at];
-    const std::uint32_t id = functions.of_label[box.label];
-    Function& function = functions.all[id];
-    function.self += box.self;
-    function.base_self += box.base_self;
-    if (open_until[id] > at) continue;
-    open_until[id] = box.end;
-    function.total += box.total;
-    function.base_total += box.base_total;
+    Tally& t = all[functions.of_label[box.label]];
+    ++t.boxes;
+    t.self += box.self;
+    t.base_self += box.base_self;
+    if (t.open_until > at) continue;
+    t.open_until = box.end;
+    t.total += box.total;
+    t.base_total += box.base_total;
   }
-  for (const Box& box : layout.boxes) {
-    summary.processes += box.label != 0 && labels.all[box.label].kind == FrameKind::Process;
-    summary.threads += box.label != 0 && labels.all[box.label].kind == FrameKind::Thread;
+  return all;
+}
+
+std::vector<Share> shares_of(const std::vector<Function>& functions, std::uint64_t nobodys) {
+  std::vector<Share> shares;
+  std::array<std::uint64_t, kHues.size()> self{};
+  for (const Function& f : functions) self[static_cast<std::size_t>(f.kind)] += f.self;
+  self[static_cast<std::size_t>(FrameKind::Note)] -= nobodys;
+  for (const Hue& h : kHues) {
+    const std::uint64_t weight = self[static_cast<std::size_t>(h.kind)];
+    const auto same = std::find_if(shares.begin(), shares.end(),
+                                   [&](const Share& s) { return hue(s.kind).language == h.language; });
+    if (same != shares.end()) same->self += weight;
+    else shares.push_back({h.kind, weight});
   }
-  auto& all = functions.all;
+  std::erase_if(shares, [](const Share& s) { return s.self == 0; });
+  std::stable_sort(shares.begin(), shares.end(), [](const Share& a, const Share& b) { return a.self > b.self; });
+  return shares;
+}
+
+std::uint64_t difference(std::uint64_t a, std::uint64_t b) { return a > b ? a - b : b - a; }
+
+// The heaviest by their own weight, of a diff by the change of it.
+void keep_top(std::vector<Function>& all, bool differential, std::size_t rows) {
   std::erase_if(all, [](const Function& f) { return is_group(f.kind) || (f.self == 0 && f.base_self == 0); });
   const auto heavier = [&](const Function& a, const Function& b) {
     const auto x = differential ? difference(a.self, a.base_self) : a.self;
@@ -90,28 +90,81 @@ Summary summarise(const Layout& layout, const Labels& labels, bool differential,
   };
   const auto cut = all.begin() + static_cast<std::ptrdiff_t>(std::min(rows, all.size()));
   std::partial_sort(all.begin(), cut, all.end(), heavier);
-  summary.top.assign(std::make_move_iterator(all.begin()), std::make_move_iterator(cut));
+  all.erase(cut, all.end());
+}
+
+}  // namespace
+
+Summary summarise(const Layout& layout, const Labels& labels, bool differential, std::size_t rows) {
+  Summary summary;
+  summary.total = layout.boxes[0].total;
+  summary.base_total = layout.boxes[0].base_total;
+  Functions functions = functions_of(labels);
+  const std::vector<Tally> tallies = tally(layout, functions);
+  for (std::size_t id = 0; id < tallies.size(); ++id) {
+    const Tally& t = tallies[id];
+    Function& f = functions.all[id];
+    f.self = t.self;
+    f.total = t.total;
+    f.base_self = t.base_self;
+    f.base_total = t.base_total;
+    if (f.kind == FrameKind::Process) summary.processes += t.boxes;
+    if (f.kind == FrameKind::Thread) summary.threads += t.boxes;
+  }
+  summary.shares = shares_of(functions.all, layout.boxes[0].self);
+  keep_top(functions.all, differential, rows);
+  summary.top = std::move(functions.all);
   return summary;
 }
 
-std::string amount(std::uint64_t weight, std::string_view unit) {
+void append_amount(std::string& out, std::uint64_t weight, std::string_view unit) {
   if (unit == "nanoseconds") {
     const auto ns = static_cast<double>(weight);
-    return weight >= 1000000000 ? fmt::format("{:.2f} s", ns / 1e9)
-           : weight >= 1000000  ? fmt::format("{:.2f} ms", ns / 1e6)
-                                : fmt::format("{:.2f} \u00b5s", ns / 1e3);
+    append_fixed(out, weight >= 1000000000 ? ns / 1e9 : weight >= 1000000 ? ns / 1e6 : ns / 1e3, 2);
+    out += weight >= 1000000000 ? " s" : weight >= 1000000 ? " ms" : " \u00b5s";
+    return;
   }
   if (weight == 1 && unit == "samples") unit.remove_suffix(1);
-  return grouped(weight) + " " + clean(unit);
+  append_grouped(out, weight);
+  append_clean(out += ' ', unit);
+}
+
+std::string amount(std::uint64_t weight, std::string_view unit) {
+  std::string out;
+  append_amount(out, weight, unit);
+  return out;
+}
+
+// Two digits of a share below 0.1: most frames of a large picture have one, and a general formatter would take longer
+// than all else that is written of them.
+void append_small(std::string& out, double share) {
+  struct Range {
+    double least, scale;
+    std::string_view zeros;
+  };
+  for (const auto& [least, scale, zeros] : {Range{0.01, 1e3, "0.0"}, Range{0.001, 1e4, "0.00"}, Range{0.0001, 1e5, "0.000"}}) {
+    const auto digits = static_cast<unsigned>(share * scale + 0.5);
+    if (share < least || digits > 99) continue;
+    out += zeros;
+    out += static_cast<char>('0' + digits / 10);
+    if (digits % 10 != 0) out += static_cast<char>('0' + digits % 10);
+    return;
+  }
+  fmt::format_to(std::back_inserter(out), FMT_COMPILE("{:.2g}"), share);
+}
+
+void append_percent(std::string& out, std::uint64_t part, std::uint64_t whole) {
+  const double share = whole == 0 ? 0 : 100.0 * static_cast<double>(part) / static_cast<double>(whole);
+  if (whole == 0) out += '0';
+  else if (share > 0 && share < 0.1) append_small(out, share);
+  else append_fixed(out, share, 1);
+  out += " %";
 }
 
 std::string percent(std::uint64_t part, std::uint64_t whole) {
-  if (whole == 0) return "0 %";
-  const double share = 100.0 * static_cast<double>(part) / static_cast<double>(whole);
-  if (share > 0 && share < 0.1) return fmt::format("{:.2g} %", share);
   std::string out;
-  append_fixed(out, share, 1);
-  return out += " %";
+  append_percent(out, part, whole);
+  return out;
 }
 
 std::string facts_sentence(const Summary& summary, const Description& description) {

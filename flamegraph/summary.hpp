@@ -38,8 +38,10 @@ Summary summarise(const Layout& layout, const Labels& labels, bool differential,
 
 // `1,234 samples`, or of nanoseconds `1.23 s`.
 std::string amount(std::uint64_t weight, std::string_view unit);
+void append_amount(std::string& out, std::uint64_t weight, std::string_view unit);
 // `12.3 %` of a whole.
 std::string percent(std::uint64_t part, std::uint64_t whole);
+void append_percent(std::string& out, std::uint64_t part, std::uint64_t whole);
 // `12 processes, 30 s at 99 Hz, 35,412 samples, 2026-11-24 13:20 UTC.`
 std::string facts_sentence(const Summary& summary, const Description& description);
 // `Most of its own time: json.loads (Python), 41.0 %; …`

@@ -72,7 +72,7 @@ class Base64 {
   }
 
   std::string& out_;
-  std::array<std::uint8_t, 3072> bytes_;
+  std::array<std::uint8_t, 3072> bytes_{};
   std::size_t size_ = 0;
 };
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <memory>
 #include <vector>
 
 #include "flamegraph/palette.hpp"
@@ -15,6 +16,7 @@ namespace sampan {
 namespace {
 
 constexpr double kMargin = 16, kChart = kPageWidth - 2 * kMargin, kRow = 18;
+constexpr double kLeastRoom = 16;  // for text
 constexpr std::size_t kTopRows = 10, kLongestTitle = 400;
 
 // Advances of ASCII in a wide sans-serif face, in em: nothing can be measured here.
@@ -173,12 +175,17 @@ class Page {
     }
   }
 
-  std::string figures(const Box& box) const {
+  void figures(const Box& box) {
+    const std::string& unit = description_.unit;
     if (description_.differential) {
-      return fmt::format("{} \u2192 {}, {} \u2192 {}", amount(box.base_total, description_.unit), amount(box.total, description_.unit),
-                         percent(box.base_total, summary_.base_total), percent(box.total, summary_.total));
+      append_amount(out_, box.base_total, unit);
+      append_amount(out_ += " \u2192 ", box.total, unit);
+      append_percent(out_ += ", ", box.base_total, summary_.base_total);
+      append_percent(out_ += " \u2192 ", box.total, summary_.total);
+      return;
     }
-    return amount(box.total, description_.unit) + ", " + percent(box.total, summary_.total);
+    append_amount(out_, box.total, unit);
+    append_percent(out_ += ", ", box.total, summary_.total);
   }
 
   void number(std::string_view before, double value, int decimals) {
@@ -186,44 +193,66 @@ class Page {
     append_fixed(out_, value, decimals);
   }
 
+  // How a label looks in every frame that has it.
+  struct Name {
+    std::string text, xml, looks;
+    double width;
+  };
+
+  const Name& name_of(std::uint32_t id) {
+    if (names_.empty()) names_.resize(labels_.all.size());
+    auto& kept = names_[id];
+    if (kept) return *kept;
+    const auto& label = labels_.all[id];
+    std::string text = clean(label.text), xml, scratch;
+    if (text.size() > kLongestTitle) text = shorten(text, kLongestTitle);
+    append_xml(xml, text);
+    const Hue& h = hue(id == Labels::kRoot ? FrameKind::Process : label.kind);
+    std::string looks = fmt::format("class=\"k-{}\" fill=\"{}\" fill-opacity=\"{}\"/>", h.code, h.light,
+                                    kStrengths[strength(function_of(text, scratch))]);
+    const double width = fit(text, kChart, 12).bytes == text.size() ? fit(text, kChart, 12).width : kChart;
+    kept = std::make_unique<Name>(Name{std::move(text), std::move(xml), std::move(looks), width});
+    return *kept;
+  }
+
   void frame(const Box& box, double x, double y, double width) {
-    const auto& label = labels_.all[box.label];
-    name_.clear();
-    append_clean(name_, label.text);
-    if (name_.size() > kLongestTitle) name_ = shorten(name_, kLongestTitle);
-    std::string& name = name_;
-    out_ += "<g><title>";
-    append_xml(out_, name);
-    ((out_ += " (") += figures(box)) += ")</title><rect";
-    number(" x=\"", x, 2);
+    const Name& name = name_of(box.label);
+    (out_ += "<g><title>") += name.xml;
+    out_ += " (";
+    figures(box);
+    number(")</title><rect x=\"", x, 2);
     number("\" y=\"", y, 0);
     number("\" width=\"", std::max(width - 0.6, 0.4), 2);
     out_ += "\" height=\"17\" rx=\"1.5\" ";
     if (description_.differential) {
       const auto step = static_cast<std::size_t>(change_step(box.base_total, box.total) + 4);
       put(FMT_COMPILE("class=\"d{}\" fill=\"{}\"/>"), step, kChanges[step]);
-      name.insert(0, box.total > box.base_total ? "+ " : box.total < box.base_total ? "\u2212 " : "");
+      put_cut((box.total > box.base_total ? "+ " : box.total < box.base_total ? "\u2212 " : "") + name.text, x + 4, y + 12.5, width - 7);
     } else {
-      const Hue& h = hue(box.label == Labels::kRoot ? FrameKind::Process : label.kind);
-      ((out_ += "class=\"k-") += h.code) += "\" fill=\"";
-      ((out_ += h.light) += "\" fill-opacity=\"") += kStrengths[strength(function_of(name, scratch_))];
-      out_ += "\"/>";
+      out_ += name.looks;
+      if (name.width <= width - 7 && width - 7 >= kLeastRoom) put_text(name.xml, x + 4, y + 12.5);
+      else put_cut(name.text, x + 4, y + 12.5, width - 7);
     }
-    put_name(name, x + 4, y + 12.5, width - 7);
     out_ += "</g>\n";
   }
 
-  void put_name(const std::string& name, double x, double y, double room) {
-    if (room < 16) return;
+  void put_text(std::string_view xml, double x, double y) {
+    number("<text x=\"", x, 2);
+    number("\" y=\"", y, 1);
+    ((out_ += "\" class=\"on\">") += xml) += "</text>";
+  }
+
+  // As much of a name as there is room for.
+  void put_cut(const std::string& name, double x, double y, double room) {
+    if (room < kLeastRoom) return;
     std::size_t bytes = fit(name, room, 12).bytes;
     const bool cut = bytes < name.size();
     if (cut) bytes = fit(name, room - 8, 12).bytes;
     if (cut && bytes < 2) return;
-    number("<text x=\"", x, 2);
-    number("\" y=\"", y, 1);
-    out_ += "\" class=\"on\">";
-    append_xml(out_, std::string_view(name).substr(0, bytes));
-    out_ += cut ? "\u2026</text>" : "</text>";
+    std::string xml;
+    append_xml(xml, std::string_view(name).substr(0, bytes));
+    if (cut) xml += "\u2026";
+    put_text(xml, x, y);
   }
 
   void table() {
@@ -262,7 +291,7 @@ class Page {
   const Summary& summary_;
   const Picture& picture_;
   double y_ = 0;
-  std::string name_, scratch_;  // of the frame being drawn
+  std::vector<std::unique_ptr<Name>> names_;  // by label, once it was drawn
 };
 
 }  // namespace

@@ -145,10 +145,18 @@ void append_fixed(std::string& out, double number, int decimals) {
   if (decimals != 0) (out += '.').append(digits + size - places, places);
 }
 
+void append_grouped(std::string& out, std::uint64_t number) {
+  char digits[20];
+  const auto size = static_cast<std::size_t>(std::to_chars(digits, digits + sizeof digits, number).ptr - digits);
+  std::size_t first = (size - 1) % 3 + 1;
+  out.append(digits, first);
+  for (; first < size; first += 3) (out += ',').append(digits + first, 3);
+}
+
 std::string grouped(std::uint64_t number) {
-  std::string digits = std::to_string(number);
-  for (std::size_t at = digits.size(); at > 3;) digits.insert(at -= 3, 1, ',');
-  return digits;
+  std::string out;
+  append_grouped(out, number);
+  return out;
 }
 
 }  // namespace sampan

@@ -18,6 +18,7 @@ std::string clean(std::string_view text);
 std::string shorten(std::string_view text, std::size_t limit);
 // `1234567` as `1,234,567`.
 std::string grouped(std::uint64_t number);
+void append_grouped(std::string& out, std::uint64_t number);
 
 // Appends a number >= 0 with `decimals` (0 to 2) of them, rounded: `12.34`.
 void append_fixed(std::string& out, double number, int decimals);

@@ -18,7 +18,7 @@ done
 
 status=0
 for preset in asan tsan; do
-  echo "unit tests under $preset"
+  echo "tests under $preset (under asan some live ones too)"
   ctest --preset $preset --output-on-failure -j "$(nproc)" > build/$preset/ctest.log 2>&1 || { status=1; tail -60 build/$preset/ctest.log; }
   grep -E 'tests passed|tests failed' build/$preset/ctest.log || true
 done

@@ -119,14 +119,14 @@ BENCHMARK(row_walk)->Arg(10)->Arg(57)->Arg(500);
 void symbol_table(benchmark::State& state) {
   const Libc libc;
   if (!libc.file) return state.SkipWithError("no libc of its own in this process");
-  for (auto _ : state) benchmark::DoNotOptimize(SymbolTable({libc.file}).size());
+  for (auto _ : state) benchmark::DoNotOptimize(SymbolTable(std::vector{libc.file}).size());
 }
 BENCHMARK(symbol_table)->Unit(benchmark::kMicrosecond);
 
 void symbol_find(benchmark::State& state) {
   const Libc libc;
   if (!libc.file) return state.SkipWithError("no libc of its own in this process");
-  const SymbolTable table({libc.file});
+  const SymbolTable table(std::vector{libc.file});
   const std::uint64_t end = libc.file->segments().back().address;
   std::minstd_rand random(1);
   for (auto _ : state) benchmark::DoNotOptimize(table.find(random() % end));

@@ -3,13 +3,15 @@
     python3 bench/peers SUITE… [--rate HZ…] [--pairs N] [--seconds N] [--only TEXT] [--keep FILE]
     python3 bench/peers report FILE…
 
-SUITE: python-uwsgi, python-threads, python-oracle, python-start, native, native-start, java, java-start; native-stacks, ruby and render run
+SUITE: python-uwsgi, python-threads, python-oracle, python-start, native, native-start, java, java-start; native-stacks, ruby, php and render run
 the benches of those. Every pair is the target alone and beside the profiler, the one first as often as the other; figures
 are medians over the pairs, with the lowest and highest. What is missing is skipped visibly."""
 import argparse
 import json
 import os
 import pathlib
+import re
+import signal
 import subprocess
 import sys
 
@@ -38,7 +40,7 @@ SUITES = {
     "java-start": (table.JAVA, [lambda: targets.java("Clock")], [1000]),
     "native-start": (table.NATIVE, [lambda: targets.native("clock")], [999]),
 }
-OTHERS = {"native-stacks": ["native_peers.py"], "ruby": ["ruby_peers.py"], "render": ["render.py", str(ROOT / "build/release/bench/render_bench")]}
+OTHERS = {"native-stacks": ["native_peers.py"], "ruby": ["ruby_peers.py"], "php": ["php_peers.py"], "render": ["render.py", str(ROOT / "build/release/bench/render_bench")]}
 
 
 def pair(peer, target, arguments, rate, number):
@@ -86,7 +88,7 @@ def main():
     words.add_argument("--rate", type=int, nargs="+")
     words.add_argument("--pairs", type=int, default=5)
     words.add_argument("--seconds", type=int, default=4)
-    words.add_argument("--only", default="", help="profilers whose name has one of these texts, by commas")
+    words.add_argument("--only", default="", help="profilers whose name this regular expression finds")
     words.add_argument("--target", default="", help="targets whose name has this text")
     words.add_argument("--keep", type=pathlib.Path)
     arguments = words.parse_args()
@@ -98,8 +100,7 @@ def main():
             subprocess.run([sys.executable, ROOT / "bench" / script, *more], check=False)
             continue
         peers, makes, rates = SUITES[suite]
-        texts = [text for text in arguments.only.split(",") if text]
-        peers, versions = table.present([peer for peer in peers if not texts or any(text in peer.name for text in texts)])
+        peers, versions = table.present([peer for peer in peers if re.search(arguments.only, peer.name)])
         records, keep = keeper(arguments.keep)
         for make in makes:
             for rate in arguments.rate or rates:
@@ -109,4 +110,5 @@ def main():
 
 if __name__ == "__main__":
     os.environ.setdefault("PYTHONUNBUFFERED", "1")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by a signal; what was measured is kept"))   # targets end too
     main()

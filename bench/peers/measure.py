@@ -67,14 +67,8 @@ class Job:
         self.out = self.folder / "out"
 
 
-def beside(peer, target, rate, seconds):
-    """Runs the peer; a dict of figures, or of why there are none."""
-    job = Job(target, rate, seconds)
-    command, environment = peer.command(job)
-    launched = time.monotonic()
-    with open(job.folder / "stdout", "wb") as out, open(job.folder / "stderr", "wb") as err:
-        process = subprocess.Popen([str(word) for word in command], stdout=out, stderr=err, stdin=subprocess.DEVNULL,
-                                   env=dict(os.environ, **environment), cwd=job.folder)
+def watch(process, peer, target, seconds, launched):
+    """Waits for the profiler's end: the window in the middle of its run, and its peak memory in MB."""
     window, peak = None, 0
     while os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
         now = time.monotonic() - launched
@@ -86,6 +80,22 @@ def beside(peer, target, rate, seconds):
             process.send_signal(signal.SIGKILL if now > seconds + 10 + peer.patience else signal.SIGINT)
         peak = max(peak, peak_mb(process.pid))
         time.sleep(0.02)
+    return window, peak
+
+
+def beside(peer, target, rate, seconds):
+    """Runs the peer; a dict of figures, or of why there are none."""
+    job = Job(target, rate, seconds)
+    command, environment = peer.command(job)
+    launched = time.monotonic()
+    with open(job.folder / "stdout", "wb") as out, open(job.folder / "stderr", "wb") as err:
+        process = subprocess.Popen([str(word) for word in command], stdout=out, stderr=err, stdin=subprocess.DEVNULL,
+                                   env=dict(os.environ, **environment), cwd=job.folder)
+    try:
+        window, peak = watch(process, peer, target, seconds, launched)
+    except BaseException:
+        process.kill()
+        raise
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     lasted = time.monotonic() - launched

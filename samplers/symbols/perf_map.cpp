@@ -10,7 +10,7 @@ namespace sampan {
 namespace {
 
 constexpr std::size_t kMostLine = 4096;
-constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 30;
+constexpr std::uint64_t kMostBytes = std::uint64_t{256} << 20;   // half a second of reading
 
 bool take_hex(std::string_view& text, std::uint64_t& value) {
   if (text.starts_with("0x")) text.remove_prefix(2);

@@ -30,7 +30,7 @@ class PerfMapReader {
   std::uint64_t budget_ = 10'000'000;   // namings, so that no map costs more than seconds
 };
 
-// Names from an open perf map, of which at most 1 GiB is read.
+// Names from an open perf map, of which at most 256 MiB are read.
 std::map<std::uint64_t, std::string> read_perf_map(int fd, std::vector<std::uint64_t> addresses);
 
 }  // namespace sampan

@@ -15,10 +15,10 @@ namespace {
 
 constexpr std::uint64_t kMegabyte = 1 << 20;
 
-TEST(Budget, NearFromSevenTenthsOn) {
+TEST(Budget, NearFromHalfOn) {
   const MemoryBudget budget{100 * kMegabyte};
-  EXPECT_FALSE(budget.near(69 * kMegabyte));
-  EXPECT_TRUE(budget.near(71 * kMegabyte));
+  EXPECT_FALSE(budget.near(49 * kMegabyte));
+  EXPECT_TRUE(budget.near(51 * kMegabyte));
 }
 
 TEST(Budget, AsAskedElseByTheCgroup) {

@@ -5,7 +5,8 @@ import {createHash} from 'node:crypto';
 import {createServer} from 'node:http';
 import {existsSync, mkdtempSync, readFileSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
-import {join} from 'node:path';
+import {dirname, join} from 'node:path';
+import {fileURLToPath} from 'node:url';
 
 const puppeteer = createRequire(import.meta.url)(process.env.PUPPETEER);
 const folder = process.argv[2];
@@ -226,6 +227,27 @@ async function screenshots() {
   await page.close();
 }
 
+// Where each frame stands, how it looks and what it is called, as it was when a person last looked: tests/browser/golden.
+// SAMPAN_GOLDEN=write draws them anew. Names in frames are left out: how much of one fits is the fonts' matter.
+async function goldens() {
+  const here = join(dirname(fileURLToPath(import.meta.url)), 'golden');
+  for (const [name, width, scheme, hash] of [['small', 1200, 'light', ''], ['small', 360, 'light', ''], ['small', 1200, 'dark', '#i=1&w=1'],
+    ['diff', 1200, 'light', ''], ['diff', 1200, 'dark', '#r=1']]) {
+    const page = await browser.newPage();
+    await page.setViewport({width, height: 800});
+    await page.emulateMediaFeatures([{name: 'prefers-color-scheme', value: scheme}]);
+    await page.goto('file://' + join(folder, name + '.svg') + hash);
+    const seen = await page.evaluate(() => [...document.querySelectorAll('[role=treeitem]:not([display=none])')].map((g) => {
+      const rect = g.querySelector('rect'), style = getComputedStyle(rect);
+      return [g.getAttribute('aria-label'), g.getAttribute('transform'), rect.getAttribute('width'), style.fill, style.fillOpacity].join(' | ');
+    }).join('\n') + '\n');
+    const file = join(here, [name, width, scheme].join('-') + '.txt');
+    if (process.env.SAMPAN_GOLDEN === 'write') writeFileSync(file, seen);
+    check(existsSync(file) && readFileSync(file, 'utf8') === seen, 'as kept: ' + file.split('/').pop());
+    await page.close();
+  }
+}
+
 // On paper: the light theme, and no controls.
 async function printing() {
   const page = await browser.newPage();
@@ -266,7 +288,7 @@ async function speedscope() {
 }
 
 try {
-  for (const part of [zoomAndBack, searching, keyboard, accessibility, differences, hostileNames, budgets, embeddings, screenshots, printing, speedscope]) await part();
+  for (const part of [zoomAndBack, searching, keyboard, accessibility, differences, hostileNames, budgets, embeddings, screenshots, goldens, printing, speedscope]) await part();
 } finally {
   await browser.close();
 }

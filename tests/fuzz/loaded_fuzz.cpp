@@ -1,5 +1,6 @@
 // An ELF file as a process has it loaded, libc's thread descriptors and PHP's table of threads, all of any bytes.
 #include <algorithm>
+#include <array>
 
 #include "samplers/elf/dynamic.hpp"
 #include "samplers/php/find.hpp"
@@ -22,7 +23,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const char* name : {"_PyRuntime", "ruby_version", "main", ""}) symbols->find(name);
   }
   PthreadIds ids;
-  ids.learn(image, Image::kBase + 8, 77);
+  const std::array<std::uint64_t, 2> descriptors = {Image::kBase + 8, Image::kBase + 16};
+  ids.learn(image, descriptors, {77, 78});
   ids.tid(image, Image::kBase);
   php::Php php{image, php::layouts()[data[0] % php::layouts().size()], true, 64, 0, {}};
   for (std::uint64_t at = 0; at + 8 <= std::min<std::size_t>(size, 512); at += 8) php.variables.push_back(Image::kBase + at);

@@ -59,7 +59,7 @@ def main():
         return sampan.skip("browser", "puppeteer-core is not in the cache folder (tests/live/get_browser.sh)")
     directory = pathlib.Path(os.environ.get("SAMPAN_PICTURES") or tempfile.mkdtemp(prefix="sampan-pictures-"))
     directory.mkdir(parents=True, exist_ok=True)
-    for name, data in (("small", small()), ("changed", changed()), ("hostile", hostile()), ("large", large(100_000))):
+    for name, data in (("small", small()), ("changed", changed()), ("hostile", hostile()), ("large", large(111_000))):
         (directory / (name + ".folded")).write_bytes(data if isinstance(data, bytes) else data.encode())
     render(directory, "small.svg", [directory / "small.folded"], title="A small one", min_width=0)
     render(directory, "diff.svg", [directory / "small.folded", directory / "changed.folded"], mode="diff")

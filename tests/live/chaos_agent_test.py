@@ -33,7 +33,7 @@ def reused_ids():
             params = json.dumps({**target, "tier": tier, "seconds": 4, "formats": ["svg", "folded"], "output_dir": directory})
             script = pathlib.Path(__file__).with_name("reuse_pid.py")
             begun = time.monotonic()
-            done = subprocess.run([*NEW_IDS, sys.executable, script, sampan.BINARY, params, "\n".join(first), "\n".join(second)], capture_output=True, timeout=60)
+            done = subprocess.run([*NEW_IDS, sys.executable, script, sampan.BINARY, params, json.dumps(first), json.dumps(second)], capture_output=True, timeout=60)
             run = sampan.Run(done.returncode, done.stdout.decode(), done.stderr.decode(), directory)
             run.took, run.strange = time.monotonic() - begun, []
             judge(run, "a reused id, by %s, %s" % (by, tier), 4, least=20, spare=3)
@@ -58,9 +58,9 @@ def other_clocks():
         with python("other-clock") as snake, native("spin") as rock:
             runs = {tier: chaos.Agent(2, prefix=clock, tier=tier, pid=rock.pid if tier != "memory" else snake.pid) for tier in chaos.TIERS}
             for tier, agent in runs.items():
-                judge(agent.finish(), "the agent's clock %s, %s" % (name, tier), 2, least=100)
+                judge(agent.finish(), "the agent's clock %s, %s" % (name, tier), 2, least=20, spare=1)
         with sampan.Workload([*clock, sys.executable, "-c", chaos.SPIN, "other-clock"], ready=lambda w: w.says("ready")):
-            judge(chaos.Agent(2, cmdline_regex="^[^ ]*python[^ ]* -c.*other-clock$").finish(), "the target's clock %s" % name, 2, least=100)
+            judge(chaos.Agent(2, cmdline_regex="^[^ ]*python[^ ]* -c.*other-clock$").finish(), "the target's clock %s" % name, 2, least=20, spare=1)
 
 
 GROW = """
@@ -124,7 +124,7 @@ def work():
     while True:
         time.sleep(1 + os.getpid() % 100 / 100)
         sum(range(3000))
-for _ in range(%d - 1):
+for _ in range(COUNT - 1):
     if os.fork() == 0: break
 for _ in range(15): threading.Thread(target=work).start()
 print("ready", flush=True)
@@ -149,7 +149,7 @@ def crowd():
             taken = sum(1 for p in run.result["processes"] if not p.get("failure"))
             check(taken == count, "all %d taken; %d descriptors, %d MiB, %.1f Hz" % (taken, run.most_files, run.rss >> 20, run.result["quality"]["achieved_rate"]))
         chaos.left_alone(load.pid, "the crowd")
-    with sampan.Workload([sys.executable, "-c", CROWD % count], ready=lambda w: w.output().count("ready") == count, timeout=120):
+    with sampan.Workload([sys.executable, "-c", CROWD.replace("COUNT", str(count))], ready=lambda w: w.output().count("ready") == count, timeout=120):
         for prefix in ((), few) if sampan.LONG else (few,):
             run = chaos.Agent(seconds, prefix=prefix, tier="memory", cmdline_regex="python[^ ]* -c.*os.fork", max_processes=count, limit=120).finish()
             judge(run, "%d Pythons of 16 threads%s" % (count, said if prefix else ""), seconds, least=count // 8, spare=2)

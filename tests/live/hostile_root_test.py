@@ -20,6 +20,7 @@ LOOP = bytes([0x48, 0xC7, 0xC1, 0x80, 0x84, 0x1E, 0x00, 0x48, 0xFF, 0xC9, 0x75, 
 MARK = "planted_secret_of_the_host"
 SECONDS = 3 if sampan.LONG else 1
 DAMAGED = 24
+OWN = ("/", "/dev", "/etc/localtime", "/usr/lib/ssl/openssl.cnf", "/etc/ssl/openssl.cnf")   # what libc and OpenSSL look for
 
 
 def damaged(elf, seed):
@@ -86,7 +87,7 @@ def traps(secret):
 
 
 def allowed(path, output):
-    return path.startswith(("/proc/", "/sys/", "/dev/null", "/dev/termination-log", output)) or path in ("/", "/dev")
+    return path.startswith(("/proc/", "/sys/", "/dev/null", "/dev/termination-log", output)) or path in OWN
 
 
 def outside(log, device, output):
@@ -155,7 +156,7 @@ def main():
             lay(place)
             run = run_agent(load, root, "perf map: " + name, tier="ptrace")
             check(sampan.share(run.stacks(), r"anonymous code|\[jit\]|long") > 0, "%s: its code was sampled" % name)
-            shutil.rmtree(place) if place.is_dir() and not place.is_symlink() else place.unlink()
+            shutil.rmtree(place) if stat.S_ISDIR(os.lstat(place).st_mode) else place.unlink()
         for name in ("a link to the host's file", "a magic link", "a pipe", "a device") if sampan.LONG else ("a pipe",):
             traps(str(secret))[name](hostname)
             run = sampan.profile(pid=load.pid, seconds=1, pod_name="planted")

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 
-agent, params, first, second = sys.argv[1], sys.argv[2], sys.argv[3].split("\n"), sys.argv[4].split("\n")
+agent, params, first, second = sys.argv[1], sys.argv[2], json.loads(sys.argv[3]), json.loads(sys.argv[4])
 
 
 def start(words):
@@ -36,6 +36,12 @@ def start_as(wanted, words):
 
 with open("/proc/sys/kernel/pid_max", "w") as file:
     file.write("350")
+burnt = 0
+while burnt < 305:   # ids below 300 are given once only
+    burnt = os.fork()
+    if burnt == 0:
+        os._exit(0)
+    os.waitpid(burnt, 0)
 target = start(first)
 time.sleep(0.5)
 environment = dict(os.environ, params=params.replace('"PID"', str(target)))

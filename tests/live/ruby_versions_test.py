@@ -64,14 +64,14 @@ def truth(version, command, threads, ruby_arguments=(), workers=1):
                          ready=lambda w: w.output().count("ready") == workers) as load:
         run = sampan.profile(cmdline_regex="/tmp/truth.rb %d " % (seconds + 5), seconds=seconds, rate=rate, group_by=["process", "thread"])
     stacks = run.stacks()
-    total = sum(count for _, count in stacks)
     inside = {line: share(stacks, r"Basket#round \(.*:%d\)" % line) for line in (40, 41, 44)}
     whole = sum(inside.values())
+    total = round(whole * sum(count for _, count in stacks))
     # Three standard deviations of a share of so many samples, and the workload's own grain.
     allowed = 0.015 + 3 * (0.24 / max(total, 1)) ** 0.5
     error = max(abs(inside[line] / (whole or 1) - part) for line, part in ((40, 0.6), (41, 0.3), (44, 0.1)))
     what = "ruby %s%s, %d worker(s) of %d thread(s)" % (version, " ".join(("", *ruby_arguments)), workers, threads)
-    check(total > 30 and error <= allowed, "%s: 60/30/10 within %.2f points (%.2f allowed, %d samples): %s"
+    check(total > 30 and error <= allowed, "%s: 60/30/10 within %.2f points (%.2f allowed, %d samples in them): %s"
           % (what, 100 * error, 100 * allowed, total, "/".join("%.1f" % (100 * part / (whole or 1)) for part in inside.values())))
     seen = {tuple(frames[:2]) for frames, _ in stacks if any("Basket#hot" in frame for frame in frames)}
     check(len(seen) == workers * threads, "%s: %d of them seen at work" % (what, len(seen)))

@@ -15,7 +15,7 @@ import pythons  # noqa: E402
 import sampan  # noqa: E402
 
 PEERS = sampan.CACHE / "peers" / "bin"
-WINDOW = 2.5
+WINDOW = 2   # wrk takes whole seconds
 RATES = (100, 1000)
 
 
@@ -33,11 +33,17 @@ class Server:
 
     def __init__(self, load, port, skip):
         self.load, self.port = load, port
-        self.pids = [pid for pid in children(load.pid) if not skip or b"worker" in pathlib.Path("/proc/%d/cmdline" % pid).read_bytes()]
+        self.skip = skip
+        sampan.wait_for(lambda: len(self.workers()) == 4, 30, "four workers")
+        self.pids = self.workers()
+
+    def workers(self):
+        found = [(pid, pathlib.Path("/proc/%d/cmdline" % pid).read_bytes()) for pid in children(self.load.pid)]
+        return [pid for pid, line in found if not self.skip or b"worker" in line]
 
     def window(self, profilers=()):
         before, own, start = cpu(self.pids), cpu(profilers), time.monotonic()
-        done = subprocess.run(["wrk", "-t1", "-c8", "-d%gs" % WINDOW, "http://127.0.0.1:%d/" % self.port], capture_output=True, text=True)
+        done = subprocess.run(["wrk", "-t1", "-c8", "-d%ds" % WINDOW, "http://127.0.0.1:%d/" % self.port], capture_output=True, text=True)
         used, seconds = cpu(self.pids) - before, time.monotonic() - start
         requests = int(re.search(r"(\d+) requests in", done.stdout)[1])
         return {"speed": float(re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)[1]), "request": used / requests,

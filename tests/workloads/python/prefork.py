@@ -1,5 +1,6 @@
 """uWSGI's shape for a Python that uWSGI is not built for: forked workers with some threads each, that answer by the
 `application` of a file. prefork.py PORT WORKERS THREADS FILE"""
+import contextlib
 import os
 import runpy
 import signal
@@ -29,7 +30,7 @@ def answer(connection):
 def serve():
     while True:
         connection, _ = listener.accept()
-        with connection:
+        with connection, contextlib.suppress(OSError):   # the client may leave in the middle
             answer(connection)
 
 

@@ -218,10 +218,10 @@ def evicted(stage):
         spec["template"]["spec"]["volumes"][0]["emptyDir"]["sizeLimit"] = "2Ki"
         spec["backoffLimit"] = 0
     stage.start("too-full", little_room, seconds=1, every=1, count=0)
-    wait_for(lambda: any(p["status"].get("reason") == "Evicted" for p in stage.pods("too-full")), 90, "the kubelet to evict the agent")
-    first = stage.pods("too-full")[0]
-    wait_for(lambda: len(stage.pods("too-full")) > 1, 60, "a new pod")
-    check(stage.condition("too-full") is None, "evicted by the kubelet (%s): not counted, a new pod although backoffLimit is 0" % first["status"]["message"][:90])
+    kind = stage.ends("too-full")
+    ended = stage.terminated("too-full")[0]
+    check("evicted successfully" in stage.node.log("kubelet") and kind[0] == "Complete" and ended["exitCode"] == 0 and
+          json.loads(ended["message"])["ended"] == "signal", "evicted by the kubelet, it ends well in the one second that it is given: %s, exit %d" % (kind, ended["exitCode"]))
     stage.plane.must("delete", "job", "too-full", "-n", "sampan", "--wait=true")
     check(stage.unharmed(), "the application is unharmed")
 

@@ -14,7 +14,7 @@ std::optional<ProcessStat> parse_stat(std::string_view text) {
   stat.comm = text.substr(open + 1, close - open - 1);
   std::string_view rest = text.substr(close + 1);
   for (int field = 3; field <= 22; ++field) {
-    const auto begin = rest.find_first_not_of(' ');
+    const auto begin = rest.find_first_not_of(" \n");
     if (begin == std::string_view::npos) return {};
     const auto end = rest.find_first_of(" \n", begin);
     const auto word = rest.substr(begin, end == std::string_view::npos ? end : end - begin);

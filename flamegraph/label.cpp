@@ -150,10 +150,16 @@ std::string_view function_of(std::string_view label, std::string& scratch) {
 Labels::Labels(const Profile& profile, By by) {
   const std::size_t count = profile.frame_count();
   std::vector<std::size_t> ends(count);
+  std::vector<bool> used(count);   // what was replaced, or cut away, needs no label
+  for (const Node& node : profile.nodes()) used[node.frame] = true;
   std::size_t size = 0;
-  for (FrameId id = 1; id < count; ++id) size += profile.frame(id).name.size() + profile.frame(id).file.size() + 24;
+  for (FrameId id = 1; id < count; ++id) {
+    if (used[id]) size += profile.frame(id).name.size() + profile.frame(id).file.size() + 24;
+  }
   text_.reserve(size);
   for (FrameId id = 1; id < count; ++id) {
+    ends[id] = text_.size();
+    if (!used[id]) continue;
     append_label(text_, profile.frame(id));
     if (by == By::Text && profile.frame(id).kind == FrameKind::Kernel) text_ += "_[k]";
     ends[id] = text_.size();
@@ -172,6 +178,7 @@ Labels::Labels(const Profile& profile, By by) {
   };
   std::unordered_map<Label, std::uint32_t, Hash, Equal> seen(count);
   for (FrameId id = 1; id < count; ++id) {
+    if (!used[id]) continue;
     const std::string_view text = std::string_view(text_).substr(ends[id - 1], ends[id] - ends[id - 1]);
     const Label label{text, by == By::Text ? FrameKind::Native : profile.frame(id).kind};
     const auto [found, fresh] = seen.try_emplace(label, static_cast<std::uint32_t>(all.size()));

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <algorithm>
 #include <cassert>
 #include <cstring>
 #include <functional>

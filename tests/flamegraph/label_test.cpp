@@ -1,5 +1,6 @@
 #include "flamegraph/label.hpp"
 
+#include <vector>
 #include <gtest/gtest.h>
 
 #include "flamegraph/folded.hpp"
@@ -76,7 +77,11 @@ TEST(Labels, MergeWhatReadsTheSame) {
   const FrameId a = profile.intern({FrameKind::Native, "f", "lib.so", 0, 0x10});
   const FrameId b = profile.intern({FrameKind::Native, "f", "lib.so", 0, 0x20});
   const FrameId k = profile.intern({FrameKind::Kernel, "f", "", 0, 0});
+  const FrameId unused = profile.intern({FrameKind::Native, "never", "", 0, 0});
+  profile.add(std::vector{a, b, k}, 1);
   const Labels labels(profile);
+  EXPECT_EQ(labels.of_frame[unused], 0u);   // the root's
+  EXPECT_EQ(labels.all.size(), 4u);
   EXPECT_TRUE(labels.merged);
   EXPECT_EQ(labels.of_frame[a], labels.of_frame[b]);
   EXPECT_NE(labels.of_frame[a], labels.of_frame[k]);

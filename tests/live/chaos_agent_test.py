@@ -123,7 +123,7 @@ import os, threading, time
 def work():
     while True:
         time.sleep(1 + os.getpid() % 100 / 100)
-        sum(range(3000))
+        sum(range(30000))
 for _ in range(COUNT - 1):
     if os.fork() == 0: break
 for _ in range(15): threading.Thread(target=work).start()

@@ -165,7 +165,7 @@ def all_pythons():
                         "def work():\n    while True: A().m(20)\nfor _ in range(3): threading.Thread(target=work).start()\nwork()\n")
     for python in pythons.newest(found, *kinds):
         tiers = [t for t in ("memory", "ebpf", "ptrace") if t in chaos.TIERS]
-        corrupt("Python %s" % python.kind, [*NOBODY, python.command, workload], "^[^ ]*python[^ ]* [^ ]*spoilt.py$", tiers, "python")
+        corrupt("Python %s" % python.kind, [*NOBODY, python.command, workload], "^([^ ]*ld-linux[^ ]* .* )?[^ ]*python[^ ]* [^ ]*spoilt.py$", tiers, "python")
 
 
 def in_root(name, folder, versions, program, *options):

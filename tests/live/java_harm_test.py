@@ -48,7 +48,7 @@ def result(jdk, rounds, options, tier=None):
 
 
 def under_stress(jdk):
-    rounds = 150
+    rounds = 600
     if sampan.LONG:
         _, _, seconds = result(jdk, 1000, ["-XX:+UseZGC", "-Xmx512m"])
         rounds = int(1000 * EACH / seconds)

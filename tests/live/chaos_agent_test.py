@@ -145,14 +145,14 @@ def crowd():
             if tier not in chaos.TIERS:
                 continue
             run = chaos.Agent(seconds, prefix=prefix, tier=tier, cmdline_regex="chaos crowd", max_processes=count, limit=120).finish()
-            judge(run, "%d processes of 16 threads, %s%s" % (count, tier, said if prefix else ""), seconds, least=count // 8)
+            judge(run, "%d processes of 16 threads, %s%s" % (count, tier, said if prefix else ""), seconds, least=count // 16)
             taken = sum(1 for p in run.result["processes"] if not p.get("failure"))
             check(taken == count, "all %d taken; %d descriptors, %d MiB, %.1f Hz" % (taken, run.most_files, run.rss >> 20, run.result["quality"]["achieved_rate"]))
         chaos.left_alone(load.pid, "the crowd")
     with sampan.Workload([sys.executable, "-c", CROWD.replace("COUNT", str(count))], ready=lambda w: w.output().count("ready") == count, timeout=120):
         for prefix in ((), few) if sampan.LONG else (few,):
             run = chaos.Agent(seconds, prefix=prefix, tier="memory", cmdline_regex="python[^ ]* -c.*os.fork", max_processes=count, limit=120).finish()
-            judge(run, "%d Pythons of 16 threads%s" % (count, said if prefix else ""), seconds, least=count // 8, spare=2)
+            judge(run, "%d Pythons of 16 threads%s" % (count, said if prefix else ""), seconds, least=count // 16, spare=2)
             taken = sum(1 for p in run.result["processes"] if not p.get("failure"))
             check(taken == count, "all %d taken; %d descriptors, %d MiB" % (taken, run.most_files, run.rss >> 20))
 

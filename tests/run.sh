@@ -23,7 +23,7 @@ for preset in asan tsan; do
   grep -E 'tests passed|tests failed' build/$preset/ctest.log || true
 done
 echo "fuzzing each parser for ${SAMPAN_FUZZ_SECONDS:-5} seconds"
-sh tests/fuzz/run.sh "${SAMPAN_FUZZ_SECONDS:-5}" || status=1
+SAMPAN_FUZZ_SEED=${SAMPAN_FUZZ_SEED:-1} sh tests/fuzz/run.sh "${SAMPAN_FUZZ_SECONDS:-5}" || status=1
 
 echo "unit and live tests of the release build"
 log=build/release/ctest.log

@@ -6,13 +6,14 @@ cd "$(dirname "$0")/../.." || exit 1
 seconds=${1:-5}
 [ $# -gt 0 ] && shift
 jobs=${SAMPAN_FUZZ_JOBS:-2}
+seed=${SAMPAN_FUZZ_SEED:-0}   # 0: another one each time; any other: a run that can be repeated
 mkdir -p build/fuzz/findings
 one() {
   name=$1
   mkdir -p "build/fuzz/corpus/$name"
   seeds=tests/fuzz/corpus/$name
   [ -d "$seeds" ] || seeds=
-  if "build/fuzz/tests/fuzz/$name" -max_total_time="$seconds" -rss_limit_mb=2048 -timeout=10 -artifact_prefix="build/fuzz/findings/$name-" \
+  if "build/fuzz/tests/fuzz/$name" -seed="$seed" -max_total_time="$seconds" -rss_limit_mb=2048 -timeout=10 -artifact_prefix="build/fuzz/findings/$name-" \
       -print_final_stats=1 "build/fuzz/corpus/$name" $seeds > "build/fuzz/$name.log" 2>&1; then
     executions=$(sed -n 's/^stat::number_of_executed_units: *//p' "build/fuzz/$name.log")
     echo "ok    $name: $executions executions in $(sed -n 's/^Done .* in \([0-9]*\) second.*/\1/p' "build/fuzz/$name.log") s"

@@ -54,7 +54,9 @@ def uwsgi():
         return
     with sampan.uwsgi(workers=4, wsgi_file=sampan.WORKLOADS / "python" / "shares.py") as server:
         idle = sampan.profile(app_name="arya-python3", version_id=2255, rate=100, seconds=2, tier="memory")
-        sampan.check(idle.code == 0 and not idle.stacks(), "an idle uWSGI: four workers that hold the lock and do nothing: %s" % idle.result.get("quality"))
+        # uWSGI's workers wake once a second to look around: a sample may meet that.
+        quality = idle.result.get("quality", {})
+        sampan.check(idle.code == 0 and quality.get("taken", 1) <= 0.01 * quality.get("wanted", 0), "an idle uWSGI: four workers that hold the lock and do nothing: %s" % idle.result.get("quality"))
         with sampan.Workload(["python3", sampan.WORKLOADS / "uwsgi" / "load.py", server.port, 60, 8]):
             run = sampan.profile(app_name="arya-python3", version_id=2255, rate=500, seconds=10, tier="memory")
         workers = {frames[0] for frames, _ in run.stacks()}

@@ -33,7 +33,7 @@ def finished(process, directory, timeout=30):
 
 
 def events_follow_the_schema(pid):
-    run = sampan.profile(pid=pid, seconds=6, formats=["svg", "folded", "speedscope", "pprof"])
+    run = sampan.profile(pid=pid, seconds=6, tier="memory", formats=["svg", "folded", "speedscope", "pprof"])
     names = [e["event"] for e in run.events]
     check(run.code == 0 and names[-1] == "result" and names.count("result") == 1, "one result, last: exit %d" % run.code)
     check([e["seq"] for e in run.events] == list(range(len(names))), "seq counts from 0 without a gap")
@@ -183,7 +183,7 @@ def series(pid):
 
 
 def the_governor(pid):
-    run = sampan.profile(pid=pid, seconds=4, rate=10000, max_cpu_percent=1)
+    run = sampan.profile(pid=pid, seconds=4, rate=10000, max_cpu_percent=1, tier="memory")
     check(run.code == 0 and 0 < run.result["quality"]["lowered_rate"] < 5000, "max_cpu_percent lowers the rate to %d" % run.result["quality"]["lowered_rate"])
     check(any(e["event"] == "log" and e["level"] == "warning" and "lowered" in e["sentence"] for e in run.events), "and says so")
 

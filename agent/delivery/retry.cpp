@@ -21,7 +21,7 @@ Verdict verdict_of(long status, bool only_if_absent) {
 }
 
 std::optional<double> parse_retry_after(std::string_view value, std::int64_t now_epoch) {
-  const auto first = value.find_first_not_of(" \t");
+  const auto first = value.find_first_not_of(" \t\r\n");
   if (first == std::string_view::npos) return {};
   value = value.substr(first, value.find_last_not_of(" \t\r\n") + 1 - first);
   std::uint32_t seconds = 0;

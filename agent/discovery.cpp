@@ -21,19 +21,15 @@ constexpr std::size_t kMostMountinfo = 1 << 20;
 constexpr std::size_t kMostProcesses = 1 << 20;
 constexpr std::uint64_t kLongestPass = 3'000'000'000;   // ns for which one that does not match is not looked at again
 
-template <typename Visit>
-void each_entry(const std::string& path, Visit visit) {
-  std::unique_ptr<DIR, int (*)(DIR*)> dir(opendir(path.c_str()), closedir);
-  while (const dirent* entry = dir ? readdir(dir.get()) : nullptr) visit(std::string_view(entry->d_name));
-}
-
 std::vector<pid_t> all_pids(const std::string& proc) {
   std::vector<pid_t> pids;
-  each_entry(proc, [&](std::string_view name) {
+  std::unique_ptr<DIR, int (*)(DIR*)> dir(opendir(proc.c_str()), closedir);
+  while (const dirent* entry = dir ? readdir(dir.get()) : nullptr) {
+    const std::string_view name = entry->d_name;
     pid_t pid = 0;
     const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), pid);
     if (error == std::errc{} && end == name.data() + name.size() && pids.size() < kMostProcesses) pids.push_back(pid);
-  });
+  }
   std::sort(pids.begin(), pids.end());
   return pids;
 }

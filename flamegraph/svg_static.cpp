@@ -210,7 +210,8 @@ class Page {
     const Hue& h = hue(id == Labels::kRoot ? FrameKind::Process : label.kind);
     std::string looks = fmt::format("class=\"k-{}\" fill=\"{}\" fill-opacity=\"{}\"/>", h.code, h.light,
                                     kStrengths[strength(function_of(text, scratch))]);
-    const double width = fit(text, kChart, 12).bytes == text.size() ? fit(text, kChart, 12).width : kChart;
+    const auto whole = fit(text, kChart, 12);
+    const double width = whole.bytes == text.size() ? whole.width : kChart;
     kept = std::make_unique<Name>(Name{std::move(text), std::move(xml), std::move(looks), width});
     return *kept;
   }

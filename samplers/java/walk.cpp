@@ -23,6 +23,11 @@ Walked Walk::run(const ThreadSnapshot& thread, std::vector<FrameId>& frames) {
   vm_.look(now);
   for (unsigned attempt = 0; attempt < kAttempts; ++attempt) {
     result = once(thread);
+    // A walk that was held up itself is late too: what it took for sure is looked at again.
+    if (!late_ && taken_at_ + kShortestLife < now_ns()) {
+      late_ = true;
+      result = once(thread);
+    }
     if (result == Walked::Failed || result == Walked::NoFrames || still_true()) break;
     // What was known of some code is no longer so: it has been forgotten and is read anew.
     result = Walked::Suspect;

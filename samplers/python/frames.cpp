@@ -93,7 +93,7 @@ void FrameReader::plan(std::uint64_t address, std::uint32_t size) {
   buffer_.resize(buffer_.size() + size);
 }
 
-// [thread state] [cframe] [the chunk's live part] [frames elsewhere] [head again] [frames of earlier walks] [head again] [code generation]
+// [thread state, or the cframe] [the chunk's live part] [frames elsewhere] [head again] [frames of earlier walks] [head again] [code generation]
 FrameReader::Outcome FrameReader::read_at_once(ThreadState& thread, bool last_try) {
   blocks_.clear(), buffer_.clear(), reads_.clear();
   hint_ = 0;
@@ -106,18 +106,20 @@ FrameReader::Outcome FrameReader::read_at_once(ThreadState& thread, bool last_tr
     if (time) reads_.push_back({thread.address + o_.tstate_frame, std::as_writable_bytes(std::span(&tops[time], 1))});
     if (cframe) reads_.push_back({thread.cframe + o_.cframe_current_frame, std::as_writable_bytes(std::span(&heads[time], 1))});
   };
-  reads_.push_back({thread.address, tstate_});
-  look(0);
+  // A cframe comes before the thread state, which its owner writes to at each call: to read that holds the thread up.
+  if (cframe) look(0);
+  else reads_.push_back({thread.address, tstate_});
   for (std::size_t i = 0; i < blocks_.size(); ++i) {
     if (i == earlier_) look(1);
     reads_.push_back({blocks_[i].address, std::span(buffer_).subspan(blocks_[i].at, blocks_[i].size)});
   }
   const bool together = earlier_ == blocks_.size();   // nothing is read later than the rest: one look tells both
+  if (cframe) reads_.push_back({thread.address, tstate_});
   look(together ? 1 : 2);
   if (o_.interp_code_generation) reads_.push_back({thread.interp + o_.interp_code_generation, std::as_writable_bytes(std::span(&code_generation_, 1))});
   planned_ = blocks_.size();
   const std::size_t done = memory_.read_batch(reads_);
-  if (done == 0) return Outcome::Gone;
+  if (done == 0 && !cframe) return Outcome::Gone;
   if (done < reads_.size()) {   // a frame or chunk of before is no longer mapped
     thread.scattered.clear();
     thread.chunk = thread.cframe = 0;

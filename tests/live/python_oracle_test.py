@@ -48,12 +48,10 @@ def judge(python, spins):
     strict = python.version >= (3, 11)   # up to 3.10 frames are scattered: the figures are told, not judged
     most = 4.0 if spins == SHORT else 0.1
     off = {kind: abs(memory[2][kind] - stopped[2][kind]) for kind in memory[2]}
-    # 1.5 points are asked for, beside three sigma of the difference: what chance makes of so few samples. Version 3.11
-    # falls short at a microsecond a frame: on an idle machine 3.0 points were seen, so 4 are what it is held to.
-    asked = 4.0 if spins == SHORT and python.version < (3, 13) else 1.5
+    # 1.5 points are asked for, beside three sigma of the difference: what chance makes of so few samples.
     sigma = {kind: 100 * (share / 100 * (1 - share / 100) * (1 / memory[0] + 1 / stopped[0])) ** 0.5 for kind, share in stopped[2].items()}
     worst = max(off, key=lambda kind: off[kind] - 3 * sigma[kind])
-    allowed = asked + 3 * sigma[worst]
+    allowed = 1.5 + 3 * sigma[worst]
     if strict:
         sampan.check(memory[1] <= most, "%s: impossible stacks %.2f %% (%.1f %% allowed)" % (what, memory[1], most))
         sampan.check(off[worst] <= allowed, "%s: shares within %.2f points of the stopped reference (%.2f allowed)" % (what, off[worst], allowed))

@@ -77,12 +77,16 @@ bool Thread::unchanged() {
   return same && got > 0 && !std::string_view(text).starts_with("0 0 0");
 }
 
-std::uint64_t Thread::run_time() const {
-  char text[64];
-  std::uint64_t time = 0;
-  const std::size_t got = read(schedstat_, "schedstat", text, sizeof text);
-  std::from_chars(text, text + got, time);
-  return time;
+SchedStat Thread::schedstat() const {
+  char text[sizeof schedstat_text_];
+  SchedStat stat;
+  const char* at = text;
+  const char* const end = text + read(schedstat_, "schedstat", text, sizeof text);
+  for (std::uint64_t* number : {&stat.ran, &stat.waited, &stat.turns}) {
+    at = std::from_chars(at, end, *number).ptr;
+    if (at != end) ++at;
+  }
+  return stat;
 }
 
 char Thread::state() {

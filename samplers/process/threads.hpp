@@ -17,6 +17,13 @@ namespace sampan {
 // Of a /proc/…/status: the id in the innermost PID namespace, the last number of the NSpid line.
 pid_t innermost_id(std::string_view status, pid_t otherwise);
 
+// Of a /proc/…/schedstat: nanoseconds on a processor as of the kernel's last tick, nanoseconds ready and waiting for one
+// up to the last time it was put on one, and how often that was. All 0 where the kernel does not count, or of a thread
+// that is gone.
+struct SchedStat {
+  std::uint64_t ran = 0, waited = 0, turns = 0;
+};
+
 class Thread {
  public:
   Thread(pid_t pid, pid_t tid);
@@ -33,8 +40,7 @@ class Thread {
   // True where the state is `R`. (/proc/…/syscall would tell for a third of the price, but may wait a kernel tick for a
   // thread that is about to sleep.)
   bool runs() { return state() == 'R'; }
-  // Nanoseconds on a processor, as of the kernel's last tick; 0 where the thread is gone.
-  std::uint64_t run_time() const;
+  SchedStat schedstat() const;
 
   // A tier's own notes: the thread's root frame once made, and the tree node of its last whole stack.
   std::uint32_t root = 0;

@@ -1,7 +1,9 @@
 // The ptrace tier: one running thread at a time is stopped for the time of one copy; what sleeps is never stopped.
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <set>
+#include <utility>
 
 #include "samplers/base/log.hpp"
 #include "samplers/tiers/stacks.hpp"
@@ -13,6 +15,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr auto kRefreshEvery = std::chrono::milliseconds(250);
+constexpr std::int64_t kWakeNs = 30'000;             // from a thread's giving way to this agent until the agent looks at the clock
 constexpr std::uint64_t kStopWithinNs = 100'000'000;
 constexpr std::size_t kStackBytes = 64 * 1024;
 constexpr std::size_t kMostStackBytes = 512 * 1024;   // for a target whose stacks prove deeper
@@ -55,6 +58,7 @@ class PtraceTier final : public Sampler {
 
   bool tick() override {
     const auto now = Clock::now();
+    woke_ns_ = std::chrono::duration_cast<std::chrono::nanoseconds>(now.time_since_epoch()).count();
     const bool refresh = now - refreshed_ >= kRefreshEvery;
     if (refresh) refreshed_ = now;
     bool alive = false;
@@ -114,12 +118,21 @@ class PtraceTier final : public Sampler {
       ++quality_.late;
       return;
     }
-    const auto meanwhile = [&] { traced.target.walker->observe_stopped(snapshot_of(traced, thread, true)); };
+    const SchedStat before = thread.schedstat();
+    SchedStat at_stop;
+    const auto meanwhile = [&] {
+      at_stop = thread.schedstat();
+      traced.target.walker->observe_stopped(snapshot_of(traced, thread, true));
+    };
     switch (capture_stopped(thread.tid(), *traced.target.process->memory, kStopWithinNs, traced.capture, meanwhile)) {
-      case Stopped::Copied:
+      case Stopped::Copied: {
         quality_.stops.add(traced.capture.stopped_ns);
+        const auto stopped_at = static_cast<std::int64_t>(traced.capture.stopped_at);
+        const bool ran = was_running(before, at_stop, stopped_at, std::exchange(woke_ns_, static_cast<std::int64_t>(traced.capture.taken_at)));
+        if (context_.options.event == Event::Cpu && !ran) return idle();
         record(traced, thread, true);
         return;
+      }
       case Stopped::Gone: idle(); return;
       case Stopped::GroupStop: ++quality_.stopped; return;
       case Stopped::Traced: refused(traced, thread); return;
@@ -129,6 +142,14 @@ class PtraceTier final : public Sampler {
         ++quality_.late;
         return;
     }
+  }
+
+  // One that had to wait for a processor before it could stop was not running, and where it waits says nothing of where
+  // it spends its time; unless it gave way to this agent.
+  static bool was_running(const SchedStat& before, const SchedStat& at_stop, std::int64_t stopped_at, std::int64_t agent_woke_at) {
+    if (at_stop.turns == before.turns) return true;
+    const auto waits_since = stopped_at - static_cast<std::int64_t>(at_stop.waited - before.waited);
+    return std::abs(waits_since - agent_woke_at) <= kWakeNs;
   }
 
   void look_at_sleeping(Traced& traced, Thread& thread) {
@@ -178,6 +199,7 @@ class PtraceTier final : public Sampler {
   std::vector<FrameId> stack_;
   Quality quality_;
   Clock::time_point refreshed_ = Clock::now();
+  std::int64_t woke_ns_ = 0;   // CLOCK_MONOTONIC: when this agent was last put on a processor
 };
 
 }  // namespace

@@ -1,7 +1,9 @@
 #include "samplers/tiers/stop.hpp"
 
 #include <elf.h>
+#include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -12,44 +14,87 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstdio>
 #include <string>
 
+#include "samplers/base/unique_fd.hpp"
 #include "samplers/process/files.hpp"
 
 namespace sampan {
 namespace {
 
 constexpr std::size_t kPage = 4096;
-constexpr std::uint64_t kSpinNs = 20'000;     // a thread on another processor stops within that: yielding would lengthen its stop
-constexpr std::uint64_t kYieldNs = 200'000;   // one that waits for this processor gets it
+constexpr std::uint64_t kSpinNs = 12'000;   // a thread on another processor stops within that: to be woken would lengthen its stop
 
-std::uint64_t now_ns() {
+std::uint64_t now_ns(clockid_t clock = CLOCK_MONOTONIC) {
   timespec t{};
-  clock_gettime(CLOCK_MONOTONIC, &t);
+  clock_gettime(clock, &t);
   return static_cast<std::uint64_t>(t.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(t.tv_nsec);
 }
 
-// Spins as long as a stop usually takes, then sleeps in short steps. 0: time is up; -1: there is no such tracee.
-// `running_at`: when the thread was last seen not to have stopped yet.
-int wait_for_stop(pid_t tid, std::uint64_t wait_ns, int& status, std::uint64_t& running_at) {
+// Breaks off a blocking call of this thread after so long, and again every while until it goes.
+class Alarm {
+ public:
+  explicit Alarm(std::uint64_t after_ns) {
+    static const bool handled [[maybe_unused]] = [] {
+      struct sigaction action {};
+      action.sa_handler = [](int) {};
+      return sigaction(SIGRTMAX, &action, nullptr) == 0;   // no SA_RESTART
+    }();
+    sigevent event{};
+    event.sigev_notify = SIGEV_THREAD_ID;
+    event.sigev_signo = SIGRTMAX;
+    event._sigev_un._tid = gettid();
+    set_ = timer_create(CLOCK_MONOTONIC, &event, &timer_) == 0;
+    const timespec after{static_cast<time_t>(after_ns / 1'000'000'000), static_cast<long>(after_ns % 1'000'000'000)};
+    const itimerspec times{{0, 10'000'000}, after};
+    if (set_) timer_settime(timer_, 0, &times, nullptr);
+  }
+  Alarm(const Alarm&) = delete;
+  Alarm& operator=(const Alarm&) = delete;
+  ~Alarm() {
+    if (set_) timer_delete(timer_);
+  }
+  bool set() const { return set_; }
+
+ private:
+  timer_t timer_{};
+  bool set_ = false;
+};
+
+// How long this thread has waited for a processor in its life: nanoseconds, the second number of its schedstat.
+std::uint64_t waited_for_processor(const UniqueFd& schedstat) {
+  char text[64];
+  const ssize_t got = pread(schedstat.get(), text, sizeof text, 0);
+  const char* const end = text + std::max<ssize_t>(got, 0);
+  const char* const space = std::find(static_cast<const char*>(text), end, ' ');
+  std::uint64_t waited = 0;
+  if (space != end) std::from_chars(space + 1, end, waited);
+  return waited;
+}
+
+// 1: it stopped, at `stopped_at`. 0: time is up; -1: there is no such tracee.
+int wait_for_stop(pid_t tid, std::uint64_t wait_ns, int& status, std::uint64_t& stopped_at) {
   const std::uint64_t start = now_ns();
-  running_at = start;
-  while (true) {
-    const std::uint64_t asked = now_ns();
+  stopped_at = start;
+  while (stopped_at - start < kSpinNs) {
     const pid_t got = waitpid(tid, &status, __WALL | WNOHANG);
+    stopped_at = now_ns();
     if (got == tid) return 1;
     if (got < 0 && errno != EINTR) return -1;
-    running_at = asked;
-    const std::uint64_t waited = asked - start;
-    if (waited > wait_ns) return 0;
-    if (waited < kSpinNs) continue;
-    if (waited < kYieldNs) {
-      sched_yield();
-    } else {
-      const timespec step{0, 50'000};
-      nanosleep(&step, nullptr);
-    }
+  }
+  // It most likely waits for this processor and stops as soon as it gets it: this thread is woken then. (To yield
+  // instead would forfeit this thread's share, and its next turn.) What it waits itself, the other stands.
+  const UniqueFd schedstat(::open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC));
+  const std::uint64_t before = waited_for_processor(schedstat);
+  const Alarm alarm(wait_ns);
+  while (true) {
+    const pid_t got = waitpid(tid, &status, alarm.set() ? __WALL : __WALL | WNOHANG);
+    stopped_at = now_ns();
+    if (got == tid) return stopped_at -= waited_for_processor(schedstat) - before, 1;
+    if (got < 0 && errno != EINTR) return -1;
+    if (stopped_at - start > wait_ns) return 0;
   }
 }
 
@@ -119,8 +164,7 @@ Stopped capture_stopped(pid_t tid, Memory& memory, std::uint64_t wait_ns, StackC
   // It fails only where the thread has just ended: the kernel has let go of it then.
   ptrace(PTRACE_INTERRUPT, tid, nullptr, nullptr);
   int status = 0;
-  std::uint64_t running_at = 0;
-  const int waited = wait_for_stop(tid, wait_ns, status, running_at);
+  const int waited = wait_for_stop(tid, wait_ns, status, into.stopped_at);
   if (waited == 0) return Stopped::Late;
   if (waited < 0 || !WIFSTOPPED(status)) return Stopped::Gone;
   if (is_group_stop(status)) {
@@ -131,8 +175,10 @@ Stopped capture_stopped(pid_t tid, Memory& memory, std::uint64_t wait_ns, StackC
   const bool good = read_registers(tid, into.registers);
   if (good) into.size = copy_stack(memory, into.registers.sp, into.buffer);
   if (good && meanwhile) meanwhile();
+  // As soon as it is free it may take this very processor: what then passes is no part of its stop.
+  const std::uint64_t still = now_ns(), ran = now_ns(CLOCK_THREAD_CPUTIME_ID);
   let_go(tid, status);
-  into.stopped_ns = now_ns() - running_at;
+  into.stopped_ns = still - into.stopped_at + (now_ns(CLOCK_THREAD_CPUTIME_ID) - ran);
   return good ? Stopped::Copied : Stopped::Gone;
 }
 

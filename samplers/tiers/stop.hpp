@@ -26,7 +26,8 @@ struct StackCapture {
   std::vector<std::byte> buffer;   // sized by the caller: the most that is copied
   std::size_t size = 0;            // copied from registers.sp up
   std::uint64_t taken_at = 0;      // CLOCK_MONOTONIC, ns
-  std::uint64_t stopped_ns = 0;    // how long the thread stood, at most
+  std::uint64_t stopped_at = 0;    // when it came to its stop
+  std::uint64_t stopped_ns = 0;    // how long it stood
 };
 
 // Stops a thread for the time of one copy. `wait_ns` bounds the wait for the stop; `meanwhile`, where given, is called

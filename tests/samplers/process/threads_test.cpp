@@ -66,11 +66,11 @@ TEST(Thread, ThatSleepsIsIdleUntilItRuns) {
 TEST(Thread, ThatIsGoneDoesNotRun) {
   auto child = std::make_unique<Forked>(true);
   Thread thread(child->pid(), child->pid());
-  ASSERT_TRUE(wait_until([&] { return thread.run_time() > 0; }));
+  ASSERT_TRUE(wait_until([&] { return thread.schedstat().ran > 0; }));
   child.reset();
   EXPECT_FALSE(thread.runs());
   EXPECT_EQ(thread.state(), 0);
-  EXPECT_EQ(thread.run_time(), 0u);
+  EXPECT_EQ(thread.schedstat().ran, 0u);
 }
 
 }  // namespace

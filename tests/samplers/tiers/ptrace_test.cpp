@@ -169,8 +169,8 @@ TEST_F(PtraceTier, AKilledAgentLeavesTheTargetRunning) {
     std::this_thread::sleep_for(std::chrono::microseconds(500 + 137 * round));
   }
   Thread thread(child.pid(), child.pid());
-  const auto before = thread.run_time();
-  EXPECT_TRUE(wait_until([&] { return thread.run_time() > before; }));
+  const auto before = thread.schedstat().ran;
+  EXPECT_TRUE(wait_until([&] { return thread.schedstat().ran > before; }));
   EXPECT_EQ(state_of(child.pid()), 'R');
 }
 

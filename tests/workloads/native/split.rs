@@ -1,8 +1,8 @@
 // A known truth: 60 / 30 / 10 % of the time in three functions, 40 calls deep.
 use std::hint::black_box;
 
-fn rounds(count: u32) -> u64 {
-    let mut x: u64 = black_box(1);
+// Each begins with what the last came to: else a processor would do a part of one while it waits for the other.
+fn rounds(mut x: u64, count: u32) -> u64 {
     for _ in 0..count {
         x = x.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
     }
@@ -10,22 +10,22 @@ fn rounds(count: u32) -> u64 {
 }
 
 #[inline(never)]
-fn sixty() -> u64 { rounds(6000) }
+fn sixty(x: u64) -> u64 { rounds(x, 6000) }
 #[inline(never)]
-fn thirty() -> u64 { rounds(3000) }
+fn thirty(x: u64) -> u64 { rounds(x, 3000) }
 #[inline(never)]
-fn ten() -> u64 { rounds(1000) }
+fn ten(x: u64) -> u64 { rounds(x, 1000) }
 
 #[inline(never)]
 fn descend(depth: u32) -> u64 {
     if depth > 0 {
         return black_box(descend(depth - 1)) + 1;
     }
-    let mut sum = 0u64;
+    let mut x = 1u64;
     for _ in 0..50 {
-        sum = sum.wrapping_add(sixty()).wrapping_add(thirty()).wrapping_add(ten());
+        x = ten(thirty(sixty(x)));
     }
-    sum
+    x
 }
 
 fn main() {

@@ -10,6 +10,11 @@ namespace {
 constexpr int kMostLevels = 16;
 constexpr std::size_t kMostShown = 60;
 
+// A key as a message shows it: quoted, on one line, cut.
+std::string shown_key(const std::string& key) {
+  return nlohmann::json(key.substr(0, kMostShown)).dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
+}
+
 std::size_t distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
   for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
@@ -88,11 +93,11 @@ Result<void> parse_json(std::string_view text, nlohmann::json& into, std::string
     const auto [line, column] = place_of(text, e.byte == 0 ? 0 : e.byte - 1);
     return fail(Exit::BadParams, "{} is not valid JSON: line {}, column {}: {}", what, line, column, reason_of(e.what()));
   } catch (const nlohmann::json::exception&) {
-    return fail(Exit::BadParams, "{}: the number after the key \"{}\" is too large", what, last_key.substr(0, kMostShown));
+    return fail(Exit::BadParams, "{}: the number after the key {} is too large", what, shown_key(last_key));
   } catch (const TooDeep&) {
     return fail(Exit::BadParams, "{} nests deeper than {} levels", what, kMostLevels);
   } catch (const Twice& twice) {
-    return fail(Exit::BadParams, "{}: the key \"{}\" stands twice", what, twice.key.substr(0, kMostShown));
+    return fail(Exit::BadParams, "{}: the key {} stands twice", what, shown_key(twice.key));
   }
   return {};
 }
@@ -217,7 +222,7 @@ void Reader::map(const char* key, std::map<std::string, std::string>& into) {
     const auto* text = item.get_ptr<const std::string*>();
     if (!text || text->size() > 8192 || name.empty() || name.size() > 256) {
       return reading_.refuse("{}{}.{} is {}: allowed is a text of at most 8192 bytes", path_, key,
-                             name.substr(0, kMostShown), item.type_name());
+                             shown_key(name), item.type_name());
     }
     into[name] = *text;
   }
@@ -228,7 +233,7 @@ void Reader::end() {
   for (const auto& [key, value] : object_.items()) {
     if (asked_.contains(key)) continue;
     const std::string near = nearest(key, asked_);
-    const std::string name = Json(key.substr(0, kMostShown)).dump(-1, ' ', true, Json::error_handler_t::replace);
+    const std::string name = shown_key(key);
     if (near.empty()) return reading_.refuse("{}{} is not a key that exists", path_, name);
     return reading_.refuse("{}{} is not a key that exists: the nearest is \"{}\"", path_, name, near);
   }

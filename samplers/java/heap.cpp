@@ -7,7 +7,7 @@
 namespace sampan::java {
 namespace {
 
-constexpr std::size_t kMostFields = 65'536;
+constexpr std::size_t kMostFields = 1024;     // of one class: those that are looked for belong to Thread, its holders and String
 constexpr std::size_t kMostStreamBytes = 1 << 20;
 constexpr std::size_t kMostTextBytes = 512;
 constexpr std::uint64_t kMostFlags = 8192;

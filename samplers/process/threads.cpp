@@ -41,7 +41,26 @@ std::string first_line(std::string text) {
   return text;
 }
 
+SchedStat parse_schedstat(std::string_view text) {
+  SchedStat stat;
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  for (std::uint64_t* number : {&stat.ran, &stat.waited, &stat.turns}) {
+    at = std::from_chars(at, end, *number).ptr;
+    if (at != end) ++at;
+  }
+  return stat;
+}
+
 }  // namespace
+
+OwnSchedStat::OwnSchedStat() : file_(::open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC)) {}
+
+SchedStat OwnSchedStat::read() const {
+  char text[64];
+  const ssize_t got = pread(file_.get(), text, sizeof text, 0);
+  return parse_schedstat({text, got > 0 ? static_cast<std::size_t>(got) : 0});
+}
 
 pid_t innermost_id(std::string_view status, pid_t otherwise) {
   const auto line = status.find("\nNSpid:");
@@ -79,14 +98,7 @@ bool Thread::unchanged() {
 
 SchedStat Thread::schedstat() const {
   char text[sizeof schedstat_text_];
-  SchedStat stat;
-  const char* at = text;
-  const char* const end = text + read(schedstat_, "schedstat", text, sizeof text);
-  for (std::uint64_t* number : {&stat.ran, &stat.waited, &stat.turns}) {
-    at = std::from_chars(at, end, *number).ptr;
-    if (at != end) ++at;
-  }
-  return stat;
+  return parse_schedstat({text, read(schedstat_, "schedstat", text, sizeof text)});
 }
 
 char Thread::state() {

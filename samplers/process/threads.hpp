@@ -24,6 +24,16 @@ struct SchedStat {
   std::uint64_t ran = 0, waited = 0, turns = 0;
 };
 
+// The calling thread's own; opened once, read often.
+class OwnSchedStat {
+ public:
+  OwnSchedStat();
+  SchedStat read() const;
+
+ private:
+  UniqueFd file_;
+};
+
 class Thread {
  public:
   Thread(pid_t pid, pid_t tid);

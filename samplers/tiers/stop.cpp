@@ -1,7 +1,6 @@
 #include "samplers/tiers/stop.hpp"
 
 #include <elf.h>
-#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/ptrace.h>
@@ -14,12 +13,11 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstdio>
 #include <string>
 
-#include "samplers/base/unique_fd.hpp"
 #include "samplers/process/files.hpp"
+#include "samplers/process/threads.hpp"
 
 namespace sampan {
 namespace {
@@ -63,17 +61,6 @@ class Alarm {
   bool set_ = false;
 };
 
-// How long this thread has waited for a processor in its life: nanoseconds, the second number of its schedstat.
-std::uint64_t waited_for_processor(const UniqueFd& schedstat) {
-  char text[64];
-  const ssize_t got = pread(schedstat.get(), text, sizeof text, 0);
-  const char* const end = text + std::max<ssize_t>(got, 0);
-  const char* const space = std::find(static_cast<const char*>(text), end, ' ');
-  std::uint64_t waited = 0;
-  if (space != end) std::from_chars(space + 1, end, waited);
-  return waited;
-}
-
 // 1: it stopped, at `stopped_at`. 0: time is up; -1: there is no such tracee.
 int wait_for_stop(pid_t tid, std::uint64_t wait_ns, int& status, std::uint64_t& stopped_at) {
   const std::uint64_t start = now_ns();
@@ -86,13 +73,13 @@ int wait_for_stop(pid_t tid, std::uint64_t wait_ns, int& status, std::uint64_t& 
   }
   // It most likely waits for this processor and stops as soon as it gets it: this thread is woken then. (To yield
   // instead would forfeit this thread's share, and its next turn.) What it waits itself, the other stands.
-  const UniqueFd schedstat(::open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC));
-  const std::uint64_t before = waited_for_processor(schedstat);
+  const OwnSchedStat own;
+  const std::uint64_t before = own.read().waited;
   const Alarm alarm(wait_ns);
   while (true) {
     const pid_t got = waitpid(tid, &status, alarm.set() ? __WALL : __WALL | WNOHANG);
     stopped_at = now_ns();
-    if (got == tid) return stopped_at -= waited_for_processor(schedstat) - before, 1;
+    if (got == tid) return stopped_at -= own.read().waited - before, 1;
     if (got < 0 && errno != EINTR) return -1;
     if (stopped_at - start > wait_ns) return 0;
   }

@@ -80,6 +80,7 @@ INSTANTIATE_TEST_SUITE_P(Table, BadParams, testing::Values(
     Bad{"{\"app_name\": \"a\nb\"}", "not valid JSON"},
     Bad{"{\"rate\": 1e999}", "\"rate\" is too large"},
     Bad{"{\"rate\": 1, \"rate\": 2}", "\"rate\" stands twice"},
+    Bad{R"({"a\nb": 1, "a\nb": 2})", R"("a\nb" stands twice)"},
     Bad{"[]", "must be a JSON object"},
     Bad{"null", "must be a JSON object"},
     Bad{"\"rate\"", "must be a JSON object"},

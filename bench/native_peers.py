@@ -17,7 +17,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests" / "
 import native_programs  # noqa: E402
 import sampan  # noqa: E402
 
-SECONDS = int(sys.argv[1]) if len(sys.argv) > 1 else 10
+SECONDS = int(sys.argv[1]) if __name__ == "__main__" and len(sys.argv) > 1 else 10
 RATE = 99
 FOLDER = native_programs.FOLDER
 

@@ -10,10 +10,12 @@ namespace {
 constexpr int kMostLevels = 16;
 constexpr std::size_t kMostShown = 60;
 
-// A key as a message shows it: quoted, on one line, cut.
-std::string shown_key(const std::string& key) {
-  return nlohmann::json(key.substr(0, kMostShown)).dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
+// A key as a message shows it: on one line, cut; and the same in quotes.
+std::string one_line(const std::string& key) {
+  const std::string text = nlohmann::json(key.substr(0, kMostShown)).dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
+  return text.substr(1, text.size() - 2);
 }
+std::string shown_key(const std::string& key) { return '"' + one_line(key) + '"'; }
 
 std::size_t distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
@@ -222,7 +224,7 @@ void Reader::map(const char* key, std::map<std::string, std::string>& into) {
     const auto* text = item.get_ptr<const std::string*>();
     if (!text || text->size() > 8192 || name.empty() || name.size() > 256) {
       return reading_.refuse("{}{}.{} is {}: allowed is a text of at most 8192 bytes", path_, key,
-                             shown_key(name), item.type_name());
+                             one_line(name), item.type_name());
     }
     into[name] = *text;
   }

@@ -9,7 +9,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr auto kInterrupted = std::chrono::microseconds(50);
 constexpr auto kPerFrame = std::chrono::microseconds(2);
-constexpr int kTries = 4;
+constexpr int kTries = 6;
 constexpr std::size_t kMostFrames = 262'144;
 constexpr std::uint32_t kChunkHeader = 24;            // _PyStackChunk: previous, size, top
 constexpr std::uint32_t kFirstExtent = 2048;
@@ -43,6 +43,7 @@ FrameReader::FrameReader(Memory& memory, const Offsets& offsets) : memory_(memor
 
 FramesRead FrameReader::read(ThreadState& thread, std::vector<FrameSite>& frames) {
   const std::size_t before = frames.size();
+  std::uint64_t wiped = 0;   // the head of an earlier attempt, whose frame had returned when it was read
   for (int attempt = 1; attempt <= kTries; ++attempt) {
     const bool last = attempt == kTries;
     const auto begun = Clock::now();
@@ -53,7 +54,10 @@ FramesRead FrameReader::read(ThreadState& thread, std::vector<FrameSite>& frames
       return FramesRead::Stale;
     }
     if (head_ == 0) return FramesRead::None;
+    // To take just any later moment for that one would be a bias towards callers: it has to be one as deep.
+    if (wiped != 0 && head_ != wiped && !last) continue;
     if (!walk(thread, frames, before) || !ends_well(thread)) {
+      if (frames.size() == before) wiped = head_;
       if (!endless_) continue;
       frames.resize(before);
       return FramesRead::Torn;
@@ -93,28 +97,31 @@ void FrameReader::plan(std::uint64_t address, std::uint32_t size) {
   buffer_.resize(buffer_.size() + size);
 }
 
-// [thread state, or the cframe] [the chunk's live part] [frames elsewhere] [head again] [frames of earlier walks] [head again] [code generation]
+// [head] [the chunk's innermost frames] [its others] [frames elsewhere] [head again] [frames of earlier walks] [thread state] [head again] [code generation]
 FrameReader::Outcome FrameReader::read_at_once(ThreadState& thread, bool last_try) {
   blocks_.clear(), buffer_.clear(), reads_.clear();
   hint_ = 0;
-  if (thread.chunk) plan(thread.chunk, thread.extent);
+  const std::uint32_t inner = thread.inner < thread.extent ? thread.inner : 0;
+  if (thread.chunk && inner) plan(thread.chunk + inner, thread.extent - inner);
+  if (thread.chunk) plan(thread.chunk, inner ? inner : thread.extent);
+  const std::size_t elsewhere = blocks_.size();
   for (const std::uint64_t frame : thread.scattered) plan(frame + frame_begin_, frame_size_);
-  earlier_ = std::min(blocks_.size(), thread.latest + (thread.chunk ? 1 : 0));
-  std::uint64_t heads[3] = {}, tops[3] = {};   // in the cframe and in the thread state: at first, then, at last
+  earlier_ = std::min(blocks_.size(), elsewhere + thread.latest);
   const bool cframe = o_.has_cframe && thread.cframe;
+  const std::uint64_t at = cframe ? thread.cframe + o_.cframe_current_frame : thread.address + o_.tstate_frame;
+  std::uint64_t heads[3] = {}, cframes[3] = {};   // at first, then, at last
   const auto look = [&](int time) {
-    if (time) reads_.push_back({thread.address + o_.tstate_frame, std::as_writable_bytes(std::span(&tops[time], 1))});
-    if (cframe) reads_.push_back({thread.cframe + o_.cframe_current_frame, std::as_writable_bytes(std::span(&heads[time], 1))});
+    if (cframe && time) reads_.push_back({thread.address + o_.tstate_frame, std::as_writable_bytes(std::span(&cframes[time], 1))});
+    reads_.push_back({at, std::as_writable_bytes(std::span(&heads[time], 1))});
   };
-  // A cframe comes before the thread state, which its owner writes to at each call: to read that holds the thread up.
-  if (cframe) look(0);
-  else reads_.push_back({thread.address, tstate_});
+  // The head alone comes first: its owner writes to the rest of the thread state at each call, and to read that holds it up there.
+  look(0);
   for (std::size_t i = 0; i < blocks_.size(); ++i) {
     if (i == earlier_) look(1);
     reads_.push_back({blocks_[i].address, std::span(buffer_).subspan(blocks_[i].at, blocks_[i].size)});
   }
   const bool together = earlier_ == blocks_.size();   // nothing is read later than the rest: one look tells both
-  if (cframe) reads_.push_back({thread.address, tstate_});
+  reads_.push_back({thread.address, tstate_});
   look(together ? 1 : 2);
   if (o_.interp_code_generation) reads_.push_back({thread.interp + o_.interp_code_generation, std::as_writable_bytes(std::span(&code_generation_, 1))});
   planned_ = blocks_.size();
@@ -125,21 +132,20 @@ FrameReader::Outcome FrameReader::read_at_once(ThreadState& thread, bool last_tr
     thread.chunk = thread.cframe = 0;
     return last_try ? Outcome::Gone : Outcome::Again;
   }
-  tops[0] = tstate<std::uint64_t>(o_.tstate_frame);
-  if (together) tops[2] = tops[1], heads[2] = heads[1];
+  if (together) heads[2] = heads[1], cframes[2] = cframes[1];
+  head_ = heads[0];
+  changed_ = heads[1] != heads[0] || (cframe && cframes[1] != thread.cframe);
+  changed_late_ = heads[2] != heads[0] || (cframe && cframes[2] != thread.cframe);
   bool known = true;
   if (o_.interpreter_frames && !thread.chunk && plausible(tstate<std::uint64_t>(o_.tstate_chunk))) {
     thread.chunk = tstate<std::uint64_t>(o_.tstate_chunk);
     thread.extent = kFirstExtent;
-    known = tops[0] == 0;
+    known = tstate<std::uint64_t>(o_.tstate_frame) == 0;
   }
-  head_ = o_.has_cframe ? heads[0] : tops[0];
-  changed_ = tops[1] != tops[0] || heads[1] != heads[0];
-  changed_late_ = tops[2] != tops[0] || heads[2] != heads[0];
-  if (o_.has_cframe && tops[0] != thread.cframe) {
+  if (o_.has_cframe && tstate<std::uint64_t>(o_.tstate_frame) != thread.cframe) {
     known = false;
     changed_ = true;
-    thread.cframe = tops[0];
+    thread.cframe = tstate<std::uint64_t>(o_.tstate_frame);
     if (last_try && !memory_.read_into(thread.cframe + o_.cframe_current_frame, head_)) return Outcome::Gone;
   }
   return known || last_try ? Outcome::Read : Outcome::Again;
@@ -166,6 +172,9 @@ bool FrameReader::walk(ThreadState& thread, std::vector<FrameSite>& frames, std:
   root_ = frames.size() > before ? frames.back().address : 0;
   remember(thread);
   if (needed_) thread.extent = static_cast<std::uint32_t>(std::min<std::uint64_t>(needed_ + kSlack, chunk_size_));
+  // A frame that returns is wiped (3.14+): the innermost and its caller are read as soon after the head as can be.
+  const std::uint64_t caller = frames.size() - before > 1 ? frames[before + 1].address : 0;
+  thread.inner = caller > thread.chunk && caller - thread.chunk < chunk_size_ ? static_cast<std::uint32_t>(caller - thread.chunk) : 0;
   return true;
 }
 

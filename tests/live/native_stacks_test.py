@@ -78,7 +78,7 @@ def whole(tier):
 
 # Of n samples a share strays by sqrt(p (1 - p) / n): three of those are granted beside 1.5 points.
 def near(got, true, samples):
-    return abs(got - true) <= 0.015 + 3 * math.sqrt(true * (1 - true) / max(samples, 1))
+    return abs(got - true) <= max(0.015, 3 * math.sqrt(true * (1 - true) / max(samples, 1)))
 
 
 def truth(tier):

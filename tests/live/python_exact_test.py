@@ -1,4 +1,5 @@
 """Python by the ebpf tier: frames of 50 ns without an impossible stack, shares as when stopped; mixed stacks; waits; the lock."""
+import concurrent.futures
 import os
 import pathlib
 import re
@@ -121,7 +122,8 @@ def exact(python):
 
 def mixed(python):
     with sampan.Workload([python.command, "-c", MIXED_PROGRAM, 200], ready=lambda load: load.says("ready")) as load:
-        native, plain = (run_of(load.pid, "ebpf", rate=500, native=with_native) for with_native in (True, False))
+        with concurrent.futures.ThreadPoolExecutor() as both:   # at once, so that both see the same work
+            native, plain = both.map(lambda with_native: run_of(load.pid, "ebpf", rate=500, native=with_native), (True, False))
     stacks = [(bare(frames), count) for frames, count in native.stacks()]
     total = total_of(stacks)
     loops = total_of([s for s in stacks if any("EvalFrameDefault" in frame for frame in s[0])])

@@ -4,21 +4,17 @@
 
 #include <ctime>
 
+#include "samplers/base/clock.hpp"
+
 namespace sampan {
 namespace {
 
 constexpr std::uint64_t kSecond = 1'000'000'000;
 
-std::uint64_t now(clockid_t clock) {
-  timespec time{};
-  clock_gettime(clock, &time);
-  return static_cast<std::uint64_t>(time.tv_sec) * kSecond + static_cast<std::uint64_t>(time.tv_nsec);
-}
-
 }  // namespace
 
-std::uint64_t monotonic_ns() { return now(CLOCK_MONOTONIC); }
-std::uint64_t wall_ns() { return now(CLOCK_REALTIME); }
+std::uint64_t monotonic_ns() { return now_ns(); }
+std::uint64_t wall_ns() { return now_ns(CLOCK_REALTIME); }
 
 std::string iso_time(std::uint64_t wall_ns) {
   const auto seconds = static_cast<std::time_t>(wall_ns / kSecond);

@@ -14,6 +14,7 @@
 #include "agent/signals.hpp"
 #include "agent/ticker.hpp"
 #include "agent/watchdog.hpp"
+#include "samplers/base/clock.hpp"
 #include "samplers/base/log.hpp"
 
 namespace sampan {
@@ -32,18 +33,11 @@ constexpr std::size_t kMostSkippedTold = 16, kMostSkipped = 65'536;
 constexpr std::uint64_t kWeighEvery = kSecond / 10;
 constexpr double kCollectRate = 25;                   // ticks a second where the kernel samples
 
-std::uint64_t own_cpu_ns() {
-  timespec time{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-  return static_cast<std::uint64_t>(time.tv_sec) * kSecond + static_cast<std::uint64_t>(time.tv_nsec);
-}
+std::uint64_t own_cpu_ns() { return now_ns(CLOCK_PROCESS_CPUTIME_ID); }
 
 // How long a process has been there.
 std::uint64_t age_ns(Identity id) {
-  timespec time{};
-  clock_gettime(CLOCK_BOOTTIME, &time);
-  const auto now = static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
-  const double age = now - static_cast<double>(id.start_time) / static_cast<double>(sysconf(_SC_CLK_TCK));
+  const double age = static_cast<double>(now_ns(CLOCK_BOOTTIME)) / 1e9 - static_cast<double>(id.start_time) / static_cast<double>(sysconf(_SC_CLK_TCK));
   return age <= 0 ? 0 : static_cast<std::uint64_t>(age * 1e9);
 }
 

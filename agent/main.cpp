@@ -1,4 +1,6 @@
 // Parse, run, report. All that is wanted stands in the environment variable `params`.
+#include <openssl/crypto.h>
+
 #include <cstdio>
 #include <cstring>
 #include <exception>
@@ -68,6 +70,7 @@ int main(int count, char** arguments) {
   if (first == "--schema") return print(sampan::params_schema()) ? 0 : 70;
   if (first == "--events-schema") return print(sampan::events_schema()) ? 0 : 70;
   if (count > 1) std::fprintf(stderr, "sampan: warning: arguments are ignored: everything stands in the environment variable params\n");
+  OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr);   // the only configuration is `params`
   sampan::install_signal_handlers();
   try {
     return run();

@@ -59,10 +59,11 @@ void remove_delivered(const Outcome& outcome) {
   }
 }
 
-// Times that are past are skipped, not caught up.
-std::uint64_t wait_for_next(std::uint64_t start, std::uint64_t every) {
+// Waits for the time after `due`. Where that is past (`every` may be no longer than a profile takes) the next profile begins
+// at once; times before it are skipped, not caught up.
+std::uint64_t wait_for_next(std::uint64_t due, std::uint64_t every) {
   const std::uint64_t now = monotonic_ns();
-  const std::uint64_t next = start + ((now - start) / every + 1) * every;
+  const std::uint64_t next = due + std::max<std::uint64_t>(1, (now - due) / every) * every;
   while (monotonic_ns() < next && signals_seen() == 0) sleep_until(std::min(next, monotonic_ns() + kSecond / 5));
   return next;
 }
@@ -70,11 +71,11 @@ std::uint64_t wait_for_next(std::uint64_t start, std::uint64_t every) {
 }  // namespace
 
 Exit run_series(const Params& params, Progress& progress, const std::function<Outcome()>& once) {
-  const std::uint64_t start = monotonic_ns();
+  std::uint64_t due = monotonic_ns();
   Shelf shelf;
   Exit last = Exit::Delivered;
   for (unsigned done = 0; params.count == 0 || done < params.count; ++done) {
-    if (done > 0) wait_for_next(start, params.every * kSecond);
+    if (done > 0) due = wait_for_next(due, params.every * kSecond);
     if (done > 0 && signals_seen() > 0) break;
     const Outcome outcome = once();
     progress.result(outcome);

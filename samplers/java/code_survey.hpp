@@ -3,19 +3,16 @@
 #pragma once
 
 #include <array>
-#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <vector>
 
+#include "samplers/base/clock.hpp"
 #include "samplers/java/layout.hpp"
 #include "samplers/java/looks.hpp"
 
 namespace sampan::java {
-
-// CLOCK_MONOTONIC, nanoseconds.
-inline std::uint64_t now_ns() { return static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count()); }
 
 struct CodeHeap {
   std::uint64_t low = 0, high = 0, segmap = 0;

@@ -1,10 +1,9 @@
 // CPython's walker: its own frames, read from the thread state; nothing is stopped, written or injected.
-#include <time.h>
-
 #include <algorithm>
 #include <optional>
 #include <utility>
 
+#include "samplers/base/clock.hpp"
 #include "samplers/python/codes.hpp"
 #include "samplers/python/find.hpp"
 #include "samplers/python/frames.hpp"
@@ -20,11 +19,7 @@ constexpr std::uint64_t kListEvery = 20'000'000;   // ns between looks at the li
 constexpr int kTries = 3;                          // at a stack that is torn
 constexpr std::size_t kEnd = 512;                  // frames shown of either end of a deep stack
 
-std::uint64_t coarse_now() {
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
-}
+std::uint64_t coarse_now() { return now_ns(CLOCK_MONOTONIC_COARSE); }
 
 class PythonWalker final : public Walker {
  public:

@@ -2,10 +2,11 @@
 
 #include <dwarf.h>
 #include <elfutils/libdw.h>
-#include <time.h>
 
 #include <algorithm>
 #include <cstdlib>
+
+#include "samplers/base/clock.hpp"
 
 namespace sampan {
 namespace {
@@ -14,11 +15,8 @@ constexpr std::uint64_t kMostDebugBytes = std::uint64_t{192} << 20;
 constexpr std::size_t kMostUnits = 4'000'000;
 constexpr int kMostInlined = 64;
 
-std::uint64_t now_ns() {
-  timespec t{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-  return static_cast<std::uint64_t>(t.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(t.tv_nsec);
-}
+// What this thread has worked: to wait for a processor is no time spent.
+std::uint64_t worked_ns() { return now_ns(CLOCK_THREAD_CPUTIME_ID); }
 
 const char* name_of(Dwarf_Die* die) {
   Dwarf_Attribute attribute;
@@ -94,9 +92,9 @@ std::unique_ptr<Inlines> Inlines::open(std::shared_ptr<ElfFile> file) {
   inlines->dwarf_ = dwarf_begin_elf(file->handle(), DWARF_C_READ, nullptr);
   inlines->file_ = std::move(file);
   if (!inlines->dwarf_) return nullptr;
-  const std::uint64_t start = now_ns();
+  const std::uint64_t start = worked_ns();
   inlines->index_units();
-  inlines->spent_ns_ = now_ns() - start;
+  inlines->spent_ns_ = worked_ns() - start;
   return inlines;
 }
 
@@ -106,7 +104,7 @@ Inlines::~Inlines() {
 
 // Compilers other than GCC leave .debug_aranges out: each unit's own ranges are always there.
 void Inlines::index_units() {
-  const std::uint64_t start = now_ns();
+  const std::uint64_t start = worked_ns();
   Dwarf_CU* unit = nullptr;
   Dwarf_Die die;
   while (dwarf_get_units(dwarf_, unit, &unit, nullptr, nullptr, &die, nullptr) == 0) {
@@ -115,7 +113,7 @@ void Inlines::index_units() {
     while (units_.size() < kMostUnits && (at = dwarf_ranges(&die, at, &base, &from, &to)) > 0) {
       if (from < to) units_.push_back({from, to, dwarf_dieoffset(&die)});
     }
-    if (units_.size() >= kMostUnits || now_ns() - start > kMostNs) break;
+    if (units_.size() >= kMostUnits || worked_ns() - start > kMostNs) break;
   }
   std::sort(units_.begin(), units_.end(), [](const Unit& a, const Unit& b) { return a.start < b.start; });
 }
@@ -126,9 +124,9 @@ std::vector<InlinedCall> Inlines::at(std::uint64_t address) {
   const auto after = std::upper_bound(units_.begin(), units_.end(), address, [](std::uint64_t a, const Unit& u) { return a < u.start; });
   if (after == units_.begin() || address >= std::prev(after)->end) return calls;
   Dwarf_Die die;
-  const std::uint64_t start = now_ns();
+  const std::uint64_t start = worked_ns();
   if (dwarf_offdie(dwarf_, std::prev(after)->die, &die)) Descent(address).run(die, calls);
-  spent_ns_ += now_ns() - start;
+  spent_ns_ += worked_ns() - start;
   return calls;
 }
 

@@ -1,11 +1,10 @@
 // The ebpf tier: the kernel walks, this drains. Mappings and rows are in the kernel before the first sample; code that
 // is mapped later is met as unknown once and then followed.
-#include <time.h>
-
 #include <chrono>
 #include <map>
 #include <optional>
 
+#include "samplers/base/clock.hpp"
 #include "samplers/base/log.hpp"
 #include "samplers/tiers/ebpf_program.hpp"
 #include "samplers/tiers/ebpf_record.hpp"
@@ -22,12 +21,6 @@ constexpr auto kRemapAfter = std::chrono::milliseconds(50);
 constexpr auto kForkWantedWithin = std::chrono::seconds(5);
 constexpr std::size_t kMostKept = 2048;   // records of one forked process
 constexpr std::uint64_t kShortestWaitNs = 1'000;
-
-std::uint64_t monotonic_ns() {
-  timespec t{};
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return static_cast<std::uint64_t>(t.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(t.tv_nsec);
-}
 
 struct Wait {
   NodeId node;
@@ -223,7 +216,7 @@ class EbpfTier final : public Sampler {
     Target& target = watched.target;
     for (auto& [tid, thread] : target.threads.all()) {
       if (!context_.options.multi_threads && tid != target.process->id.pid) continue;
-      const std::uint64_t now = monotonic_ns();
+      const std::uint64_t now = now_ns();
       if (!capture_sleeping(target.process->id.pid, tid, *target.process->memory, capture)) continue;
       ThreadSnapshot snapshot;
       snapshot.tid = tid;
@@ -250,7 +243,7 @@ class EbpfTier final : public Sampler {
 
   // Those that still wait have done so until now; how long a sampled one stands for is not known, so it counts once.
   void end_waits(Watched& watched) {
-    const std::uint64_t now = monotonic_ns();
+    const std::uint64_t now = now_ns();
     while (!watched.waits.empty()) {
       watched.waits.begin()->second.weight = 1;
       end_wait(watched, watched.waits.begin()->first, now);

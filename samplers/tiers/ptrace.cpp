@@ -1,10 +1,10 @@
 // The ptrace tier: one running thread at a time is stopped for the time of one copy; what sleeps is never stopped.
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
 #include <set>
 #include <utility>
 
+#include "samplers/base/clock.hpp"
 #include "samplers/base/log.hpp"
 #include "samplers/tiers/stacks.hpp"
 #include "samplers/tiers/stop.hpp"
@@ -15,7 +15,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr auto kRefreshEvery = std::chrono::milliseconds(250);
-constexpr std::int64_t kWakeNs = 30'000;             // from a thread's giving way to this agent until the agent looks at the clock
+constexpr std::uint64_t kWakeNs = 30'000;             // from a thread's giving way to this agent until the agent looks at the clock
 constexpr std::uint64_t kStopWithinNs = 100'000'000;
 constexpr std::size_t kStackBytes = 64 * 1024;
 constexpr std::size_t kMostStackBytes = 512 * 1024;   // for a target whose stacks prove deeper
@@ -23,8 +23,8 @@ constexpr std::size_t kMostStackBytes = 512 * 1024;   // for a target whose stac
 struct Traced {
   Target target;
   StackCapture capture;
-  std::set<pid_t> late;        // seized and not stopped in time: nothing else of the target is stopped until they are free
-  Clock::time_point checked{}; // when those were last looked at
+  std::set<pid_t> late;           // seized and not stopped in time: nothing else of the target is stopped until they are free
+  std::uint64_t checked_ns = 0;   // when those were last looked at
   bool told = false;
   Turn turn;
 
@@ -58,7 +58,7 @@ class PtraceTier final : public Sampler {
 
   bool tick() override {
     const auto now = Clock::now();
-    woke_ns_ = std::chrono::duration_cast<std::chrono::nanoseconds>(now.time_since_epoch()).count();
+    woke_ns_ = now_ns();
     const bool refresh = now - refreshed_ >= kRefreshEvery;
     if (refresh) refreshed_ = now;
     bool alive = false;
@@ -82,11 +82,10 @@ class PtraceTier final : public Sampler {
   // One that has stopped meanwhile stood since the last look at most.
   void release(Traced& traced) {
     if (traced.late.empty()) return;
-    const auto now = Clock::now();
+    const std::uint64_t now = now_ns();
     const std::size_t freed = std::erase_if(traced.late, release_late);
-    const auto stood = std::chrono::duration_cast<std::chrono::nanoseconds>(now - traced.checked).count();
-    for (std::size_t i = 0; i < freed; ++i) quality_.stops.add(static_cast<std::uint64_t>(stood));
-    traced.checked = now;
+    for (std::size_t i = 0; i < freed; ++i) quality_.stops.add(now - traced.checked_ns);
+    traced.checked_ns = now;
   }
 
   // False where the process is gone.
@@ -127,8 +126,7 @@ class PtraceTier final : public Sampler {
     switch (capture_stopped(thread.tid(), *traced.target.process->memory, kStopWithinNs, traced.capture, meanwhile)) {
       case Stopped::Copied: {
         quality_.stops.add(traced.capture.stopped_ns);
-        const auto stopped_at = static_cast<std::int64_t>(traced.capture.stopped_at);
-        const bool ran = was_running(before, at_stop, stopped_at, std::exchange(woke_ns_, static_cast<std::int64_t>(traced.capture.taken_at)));
+        const bool ran = was_running(before, at_stop, traced.capture.stopped_at, std::exchange(woke_ns_, traced.capture.taken_at));
         if (context_.options.event == Event::Cpu && !ran) return idle();
         record(traced, thread, true);
         return;
@@ -138,7 +136,7 @@ class PtraceTier final : public Sampler {
       case Stopped::Traced: refused(traced, thread); return;
       case Stopped::Late:
         traced.late.insert(thread.tid());
-        traced.checked = Clock::now();
+        traced.checked_ns = now_ns();
         ++quality_.late;
         return;
     }
@@ -146,10 +144,10 @@ class PtraceTier final : public Sampler {
 
   // One that had to wait for a processor before it could stop was not running, and where it waits says nothing of where
   // it spends its time; unless it gave way to this agent.
-  static bool was_running(const SchedStat& before, const SchedStat& at_stop, std::int64_t stopped_at, std::int64_t agent_woke_at) {
+  static bool was_running(const SchedStat& before, const SchedStat& at_stop, std::uint64_t stopped_at, std::uint64_t agent_woke_at) {
     if (at_stop.turns == before.turns) return true;
-    const auto waits_since = stopped_at - static_cast<std::int64_t>(at_stop.waited - before.waited);
-    return std::abs(waits_since - agent_woke_at) <= kWakeNs;
+    const std::uint64_t waits_since = stopped_at - (at_stop.waited - before.waited);
+    return std::max(waits_since, agent_woke_at) - std::min(waits_since, agent_woke_at) <= kWakeNs;
   }
 
   void look_at_sleeping(Traced& traced, Thread& thread) {
@@ -199,7 +197,7 @@ class PtraceTier final : public Sampler {
   std::vector<FrameId> stack_;
   Quality quality_;
   Clock::time_point refreshed_ = Clock::now();
-  std::int64_t woke_ns_ = 0;   // CLOCK_MONOTONIC: when this agent was last put on a processor
+  std::uint64_t woke_ns_ = 0;   // CLOCK_MONOTONIC: when this agent was last put on a processor
 };
 
 }  // namespace

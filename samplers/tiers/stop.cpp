@@ -16,6 +16,7 @@
 #include <cstdio>
 #include <string>
 
+#include "samplers/base/clock.hpp"
 #include "samplers/process/files.hpp"
 #include "samplers/process/threads.hpp"
 
@@ -24,12 +25,6 @@ namespace {
 
 constexpr std::size_t kPage = 4096;
 constexpr std::uint64_t kSpinNs = 12'000;   // a thread on another processor stops within that: to be woken would lengthen its stop
-
-std::uint64_t now_ns(clockid_t clock = CLOCK_MONOTONIC) {
-  timespec t{};
-  clock_gettime(clock, &t);
-  return static_cast<std::uint64_t>(t.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(t.tv_nsec);
-}
 
 // Breaks off a blocking call of this thread after so long, and again every while until it goes.
 class Alarm {

@@ -1,4 +1,4 @@
-"""The agent's life as a Job on a real node: Completed, retried, failed, evicted, short of memory, deleted in mid-run; and as an
+"""The agent's life as a Job on a real node: Completed, retried, failed, evicted, out of memory, deleted in mid-run; and as an
 ephemeral container. What is applied is the manifests' own, with the test's upload address and the host's network."""
 import contextlib
 import hashlib
@@ -101,15 +101,8 @@ class Stage:
 
     def unharmed(self):
         """No thread of the application is stopped, and it answers."""
-        stopped = []
-        for status in pathlib.Path("/proc").glob("[0-9]*/task/*/status"):
-            try:
-                text = status.read_text()
-            except OSError:
-                continue
-            if text.startswith("Name:\tuwsgi") and ("State:\tt" in text or "State:\tT" in text):
-                stopped.append(str(status))
-        return not stopped and sampan.answers(self.port)
+        workers = subprocess.run(["pgrep", "-x", "uwsgi"], capture_output=True, text=True).stdout.split()
+        return workers and not any(stopped_threads(pid) for pid in workers) and sampan.answers(self.port)
 
     def stop(self):
         if hasattr(self, "load"):
@@ -117,13 +110,26 @@ class Stage:
         self.node.stop()
 
 
+def stopped_threads(pid):
+    """Those of a process that a signal or a tracer has stopped."""
+    states = []
+    for stat in pathlib.Path("/proc/%s/task" % pid).glob("*/stat"):
+        with contextlib.suppress(OSError):
+            states.append(stat.read_text().rpartition(")")[2].split()[0])
+    return [state for state in states if state in "tT"]
+
+
 @contextlib.contextmanager
-def given_params(spec):
-    """The Job's `params`, to be changed in place."""
-    variable = next(v for v in spec["template"]["spec"]["containers"][0]["env"] if v["name"] == "params")
+def params_of(container):
+    """A container's `params`, to be changed in place."""
+    variable = next(v for v in container["env"] if v["name"] == "params")
     given = json.loads(variable["value"])
     yield given
     variable["value"] = json.dumps(given)
+
+
+def given_params(spec):
+    return params_of(spec["template"]["spec"]["containers"][0])
 
 
 def completed(stage):
@@ -213,36 +219,42 @@ def evicted(stage):
     stage.plane.must("delete", "job", "evicted", "-n", "sampan", "--wait=true")
 
     def little_room(spec):
+        """What an init container leaves in the volume is too much already: the agent is evicted while it samples."""
+        pod = spec["template"]["spec"]
         with given_params(spec) as given:
             del given["upload"]   # so that files stay
-        spec["template"]["spec"]["volumes"][0]["emptyDir"]["sizeLimit"] = "2Ki"
+        pod["initContainers"] = [json.loads(json.dumps(dict(pod["containers"][0], name="first")))]
+        with params_of(pod["initContainers"][0]) as first:
+            first["seconds"] = 1
+        pod["volumes"][0]["emptyDir"]["sizeLimit"] = "2Ki"
         spec["backoffLimit"] = 0
-    stage.start("too-full", little_room, seconds=1, every=1, count=0)
-    kind = stage.ends("too-full")
+    stage.start("too-full", little_room, seconds=200)
+    kind = stage.ends("too-full", 180)
     ended = stage.terminated("too-full")[0]
     why = json.loads(ended["message"] or "{}").get("ended")
     evicted = "evicted successfully" in stage.node.log("kubelet")
-    check(evicted and kind[0] == "Complete" and ended["exitCode"] == 0 and why in ("signal", "time"),
+    check(evicted and kind[0] == "Complete" and ended["exitCode"] == 0 and why == "signal",
           "evicted by the kubelet (%s), it ends well in the one second that it is given: %s, exit %d, %s" % (evicted, kind, ended["exitCode"], why))
     stage.plane.must("delete", "job", "too-full", "-n", "sampan", "--wait=true")
     check(stage.unharmed(), "the application is unharmed")
 
 
-def little_memory(stage):
-    """Its files lie in memory, which is full at last: the kernel kills the agent, and nothing happens to anyone else."""
+def out_of_memory(stage):
+    """Told that it has more memory than its container may use, and given stacks of which no two are alike: the kernel kills it."""
     def small(spec):
         with given_params(spec) as given:
-            del given["upload"]   # so that files stay
-        pod = spec["template"]["spec"]
-        pod["volumes"][0]["emptyDir"] = {"medium": "Memory"}
-        pod["containers"][0]["resources"] = {"limits": {"memory": "7Mi"}}
+            for key in ("app_name", "version_id", "upload"):
+                del given[key]
+            given["cmdline_regex"] = r"many_stacks\.py"
+        spec["template"]["spec"]["containers"][0]["resources"] = {"limits": {"memory": "24Mi"}}
         spec["backoffLimit"] = 0
-    stage.start("small", small, seconds=1, every=1, count=0, rate=1000, formats=["svg", "folded", "speedscope", "pprof"])
-    kind = stage.ends("small", 180)
-    ended = stage.terminated("small")[0]
-    check(kind[0] == "Failed" and ended["reason"] == "OOMKilled" and ended["exitCode"] == 128 + signal.SIGKILL,
-          "out of memory it is killed and the Job says so: %s, %s, exit %d" % (kind, ended["reason"], ended["exitCode"]))
-    check(stage.unharmed(), "the application is unharmed")
+    with sampan.Workload(["python3", sampan.WORKLOADS / "python" / "many_stacks.py", 400], ready=lambda load: load.says("ready")) as load:
+        stage.start("small", small, seconds=120, rate=1000, max_memory_mb=1024)
+        kind = stage.ends("small", 180)
+        ended = stage.terminated("small")[0]
+        check(kind[0] == "Failed" and ended["reason"] == "OOMKilled" and ended["exitCode"] == 128 + signal.SIGKILL,
+              "out of memory it is killed and the Job says so: %s, %s, exit %d" % (kind, ended["reason"], ended["exitCode"]))
+        check(load.process.poll() is None and not stopped_threads(load.pid) and stage.unharmed(), "its target and the application are unharmed")
 
 
 def ephemeral(stage):
@@ -277,7 +289,7 @@ def main():
     stage = None
     try:
         stage = Stage(plane)
-        for part in (completed, final_codes, tried_again, deleted, deadline, evicted, little_memory, ephemeral):
+        for part in (completed, final_codes, tried_again, deleted, deadline, evicted, out_of_memory, ephemeral):
             begun = time.monotonic()
             try:
                 part(stage)

@@ -90,7 +90,7 @@ class Agent:
 
     def is_strange(self, file):
         """What is neither the agent's own, nor /proc, nor code of a target (or its debug information)."""
-        own = ("pipe:", "socket:", "anon_inode:", "/proc/", "/memfd:", "/dev/null", "/dev/pts/", str(FOLDER), "/sys/kernel/btf", "/sys/fs/cgroup/", "/usr/share/zoneinfo/", "/etc/localtime", "/etc/ssl/openssl.cnf")
+        own = ("pipe:", "socket:", "anon_inode:", "/proc/", "/memfd:", "/dev/null", "/dev/pts/", str(FOLDER), "/sys/kernel/btf", "/sys/fs/cgroup/", "/usr/share/zoneinfo/", "/etc/localtime")
         code = (".so", "/usr/lib/", "/usr/bin/", "/lib/", "/root/.pyenv/", str(sampan.CACHE), "/usr/local/", "/tmp/perf-")
         return not (file in ("/", "/proc") or file.startswith(own) or ".so" in file or file.startswith(code) or " (deleted)" in file)
 

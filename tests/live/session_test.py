@@ -169,6 +169,9 @@ def series(pid):
     times = [int(re.search(r"-(\d+)\.folded", name).group(1)) for name in files]
     check(run.code == 0 and len(results) == 3 and len(files) == 3, "three profiles: exit %d, %s" % (run.code, files))
     check([b - a for a, b in zip(times, times[1:])] == [2, 2], "on a grid of two seconds")
+    run = sampan.profile(pid=pid, seconds=1, every=1, count=3)
+    times = sorted(int(re.search(r"-(\d+)\.folded", p.name).group(1)) for p in run.directory.iterdir())
+    check(len(times) == 3 and times[-1] - times[0] <= 3, "a second every second: one right after the other, %s" % [t - times[0] for t in times])
     import fault_server
     server = fault_server.FaultServer()
     run = sampan.profile(pid=pid, seconds=1, every=1, count=2, upload={"url": server.url("/s/{time}")})

@@ -97,16 +97,13 @@ void FrameReader::plan(std::uint64_t address, std::uint32_t size) {
   buffer_.resize(buffer_.size() + size);
 }
 
-// [head] [the chunk's innermost frames] [its others] [frames elsewhere] [head again] [frames of earlier walks] [thread state] [head again] [code generation]
+// [head] [the chunk's live part] [frames elsewhere] [head again] [frames of earlier walks] [thread state] [head again] [code generation]
 FrameReader::Outcome FrameReader::read_at_once(ThreadState& thread, bool last_try) {
   blocks_.clear(), buffer_.clear(), reads_.clear();
   hint_ = 0;
-  const std::uint32_t inner = thread.inner < thread.extent ? thread.inner : 0;
-  if (thread.chunk && inner) plan(thread.chunk + inner, thread.extent - inner);
-  if (thread.chunk) plan(thread.chunk, inner ? inner : thread.extent);
-  const std::size_t elsewhere = blocks_.size();
+  if (thread.chunk) plan(thread.chunk, thread.extent);
   for (const std::uint64_t frame : thread.scattered) plan(frame + frame_begin_, frame_size_);
-  earlier_ = std::min(blocks_.size(), elsewhere + thread.latest);
+  earlier_ = std::min(blocks_.size(), thread.latest + (thread.chunk ? 1 : 0));
   const bool cframe = o_.has_cframe && thread.cframe;
   const std::uint64_t at = cframe ? thread.cframe + o_.cframe_current_frame : thread.address + o_.tstate_frame;
   std::uint64_t heads[3] = {}, cframes[3] = {};   // at first, then, at last
@@ -172,9 +169,6 @@ bool FrameReader::walk(ThreadState& thread, std::vector<FrameSite>& frames, std:
   root_ = frames.size() > before ? frames.back().address : 0;
   remember(thread);
   if (needed_) thread.extent = static_cast<std::uint32_t>(std::min<std::uint64_t>(needed_ + kSlack, chunk_size_));
-  // A frame that returns is wiped (3.14+): the innermost and its caller are read as soon after the head as can be.
-  const std::uint64_t caller = frames.size() - before > 1 ? frames[before + 1].address : 0;
-  thread.inner = caller > thread.chunk && caller - thread.chunk < chunk_size_ ? static_cast<std::uint32_t>(caller - thread.chunk) : 0;
   return true;
 }
 

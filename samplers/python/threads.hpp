@@ -19,8 +19,7 @@ struct ThreadState {
   std::uint64_t thread_id = 0;             // pthread_t
   std::uint64_t cframe = 0;                // 3.11-3.12: the _PyCFrame seen last
   std::uint64_t chunk = 0;                 // 3.11+: the stack chunk seen last,
-  std::uint32_t extent = 0;                //   how much of it to read,
-  std::uint32_t inner = 0;                 //   and from where on first: where the innermost frames were
+  std::uint32_t extent = 0;                //   and how much of it to read
   float flicker = 0;                       // how many of its reads found the head changed, of late (0-1)
   std::uint64_t root = 0;                  // the outermost frame seen last
   std::vector<std::uint64_t> scattered;    // frames outside the chunk, the last walk's first,

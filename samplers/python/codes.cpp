@@ -7,6 +7,7 @@ namespace {
 
 constexpr std::size_t kMostCodes = 200'000;
 constexpr std::uint32_t kMostCopies = 4096;
+constexpr int kClassTries = 64;
 
 bool is_version(std::string_view text) {   // `3.11`
   return !text.empty() && text.find_first_not_of("0123456789.") == std::string_view::npos;
@@ -43,6 +44,22 @@ Codes::Check Codes::check_of(Bytes head) const {
           number(o_.code_argcount), number(o_.code_flags), number(o_.code_first_line)};
 }
 
+void Codes::observe_stopped(std::span<FrameSite> frames) {
+  if (o_.code_qualname) return;
+  std::vector<FrameSite*> fresh;
+  reads_.clear();
+  for (FrameSite& site : frames) {
+    if (const auto known = codes_.find(site.code); known != codes_.end() && known->second.class_tries == 0) continue;
+    fresh.push_back(&site);
+    reads_.push_back({site.address + o_.frame_locals, std::as_writable_bytes(std::span(&site.argument, 1))});
+  }
+  memory_.read_each(reads_);
+  reads_.clear();
+  std::erase_if(fresh, [](const FrameSite* site) { return site->argument == 0; });
+  for (FrameSite* site : fresh) reads_.push_back({site->argument + o_.object_type, std::as_writable_bytes(std::span(&site->address, 1))});
+  memory_.read_each(reads_);
+}
+
 void Codes::verify(std::span<const FrameSite> frames, bool new_round) {
   if (new_round) ++round_;
   reading_.clear();
@@ -72,6 +89,10 @@ FrameId Codes::frame(const FrameSite& site, bool last_try) {
   if (fresh && !resolve(site, code, last_try)) {
     codes_.erase(known);
     return Profile::kNoFrame;
+  }
+  if (code.class_tries > 0 && !fresh && (--code.class_tries, qualify(site, code))) {
+    code.class_tries = 0;
+    code.ids.assign(code.lines.size(), Profile::kNoFrame);
   }
   code.checked = round_;
   const auto check = sampan_py_check(static_cast<std::uint32_t>(code.check.argcount), static_cast<std::uint32_t>(code.check.flags),
@@ -105,8 +126,9 @@ bool Codes::resolve(const FrameSite& site, Code& code, bool last_try) const {
   code.file = short_file(*file);
   if (o_.code_qualname) {
     code.name = objects_.string(memory_.read_as<std::uint64_t>(site.code + o_.code_qualname)).value_or(code.name);
-  } else if (code.check.argcount > 0 && !qualify(site, code) && !last_try) {
-    return false;
+  } else if (code.check.argcount > 0 && !qualify(site, code)) {
+    if (!last_try) return false;
+    code.class_tries = kClassTries;
   }
   if (o_.code_bytecode) {
     code.bytecode = site.code + o_.code_bytecode;

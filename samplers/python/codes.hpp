@@ -19,11 +19,14 @@ class Codes {
  public:
   Codes(Memory& memory, const Interpreter& python, Profile& profile, bool lines);
 
+  // Up to 3.10 a method's class is known by its frame's first argument: of frames that stand still and whose code is not
+  // known yet, notes that and its type, as a walk in the kernel does.
+  void observe_stopped(std::span<FrameSite> frames);
   // Forgets the code objects of these frames whose memory now holds another; one read for all of them. Those that were
   // looked at since the last new round are taken as they are.
   void verify(std::span<const FrameSite> frames, bool new_round = true);
   // The frame's id; Profile::kNoFrame where it is no frame of a code object, or is so no more (torn). With
-  // `last_try`, a method whose class could not be read for that reason goes by its bare name.
+  // `last_try`, a method whose class could not be read for that reason goes by its bare name until it can be.
   FrameId frame(const FrameSite& site, bool last_try);
   // Shown in the place of a frame whose code object was freed before it could be looked at.
   FrameId reused() const { return reused_; }
@@ -42,6 +45,7 @@ class Codes {
     std::uint64_t checked = 0;            // verify() round
     std::uint64_t bytecode = 0;           // 3.11+: where it begins, and its size in bytes
     std::uint64_t bytecode_size = 0;
+    int class_tries = 0;                  // that are left to find the class of a method
     std::string name, file;
     std::vector<LineStart> lines;
     std::vector<FrameId> ids;             // by row of lines; kNoFrame: not made yet

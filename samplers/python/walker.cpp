@@ -59,6 +59,7 @@ class PythonWalker final : public Walker {
   void observe_stopped(const ThreadSnapshot& thread) override {
     held_tid_ = thread.inner_tid;
     held_read_ = read_states(thread.inner_tid);
+    codes_.observe_stopped(sites_);
     held_lock_ = any_holds(thread.inner_tid);
     if (mixed_) mixed_->observe_stopped(thread);
   }

@@ -19,7 +19,7 @@ std::uint64_t Ticker::next(std::uint64_t now) {
     late_ += current - slot_;
     slot_ = current;
   }
-  const double jitter = std::uniform_real_distribution<double>(0, 0.5)(random_);
+  const double jitter = std::uniform_real_distribution<double>(0, 1)(random_);
   return start_ + slot_++ * period_ + static_cast<std::uint64_t>(jitter * static_cast<double>(period_));
 }
 

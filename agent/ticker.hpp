@@ -1,5 +1,5 @@
-// Absolute deadlines with jitter: time is cut into slots of one period, and each slot has one deadline at random in
-// its first half, so that a target's own rhythm is not followed. Slots that are past are skipped, never caught up.
+// Absolute deadlines with jitter: time is cut into slots of one period, and each slot has one deadline anywhere in it, so
+// that every moment of a target's own rhythm is as likely. Slots that are past are skipped, never caught up.
 #pragma once
 
 #include <cstdint>

@@ -82,6 +82,7 @@ class EbpfTier final : public Sampler {
 
   bool tick() override {
     drain();
+    program_->vary_period();
     const auto now = Clock::now();
     if (now - refreshed_ >= kRefreshEvery) {
       refreshed_ = now;

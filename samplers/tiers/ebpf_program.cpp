@@ -12,7 +12,9 @@
 #include <cerrno>
 #include <cstdarg>
 #include <cstdio>
+#include <utility>
 
+#include "samplers/base/clock.hpp"
 #include "samplers/base/log.hpp"
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wconversion"
@@ -67,8 +69,9 @@ UniqueFd make_module(const std::vector<std::uint64_t>& index, const std::vector<
   return fd;
 }
 
-// Nanoseconds; 0.3 % off the round number, so that samples drift against timers of the target.
-std::uint64_t sample_period(double rate) { return static_cast<std::uint64_t>(997e6 / rate); }
+// Of periods that are set anew, how long each stays at least: nanoseconds, and samples.
+constexpr double kPeriodStays = 250e6, kPeriodSamples = 25;
+constexpr double kPeriodVaries = 0.1;
 
 std::vector<int> online_processors() {
   std::vector<int> processors;
@@ -117,7 +120,8 @@ Result<void> EbpfProgram::start(unsigned rate, bool running, bool waiting) {
   attributes.size = sizeof attributes;
   attributes.type = PERF_TYPE_SOFTWARE;
   attributes.config = PERF_COUNT_SW_CPU_CLOCK;
-  attributes.sample_period = sample_period(rate);
+  rate_ = rate;
+  attributes.sample_period = next_period();
   for (const int cpu : running ? online_processors() : std::vector<int>{}) {
     const int event = static_cast<int>(syscall(SYS_perf_event_open, &attributes, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC));
     if (event < 0 && errno == ENODEV) continue;   // a processor that is off
@@ -144,8 +148,27 @@ Result<void> EbpfProgram::start(unsigned rate, bool running, bool waiting) {
 }
 
 void EbpfProgram::set_rate(double rate) {
-  const std::uint64_t period = sample_period(rate);
+  rate_ = rate;
+  vary_at_ = 0;
+  vary_period();
+}
+
+void EbpfProgram::vary_period() {
+  if (now_ns() < vary_at_) return;
+  const std::uint64_t period = next_period();
   for (const int event : event_fds_) ioctl(event, PERF_EVENT_IOC_PERIOD, &period);
+}
+
+// Nanoseconds; each second one makes up for the one before. To set a period begins it anew, which costs half of one: the
+// others are the shorter for it.
+std::uint64_t EbpfProgram::next_period() {
+  const double stays = std::max(kPeriodStays, kPeriodSamples * 1e9 / rate_);
+  vary_at_ = now_ns() + static_cast<std::uint64_t>(stays);
+  const double samples = stays * rate_ / 1e9;
+  const double before = std::exchange(varied_, 0);
+  if (before == 0) varied_ = std::uniform_real_distribution<double>(-kPeriodVaries, kPeriodVaries)(random_);
+  const double more = before != 0 ? -before : varied_;
+  return static_cast<std::uint64_t>(1e9 / (rate_ * (1 + more)) * samples / (samples + 0.5));
 }
 
 Result<std::uint32_t> EbpfProgram::module_of(const std::shared_ptr<const UnwindTable>& table) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <random>
 #include <span>
 #include <unordered_map>
 #include <vector>
@@ -32,6 +33,9 @@ class EbpfProgram {
   Result<void> start(unsigned rate, bool running, bool waiting);
   // The perf events' rate from now on.
   void set_rate(double rate);
+  // Sets another period now and then, as many a second on average: samples at even distances see always the same part of a
+  // loop that takes as long.
+  void vary_period();
   // Uploads rows that are not there yet and replaces the process's space in one step.
   Result<void> put_space(pid_t pid, const AddressSpace& space);
   Result<void> put_target(pid_t pid, const sampan_target& target);
@@ -45,12 +49,17 @@ class EbpfProgram {
 
  private:
   EbpfProgram() = default;
+  std::uint64_t next_period();
   Result<std::uint32_t> module_of(const std::shared_ptr<const UnwindTable>& table);
 
   ebpf* skeleton_ = nullptr;
   ring_buffer* ring_ = nullptr;
   std::vector<bpf_link*> events_;
   std::vector<int> event_fds_;          // the links own them
+  double rate_ = 0;                     // of the events, a second
+  double varied_ = 0;                   // by which share they are more now, where the next are to be as many less
+  std::uint64_t vary_at_ = 0;           // CLOCK_MONOTONIC, ns
+  std::minstd_rand random_{std::random_device{}()};
   struct Module {
     std::uint32_t slot, pages;
     std::shared_ptr<const UnwindTable> table;

@@ -8,17 +8,19 @@ namespace {
 constexpr std::uint64_t kStart = 1'000'000'000'000;
 constexpr std::uint64_t kPeriod = 10'000'000;   // 100 Hz
 
-TEST(Ticker, OneDeadlineInEachSlotsFirstHalf) {
+TEST(Ticker, OneDeadlineAnywhereInEachSlot) {
   Ticker ticker(kStart, 100, 7);
-  std::uint64_t distinct = 0, last = 0;
+  std::uint64_t distinct = 0, last = 0, parts[4] = {};
   for (std::uint64_t slot = 0; slot < 1000; ++slot) {
     const std::uint64_t at = ticker.next(kStart + slot * kPeriod);
     ASSERT_GE(at, kStart + slot * kPeriod);
-    ASSERT_LT(at, kStart + slot * kPeriod + kPeriod / 2);
+    ASSERT_LT(at, kStart + slot * kPeriod + kPeriod);
+    ++parts[(at - kStart - slot * kPeriod) * 4 / kPeriod];
     distinct += at - slot * kPeriod != last;
     last = at - slot * kPeriod;
   }
   EXPECT_GT(distinct, 990u);   // jitter
+  for (const std::uint64_t part : parts) EXPECT_GT(part, 200u);
   EXPECT_EQ(ticker.late(), 0u);
 }
 

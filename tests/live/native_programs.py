@@ -20,6 +20,7 @@ BUILDS = {
     "split_rust": ["rustc", "-O", SOURCES / "split.rs", "-o"],
     "plugin": ["gcc", "-O2", "-fomit-frame-pointer", SOURCES / "plugin.c", "-ldl", "-o"],
     "plugin.so": ["gcc", "-O2", "-fomit-frame-pointer", "-DPLUGIN", "-shared", "-fPIC", SOURCES / "plugin.c", "-o"],
+    "beat": ["gcc", "-O2", SOURCES / "beat.c", "-o"],
     "waits": ["gcc", "-O2", "-pthread", SOURCES / "waits.c", "-o"],
 }
 AFTER = {"split_go": [SOURCES / "split.go"], "server_go": [SOURCES / "server.go"],

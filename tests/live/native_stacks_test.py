@@ -96,6 +96,19 @@ def truth(tier):
                   "%s, %s: %s of %d samples, true are 60, 30, 10 %%" % (name, tier, ", ".join("%.1f %%" % (100 * s) for s in shares), result.taken))
 
 
+def in_step(tier):
+    """A loop as long as the distance of two samples, as near as can be: samples do not see always the same part of it."""
+    program = build("beat")
+    if not program:
+        return
+    for period in (9970, 10000):
+        with start(program, period) as load:
+            result = Sum(600, lambda: sampan.profile(pid=load.pid, tier=tier, rate=100, seconds=8, lines=False, group_by=[]))
+            shares = [sampan.share(result.all, r"^%s\b" % function) for function in ("sixty", "thirty", "ten")]
+            check(all(near(got, true, result.taken) for got, true in zip(shares, (0.6, 0.3, 0.1))), "a loop of %d us at 100 Hz, %s: %s of %d samples" % (
+                period, tier, ", ".join("%.1f %%" % (100 * s) for s in shares), result.taken))
+
+
 def joined(tier):
     program = build("cgo")
     if not program:
@@ -124,5 +137,6 @@ for each in ("ebpf", "ptrace"):
     if allowed(each):
         whole(each)
         truth(each)
+        in_step(each)
         joined(each)
 sampan.finish()

@@ -47,11 +47,15 @@ class Stage:
         self.node.load(folder / "sampan.tar")
 
     def application(self):
-        command = ["uwsgi", "--plugin", "python3", "--http-socket", "127.0.0.1:%d" % self.port, "--wsgi-file", "/w/app.py", "--master",
-                   "--processes", "2", "--uid", "33", "--enable-threads", "--auto-procname", "--procname-prefix", PREFIX]
-        return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "arya-0", "namespace": "shop", "labels": {"app": "arya"}}, "spec": {
+        return self.pod("arya-0", "uwsgi", ["uwsgi", "--plugin", "python3", "--http-socket", "127.0.0.1:%d" % self.port, "--wsgi-file", "/w/app.py",
+                                            "--master", "--processes", "2", "--uid", "33", "--enable-threads", "--auto-procname",
+                                            "--procname-prefix", PREFIX])
+
+    def pod(self, name, workloads, command):
+        """A pod of the other Debian on the real node, with a folder of workloads at /w."""
+        return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "shop", "labels": {"app": "arya"}}, "spec": {
             "hostNetwork": True, "nodeName": self.node.name, "automountServiceAccountToken": False, "terminationGracePeriodSeconds": 1,
-            "tolerations": [{"operator": "Exists"}], "volumes": [{"name": "w", "hostPath": {"path": str(sampan.WORKLOADS / "uwsgi")}}],
+            "tolerations": [{"operator": "Exists"}], "volumes": [{"name": "w", "hostPath": {"path": str(sampan.WORKLOADS / workloads)}}],
             "containers": [{"name": "app", "image": "arya:test", "imagePullPolicy": "Never", "command": command,
                             "volumeMounts": [{"name": "w", "mountPath": "/w", "readOnly": True}]}]}}
 
@@ -120,16 +124,12 @@ def stopped_threads(pid):
 
 
 @contextlib.contextmanager
-def params_of(container):
-    """A container's `params`, to be changed in place."""
-    variable = next(v for v in container["env"] if v["name"] == "params")
+def given_params(spec):
+    """The Job's `params`, to be changed in place."""
+    variable = next(v for v in spec["template"]["spec"]["containers"][0]["env"] if v["name"] == "params")
     given = json.loads(variable["value"])
     yield given
     variable["value"] = json.dumps(given)
-
-
-def given_params(spec):
-    return params_of(spec["template"]["spec"]["containers"][0])
 
 
 def completed(stage):
@@ -219,16 +219,12 @@ def evicted(stage):
     stage.plane.must("delete", "job", "evicted", "-n", "sampan", "--wait=true")
 
     def little_room(spec):
-        """What an init container leaves in the volume is too much already: the agent is evicted while it samples."""
-        pod = spec["template"]["spec"]
+        """The first profile is too much for the volume: the agent is evicted while it takes the next."""
         with given_params(spec) as given:
             del given["upload"]   # so that files stay
-        pod["initContainers"] = [json.loads(json.dumps(dict(pod["containers"][0], name="first")))]
-        with params_of(pod["initContainers"][0]) as first:
-            first["seconds"] = 1
-        pod["volumes"][0]["emptyDir"]["sizeLimit"] = "2Ki"
+        spec["template"]["spec"]["volumes"][0]["emptyDir"]["sizeLimit"] = "8Ki"   # an empty folder takes four
         spec["backoffLimit"] = 0
-    stage.start("too-full", little_room, seconds=200)
+    stage.start("too-full", little_room, seconds=20, every=20, count=0)
     kind = stage.ends("too-full", 180)
     ended = stage.terminated("too-full")[0]
     why = json.loads(ended["message"] or "{}").get("ended")
@@ -248,13 +244,16 @@ def out_of_memory(stage):
             given["cmdline_regex"] = r"many_stacks\.py"
         spec["template"]["spec"]["containers"][0]["resources"] = {"limits": {"memory": "24Mi"}}
         spec["backoffLimit"] = 0
-    with sampan.Workload(["python3", sampan.WORKLOADS / "python" / "many_stacks.py", 400], ready=lambda load: load.says("ready")) as load:
-        stage.start("small", small, seconds=120, rate=1000, max_memory_mb=1024)
-        kind = stage.ends("small", 180)
-        ended = stage.terminated("small")[0]
-        check(kind[0] == "Failed" and ended["reason"] == "OOMKilled" and ended["exitCode"] == 128 + signal.SIGKILL,
-              "out of memory it is killed and the Job says so: %s, %s, exit %d" % (kind, ended["reason"], ended["exitCode"]))
-        check(load.process.poll() is None and not stopped_threads(load.pid) and stage.unharmed(), "its target and the application are unharmed")
+    stage.plane.apply(stage.pod("many-0", "python", ["python3", "/w/many_stacks.py", "400"]))
+    wait_for(lambda: "ready" in stage.plane.kubectl("logs", "-n", "shop", "many-0").stdout, 60, "the target")
+    stage.start("small", small, seconds=120, rate=1000, max_memory_mb=1024)
+    kind = stage.ends("small", 180)
+    ended = stage.terminated("small")[0]
+    check(kind[0] == "Failed" and ended["reason"] == "OOMKilled" and ended["exitCode"] == 128 + signal.SIGKILL,
+          "out of memory it is killed and the Job says so: %s, %s, exit %d" % (kind, ended["reason"], ended["exitCode"]))
+    target = stage.plane.get("pod", "many-0", "-n", "shop")["status"]
+    check(target["phase"] == "Running" and target["containerStatuses"][0]["restartCount"] == 0 and stage.unharmed(), "its target and the application are unharmed")
+    stage.plane.must("delete", "pod", "many-0", "-n", "shop", "--wait=true")
 
 
 def ephemeral(stage):

@@ -70,8 +70,9 @@ UniqueFd make_module(const std::vector<std::uint64_t>& index, const std::vector<
 }
 
 // Of periods that are set anew, how long each stays at least: nanoseconds, and samples.
-constexpr double kPeriodStays = 250e6, kPeriodSamples = 25;
-constexpr double kPeriodVaries = 0.1;
+constexpr double kPeriodStays = 100e6, kPeriodSamples = 10;
+// By which share the rate differs meanwhile: by little, samples would stay in step with a loop as long as the mean period.
+constexpr double kVariesLeast = 0.02, kVariesMost = 0.25;
 
 std::vector<int> online_processors() {
   std::vector<int> processors;
@@ -166,7 +167,7 @@ std::uint64_t EbpfProgram::next_period() {
   vary_at_ = now_ns() + static_cast<std::uint64_t>(stays);
   const double samples = stays * rate_ / 1e9;
   const double before = std::exchange(varied_, 0);
-  if (before == 0) varied_ = std::uniform_real_distribution<double>(-kPeriodVaries, kPeriodVaries)(random_);
+  if (before == 0) varied_ = std::uniform_real_distribution<double>(kVariesLeast, kVariesMost)(random_) * (random_() % 2 ? 1 : -1);
   const double more = before != 0 ? -before : varied_;
   return static_cast<std::uint64_t>(1e9 / (rate_ * (1 + more)) * samples / (samples + 0.5));
 }

@@ -105,7 +105,8 @@ def in_step(tier):
         with start(program, period) as load:
             result = Sum(600, lambda: sampan.profile(pid=load.pid, tier=tier, rate=100, seconds=8, lines=False, group_by=[]))
             shares = [sampan.share(result.all, r"^%s\b" % function) for function in ("sixty", "thirty", "ten")]
-            check(all(near(got, true, result.taken) for got, true in zip(shares, (0.6, 0.3, 0.1))), "a loop of %d us at 100 Hz, %s: %s of %d samples" % (
+            # Some ten samples at a time are still in step: four sigma of what that leaves (0.02, simulated).
+            check(all(abs(got - true) <= 0.08 for got, true in zip(shares, (0.6, 0.3, 0.1))), "a loop of %d us at 100 Hz, %s: %s of %d samples" % (
                 period, tier, ", ".join("%.1f %%" % (100 * s) for s in shares), result.taken))
 
 

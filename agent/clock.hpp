@@ -1,4 +1,5 @@
-// Clocks: monotonic for intervals, wall for names and events.
+// Clocks: monotonic for intervals, wall for names and events. The test of a day puts its own in their place, which is why
+// the agent asks these and not samplers/base/clock.hpp.
 #pragma once
 
 #include <cstdint>

@@ -1,21 +1,18 @@
 #include "agent/signals.hpp"
 
+#include <atomic>
 #include <csignal>
-#include <ctime>
+
+#include "samplers/base/clock.hpp"
 
 namespace sampan {
 namespace {
 
 volatile std::sig_atomic_t seen_ = 0;
-volatile timespec first_{};
+std::atomic<std::uint64_t> first_{0};   // CLOCK_MONOTONIC, ns
 
 void on_signal(int) {
-  if (seen_ == 0) {
-    timespec now{};
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    first_.tv_sec = now.tv_sec;
-    first_.tv_nsec = now.tv_nsec;
-  }
+  if (seen_ == 0) first_ = now_ns();
   seen_ = seen_ + 1;
 }
 
@@ -33,9 +30,6 @@ void install_signal_handlers() {
 
 int signals_seen() { return seen_; }
 
-unsigned long long first_signal_ns() {
-  if (seen_ == 0) return 0;
-  return static_cast<unsigned long long>(first_.tv_sec) * 1'000'000'000 + static_cast<unsigned long long>(first_.tv_nsec);
-}
+std::uint64_t first_signal_ns() { return first_; }
 
 }  // namespace sampan

@@ -2,12 +2,14 @@
 // a handler is installed.
 #pragma once
 
+#include <cstdint>
+
 namespace sampan {
 
 void install_signal_handlers();
 // How often one of them came: 1 stops sampling, 2 gives up delivery too.
 int signals_seen();
 // Monotonic nanoseconds of the first; 0: none came.
-unsigned long long first_signal_ns();
+std::uint64_t first_signal_ns();
 
 }  // namespace sampan

@@ -133,16 +133,17 @@ FrameReader::Outcome FrameReader::read_at_once(ThreadState& thread, bool last_tr
   head_ = heads[0];
   changed_ = heads[1] != heads[0] || (cframe && cframes[1] != thread.cframe);
   changed_late_ = heads[2] != heads[0] || (cframe && cframes[2] != thread.cframe);
+  const auto top = tstate<std::uint64_t>(o_.tstate_frame);
   bool known = true;
   if (o_.interpreter_frames && !thread.chunk && plausible(tstate<std::uint64_t>(o_.tstate_chunk))) {
     thread.chunk = tstate<std::uint64_t>(o_.tstate_chunk);
     thread.extent = kFirstExtent;
-    known = tstate<std::uint64_t>(o_.tstate_frame) == 0;
+    known = top == 0;
   }
-  if (o_.has_cframe && tstate<std::uint64_t>(o_.tstate_frame) != thread.cframe) {
+  if (o_.has_cframe && top != thread.cframe) {
     known = false;
     changed_ = true;
-    thread.cframe = tstate<std::uint64_t>(o_.tstate_frame);
+    thread.cframe = top;
     if (last_try && !memory_.read_into(thread.cframe + o_.cframe_current_frame, head_)) return Outcome::Gone;
   }
   return known || last_try ? Outcome::Read : Outcome::Again;

@@ -1,6 +1,5 @@
 // The ptrace tier: one running thread at a time is stopped for the time of one copy; what sleeps is never stopped.
 #include <algorithm>
-#include <chrono>
 #include <set>
 #include <utility>
 
@@ -13,8 +12,7 @@
 namespace sampan {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-constexpr auto kRefreshEvery = std::chrono::milliseconds(250);
+constexpr std::uint64_t kRefreshEvery = 250'000'000;
 constexpr std::uint64_t kWakeNs = 30'000;             // from a thread's giving way to this agent until the agent looks at the clock
 constexpr std::uint64_t kStopWithinNs = 100'000'000;
 constexpr std::size_t kStackBytes = 64 * 1024;
@@ -57,10 +55,9 @@ class PtraceTier final : public Sampler {
   }
 
   bool tick() override {
-    const auto now = Clock::now();
     woke_ns_ = now_ns();
-    const bool refresh = now - refreshed_ >= kRefreshEvery;
-    if (refresh) refreshed_ = now;
+    const bool refresh = woke_ns_ - refreshed_ns_ >= kRefreshEvery;
+    if (refresh) refreshed_ns_ = woke_ns_;
     bool alive = false;
     for (auto& traced : targets_) alive |= sample(*traced, refresh);
     return alive;
@@ -196,7 +193,7 @@ class PtraceTier final : public Sampler {
   std::vector<std::unique_ptr<Traced>> targets_;
   std::vector<FrameId> stack_;
   Quality quality_;
-  Clock::time_point refreshed_ = Clock::now();
+  std::uint64_t refreshed_ns_ = now_ns();
   std::uint64_t woke_ns_ = 0;   // CLOCK_MONOTONIC: when this agent was last put on a processor
 };
 

@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import time
 
+import chaos
 import node
 import sampan
 from archive import archive
@@ -106,21 +107,13 @@ class Stage:
     def unharmed(self):
         """No thread of the application is stopped, and it answers."""
         workers = subprocess.run(["pgrep", "-x", "uwsgi"], capture_output=True, text=True).stdout.split()
-        return workers and not any(stopped_threads(pid) for pid in workers) and sampan.answers(self.port)
+        stopped = [pid for pid in workers if any(state in "tT" for state, _ in chaos.states(int(pid)))]
+        return workers and not stopped and sampan.answers(self.port)
 
     def stop(self):
         if hasattr(self, "load"):
             self.load.stop()
         self.node.stop()
-
-
-def stopped_threads(pid):
-    """Those of a process that a signal or a tracer has stopped."""
-    states = []
-    for stat in pathlib.Path("/proc/%s/task" % pid).glob("*/stat"):
-        with contextlib.suppress(OSError):
-            states.append(stat.read_text().rpartition(")")[2].split()[0])
-    return [state for state in states if state in "tT"]
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Hardly two of its stacks are alike: each call takes one of two ways on, twenty deep. many_stacks.py SECONDS"""
+"""Hardly two of its stacks are alike: each call takes one of two ways on, forty deep. many_stacks.py SECONDS"""
 import random
 import sys
 import time

@@ -138,12 +138,6 @@ Check check_ebpf(const Params& params) {
   return {"ebpf tier", Check::Optional, opened.error().message, capabilities ? "securityContext: {capabilities: {add: [SYS_PTRACE, BPF, PERFMON]}}" : ""};
 }
 
-Check check_kernel_names() {
-  const std::string symbols = read_file("/proc/kallsyms", 64).value_or("");
-  if (!symbols.empty() && !symbols.starts_with("0000000000000000")) return {"kernel symbols", Check::Ok, "kernel frames have names", {}};
-  return {"kernel symbols", Check::Optional, "kernel frames will have no names", "securityContext: {capabilities: {add: [SYS_PTRACE, SYSLOG]}}"};
-}
-
 Check check_deleted_files() {
   constexpr unsigned kCheckpointRestore = 40;   // linux/capability.h
   if (has_capability(kCheckpointRestore) || has_capability(CAP_SYS_ADMIN)) return {"deleted files", Check::Ok, "a replaced binary can be read", {}};
@@ -187,7 +181,7 @@ Error explained(Error error, const TargetKeys& keys) {
 
 Outcome run_doctor(const Params& params, Progress& progress) {
   auto checks = check_needs(params.target);
-  for (Check check : {check_stopping(), check_ebpf(params), check_kernel_names(), check_deleted_files(), check_output(params)}) {
+  for (Check check : {check_stopping(), check_ebpf(params), check_deleted_files(), check_output(params)}) {
     checks.push_back(std::move(check));
   }
   Outcome outcome;

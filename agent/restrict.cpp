@@ -21,7 +21,7 @@ namespace {
 constexpr std::uint64_t bit(unsigned capability) { return std::uint64_t{1} << capability; }
 
 // Sampling's own; whichever of them the process was given.
-constexpr std::uint64_t kNeeded = bit(CAP_SYS_PTRACE) | bit(CAP_BPF) | bit(CAP_PERFMON) | bit(CAP_SYSLOG) |
+constexpr std::uint64_t kNeeded = bit(CAP_SYS_PTRACE) | bit(CAP_BPF) | bit(CAP_PERFMON) |
                                   bit(CAP_DAC_READ_SEARCH) | bit(CAP_CHECKPOINT_RESTORE);
 
 class Capabilities {

@@ -31,7 +31,7 @@ function(static_archives target)
 endfunction()
 
 # libdw needs the compression libraries that .debug sections may use.
-static_archives(elf_static dw elf bcc-loader-static bpf elf lzma bz2 zstd z iberty)
+static_archives(elf_static dw bpf elf lzma bz2 zstd z iberty)
 
 # Debian's libcurl.a wants Kerberos and LDAP archives that do not exist: cmake/curl.sh builds an
 # HTTP-only one from Debian's source package, once, into the cache folder.

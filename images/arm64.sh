@@ -16,7 +16,7 @@ if [ ! -e "$root/done-1" ]; then
   options="-o APT::Architecture=arm64 -o APT::Architectures=arm64 -o Dir::State::lists=$work/lists
     -o Dir::State::status=$work/status -o APT::Sandbox::User=root"
   apt-get $options -qq update
-  (cd "$work/archives" && apt-get $options -qq download libelf-dev libdw-dev libbpf-dev libbpfcc-dev libiberty-dev \
+  (cd "$work/archives" && apt-get $options -qq download libelf-dev libdw-dev libbpf-dev libiberty-dev \
     liblzma-dev libzstd-dev libbz2-dev zlib1g-dev libssl-dev libgtest-dev libgmock-dev libfmt-dev nlohmann-json3-dev \
     libexpected-dev libprotozero-dev)
   for package in "$work"/archives/*.deb; do dpkg -x "$package" "$root"; done

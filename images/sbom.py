@@ -17,7 +17,6 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 # Debian source package: its name in NOTICE, its licence as SPDX writes it.
 LICENCES = {
-    "bpfcc": ("bcc", "Apache-2.0"),
     "ca-certificates": ("Mozilla's CA bundle", "MPL-2.0"),
     "curl": ("curl", "curl"),
     "elfutils": ("elfutils", "LGPL-3.0-or-later OR GPL-2.0-or-later"),

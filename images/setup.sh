@@ -4,7 +4,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 packages="build-essential cmake ninja-build pkg-config clang llvm bpftool ccache dpkg-dev ca-certificates python3
- libbpf-dev libbpfcc-dev libelf-dev libdw-dev libiberty-dev libfmt-dev nlohmann-json3-dev libexpected-dev
+ libbpf-dev libelf-dev libdw-dev libiberty-dev libfmt-dev nlohmann-json3-dev libexpected-dev
  libssl-dev libprotozero-dev zlib1g-dev liblzma-dev libzstd-dev libbz2-dev libgtest-dev libgmock-dev libbenchmark-dev"
 
 install_packages() { # only what is missing, so that a second run needs no network

@@ -57,7 +57,7 @@ Walked NativeStack::walk(const ThreadSnapshot& thread, std::vector<FrameId>& fra
   if (walked_.empty() && thread.kernel.empty()) return Walked::Failed;
   if (!rooted) frames.push_back(truncated_);
   for (std::size_t i = walked_.size(); i-- > 0;) frames.push_back(frame(walked_[i]));
-  for (std::size_t i = thread.kernel.size(); i-- > 0;) frames.push_back(kernel_frame(thread.kernel[i]));
+  for (std::size_t i = thread.kernel.size(); i-- > 0;) frames.push_back(kernel_frame(thread.kernel[i] - (i != 0)));   // callers: inside the call
   return rooted ? Walked::Whole : Walked::Truncated;
 }
 

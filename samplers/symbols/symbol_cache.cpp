@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "samplers/base/log.hpp"
 #include "samplers/symbols/demangle.hpp"
 #include "samplers/symbols/go_pclntab.hpp"
@@ -13,12 +15,23 @@ struct SymbolCache::PerFile {
   std::shared_ptr<ElfFile> file;   // kept, so that its address is not reused
   SymbolTable symbols;
   std::unique_ptr<GoPclntab> go;
+  std::shared_ptr<ElfFile> debug;  // of which inlined calls are not known yet
   std::unique_ptr<Inlines> inlines;
 };
 
 namespace {
 
 constexpr std::uint64_t kMostInlinesNs = 10'000'000'000;   // of processor time, for all files of a run
+
+// What starts a program or a thread stands in each stack, and nothing of interest is inlined there: not worth opening
+// libc's debug information, which takes longer than all else of a short run.
+constexpr std::string_view kStarts[] = {"_start", "__libc_start_main", "__libc_start_main_impl", "__libc_start_call_main",
+                                        "generic_start_main", "start_thread", "clone", "__clone", "clone3", "__clone3"};
+
+bool is_start(std::string_view symbol) {
+  symbol = symbol.substr(0, symbol.find('@'));
+  return std::find(std::begin(kStarts), std::end(kStarts), symbol) != std::end(kStarts);
+}
 
 // The best source of names first.
 std::vector<std::shared_ptr<ElfFile>> sources_of(const FileOrigin& origin) {
@@ -66,9 +79,9 @@ SymbolCache::PerFile& SymbolCache::of(const FileOrigin& origin) {
   auto& entry = files_[origin.file.get()];
   if (!entry) {
     auto sources = sources_of(origin);
-    entry = std::make_unique<PerFile>(PerFile{origin.file, SymbolTable(sources), nullptr, nullptr});
+    entry = std::make_unique<PerFile>(PerFile{origin.file, SymbolTable(sources), nullptr, nullptr, nullptr});
     if (origin.table && origin.table->go) entry->go = GoPclntab::open(*origin.file);
-    else if (spent_on_inlines() < kMostInlinesNs) entry->inlines = Inlines::open(sources.front());
+    else entry->debug = sources.front();
   }
   return *entry;
 }
@@ -77,6 +90,11 @@ std::uint64_t SymbolCache::spent_on_inlines() const {
   std::uint64_t sum = 0;
   for (const auto& [file, entry] : files_) sum += entry && entry->inlines ? entry->inlines->spent_ns() : 0;
   return sum;
+}
+
+Inlines* SymbolCache::inlines_of(PerFile& file) const {
+  if (const auto debug = std::move(file.debug); debug && spent_on_inlines() < kMostInlinesNs) file.inlines = Inlines::open(debug);
+  return file.inlines.get();
 }
 
 void SymbolCache::resolve(const FileOrigin& origin, std::uint64_t address, std::vector<CodeName>& out) {
@@ -96,20 +114,25 @@ void SymbolCache::resolve(const FileOrigin& origin, std::uint64_t address, std::
   name.file = origin.path;
   name.address = symbol->address;
   out.push_back(std::move(name));
-  if (!file.inlines) return;
-  const bool had_time = !file.inlines->exhausted();
-  for (const InlinedCall& call : file.inlines->at(address)) {
+  Inlines* const inlines = is_start(symbol->name) ? nullptr : inlines_of(file);
+  if (!inlines) return;
+  const bool had_time = !inlines->exhausted();
+  for (const InlinedCall& call : inlines->at(address)) {
     out.push_back({FrameKind::Native, demangle(call.name), origin.path, 0, 0, true});
   }
-  if (had_time && file.inlines->exhausted()) log_warning("inlined calls of {} are left out from here on: they take too long to find", origin.path);
+  if (had_time && inlines->exhausted()) log_warning("inlined calls of {} are left out from here on: they take too long to find", origin.path);
 }
 
-CodeName SymbolCache::kernel(std::uint64_t address) {
-  KernelName found = kernel_.name(address);
+CodeName SymbolCache::kernel(std::uint64_t address) const {
   CodeName name;
   name.kind = FrameKind::Kernel;
-  name.name = std::move(found.name);
-  name.file = std::move(found.module);
+  name.name = kernel_ ? kernel_(address) : std::string();
+  if (const auto module = name.name.find(" ["); module != std::string::npos) {
+    name.file = name.name.substr(module + 1);
+    name.name.resize(module);
+  }
+  if (name.name.empty()) name.name = "[kernel]";
+  if (name.file.empty()) name.file = "[kernel]";
   return name;
 }
 

@@ -2,18 +2,21 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "flamegraph/profile.hpp"
 #include "samplers/elf/elf_file.hpp"
-#include "samplers/symbols/kernel_symbols.hpp"
 #include "samplers/symbols/symbol_table.hpp"
 #include "samplers/unwind/unwind_table.hpp"
 
 namespace sampan {
+
+class Inlines;
 
 // A frame that owns its text.
 struct CodeName {
@@ -43,15 +46,18 @@ class SymbolCache {
 
   // Appends what runs at a file address, outermost first: one frame, or more where callees were inlined.
   void resolve(const FileOrigin& origin, std::uint64_t address, std::vector<CodeName>& out);
-  CodeName kernel(std::uint64_t address);
+  // Names the kernel's functions from now on: `name` or `name [module]`, empty where it cannot tell.
+  void tell_kernel(std::function<std::string(std::uint64_t)> teller) { kernel_ = std::move(teller); }
+  CodeName kernel(std::uint64_t address) const;
 
  private:
   struct PerFile;
   PerFile& of(const FileOrigin& origin);
+  Inlines* inlines_of(PerFile& file) const;   // opened by the first that asks; null where there are none
   std::uint64_t spent_on_inlines() const;
 
   std::map<const ElfFile*, std::unique_ptr<PerFile>> files_;
-  KernelSymbols kernel_;
+  std::function<std::string(std::uint64_t)> kernel_;
 };
 
 // The last part of a path.

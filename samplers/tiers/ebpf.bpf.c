@@ -267,5 +267,14 @@ int locate(void *ctx) {
   return 0;
 }
 
+// What runs at the kernel address ctx[0], as the kernel itself prints it: `name` or `name [module]`. Run by the agent: a
+// look-up, where /proc/kallsyms is a hundred thousand lines, which show no addresses without SYSLOG.
+char kernel_name[128] = {};
+SEC("raw_tp")
+int name_kernel(__u64 *ctx) {
+  BPF_SNPRINTF(kernel_name, sizeof(kernel_name), "%ps", ctx[0]);
+  return 0;
+}
+
 // Apache-2.0 or GPL-2.0, as you choose; the kernel asks for the latter.
 char program_license[] SEC("license") = "GPL";

@@ -54,6 +54,7 @@ class EbpfTier final : public Sampler {
     const Event event = context.options.event;
     times_ = event == Event::Wall || event == Event::OffCpu;
     period_ns_ = 1'000'000'000 / context.options.rate;
+    context.symbols.tell_kernel([this](std::uint64_t address) { return program_->kernel_name(address); });
   }
 
   Tier tier() const override { return Tier::Ebpf; }

@@ -233,6 +233,17 @@ void EbpfProgram::drain(const std::function<void(const sampan_record&, Bytes)>& 
   take_ = nullptr;
 }
 
+std::string EbpfProgram::kernel_name(std::uint64_t address) {
+  bpf_test_run_opts options{};
+  options.sz = sizeof options;
+  options.ctx_in = &address;
+  options.ctx_size_in = sizeof address;
+  if (bpf_prog_test_run_opts(bpf_program__fd(skeleton_->progs.name_kernel), &options) != 0) return {};
+  const char (&text)[sizeof skeleton_->bss->kernel_name] = skeleton_->bss->kernel_name;
+  std::string name(text, strnlen(text, sizeof text));
+  return name.starts_with("0x") ? std::string() : name;   // an address that no function has
+}
+
 std::uint64_t EbpfProgram::lost() const { return skeleton_->bss->lost; }
 
 }  // namespace sampan

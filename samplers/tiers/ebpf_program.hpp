@@ -8,6 +8,7 @@
 #include <memory>
 #include <random>
 #include <span>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -46,6 +47,8 @@ class EbpfProgram {
   // Hands over every record that waits in the ring; spans live until the call returns.
   void drain(const std::function<void(const sampan_record&, Bytes)>& take);
   std::uint64_t lost() const;
+  // The kernel's function at an address, `name` or `name [module]`; empty where it is none.
+  std::string kernel_name(std::uint64_t address);
 
  private:
   EbpfProgram() = default;

@@ -74,6 +74,14 @@ BPF_TABLE = [
 ]
 
 
+def kernel_names(podman):
+    """The kernel tells its own names to a BPF program: /proc/kallsyms, which is empty without SYSLOG, is not needed."""
+    with sampan.Workload(["dd", "if=/dev/zero", "of=/dev/null", "bs=64k"], ready=lambda _: True) as target:
+        run = podman.agent([FREE, *BPF], {"pid": target.pid, "tier": "ebpf"})
+        inside = share(run.stacks(), r"^(vfs_read|ksys_read|__x64_sys_read)_\[k\]$")
+        check(inside > 0.5, "without SYSLOG kernel frames have names: %.0f %% of dd is inside the kernel's read" % (100 * inside))
+
+
 def bpf_table():
     podman = podman_or_none()
     if podman is None:
@@ -89,6 +97,7 @@ def bpf_table():
                 if code == 0:
                     check(run.result.get("tier") == "ebpf" and share(run.stacks(), "split::sixty") > 0.4,
                           "and sees the hot function under the agent's own filter")
+            kernel_names(podman)
             run = podman.agent([FREE, BPF[0]], {"pid": target.pid})
             check(run.code == 0 and run.result.get("tier") == "ptrace", "auto without BPF and PERFMON: tier %s, %s"
                   % (run.result.get("tier"), run.result.get("tier_sentence")))

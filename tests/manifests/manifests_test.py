@@ -14,7 +14,7 @@ CACHE = pathlib.Path(os.environ.get("SAMPAN_CACHE") or pathlib.Path.home() / ".c
 VENV = CACHE / "manifest-validator"
 VERSIONS = ["1.31", "1.33", "1.37"]
 DETERMINISTIC = {2, 4, 5, 8}     # exit codes after which trying again is no use
-PRIVILEGED = {"SYS_PTRACE", "BPF", "PERFMON", "SYSLOG", "DAC_READ_SEARCH", "CHECKPOINT_RESTORE"}
+PRIVILEGED = {"SYS_PTRACE", "BPF", "PERFMON", "DAC_READ_SEARCH", "CHECKPOINT_RESTORE"}
 
 failures = []
 

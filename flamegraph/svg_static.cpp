@@ -4,50 +4,19 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <memory>
 #include <vector>
 
 #include "flamegraph/palette.hpp"
+#include "flamegraph/svg_frames.hpp"
 #include "flamegraph/text.hpp"
+#include "flamegraph/text_width.hpp"
 
 namespace sampan {
 namespace {
 
 constexpr double kMargin = 16, kChart = kPageWidth - 2 * kMargin, kRow = 18;
-constexpr double kLeastRoom = 16;  // for text
-constexpr std::size_t kTopRows = 10, kLongestTitle = 400;
-
-// Advances of ASCII in a wide sans-serif face, in em: nothing can be measured here.
-constexpr std::array<double, 128> kAdvances = [] {
-  std::array<double, 128> all{};
-  for (std::size_t c = 0; c < all.size(); ++c) all[c] = c >= 'A' && c <= 'Z' ? 0.7 : 0.61;
-  for (const char c : {'i', 'l', 'j', 'I', '.', ',', ':', ';', '\'', '|', '!', '(', ')', '[', ']', ' ', 'f', 't', '/'}) {
-    all[static_cast<std::size_t>(c)] = 0.38;
-  }
-  for (const char c : {'m', 'w', 'M', 'W', '@', '%'}) all[static_cast<std::size_t>(c)] = 0.96;
-  return all;
-}();
-
-struct Fit {
-  std::size_t bytes;
-  double width;
-};
-
-// How many bytes of clean text fit into `width` pixels.
-Fit fit(std::string_view text, double width, double size) {
-  double used = 0;
-  for (std::size_t at = 0; at < text.size();) {
-    const auto lead = static_cast<unsigned char>(text[at]);
-    const std::size_t bytes = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-    const double next = (lead < 0x80 ? kAdvances[lead] : bytes > 2 ? 1 : 0.61) * size;
-    if (used + next > width) return {at, used};
-    used += next;
-    at += bytes;
-  }
-  return {text.size(), used};
-}
+constexpr std::size_t kTopRows = 10;
 
 class Page {
  public:
@@ -141,7 +110,8 @@ class Page {
       seen.push_back({&box, x, width});
     }, small);
     const double top = y_;
-    for (const Seen& s : seen) frame(*s.box, s.x, top + (picture_.inverted ? s.box->depth : deepest - s.box->depth) * kRow, s.width);
+    FramePen pen(out_, description_, labels_, summary_, seen.size());
+    for (const Seen& s : seen) pen.draw(*s.box, s.x, top + (picture_.inverted ? s.box->depth : deepest - s.box->depth) * kRow, s.width);
     y_ = top + (deepest + 1) * kRow + 4;
     if (small != 0) {
       paragraph(fmt::format("{} smaller frames not drawn here; with its script running this file shows every frame, "
@@ -173,87 +143,6 @@ class Page {
       draw(box, kMargin + static_cast<double>(start) * scale, width);
       ++at;
     }
-  }
-
-  void figures(const Box& box) {
-    const std::string& unit = description_.unit;
-    if (description_.differential) {
-      append_amount(out_, box.base_total, unit);
-      append_amount(out_ += " \u2192 ", box.total, unit);
-      append_percent(out_ += ", ", box.base_total, summary_.base_total);
-      append_percent(out_ += " \u2192 ", box.total, summary_.total);
-      return;
-    }
-    append_amount(out_, box.total, unit);
-    append_percent(out_ += ", ", box.total, summary_.total);
-  }
-
-  void number(std::string_view before, double value, int decimals) {
-    out_ += before;
-    append_fixed(out_, value, decimals);
-  }
-
-  // How a label looks in every frame that has it.
-  struct Name {
-    std::string text, xml, looks;
-    double width;
-  };
-
-  const Name& name_of(std::uint32_t id) {
-    if (names_.empty()) names_.resize(labels_.all.size());
-    auto& kept = names_[id];
-    if (kept) return *kept;
-    const auto& label = labels_.all[id];
-    std::string text = clean(label.text), xml, scratch;
-    if (text.size() > kLongestTitle) text = shorten(text, kLongestTitle);
-    append_xml(xml, text);
-    const Hue& h = hue(id == Labels::kRoot ? FrameKind::Process : label.kind);
-    std::string looks = fmt::format("class=\"k-{}\" fill=\"{}\" fill-opacity=\"{}\"/>", h.code, h.light,
-                                    kStrengths[strength(function_of(text, scratch))]);
-    const auto whole = fit(text, kChart, 12);
-    const double width = whole.bytes == text.size() ? whole.width : kChart;
-    kept = std::make_unique<Name>(Name{std::move(text), std::move(xml), std::move(looks), width});
-    return *kept;
-  }
-
-  void frame(const Box& box, double x, double y, double width) {
-    const Name& name = name_of(box.label);
-    (out_ += "<g><title>") += name.xml;
-    out_ += " (";
-    figures(box);
-    number(")</title><rect x=\"", x, 2);
-    number("\" y=\"", y, 0);
-    number("\" width=\"", std::max(width - 0.6, 0.4), 2);
-    out_ += "\" height=\"17\" rx=\"1.5\" ";
-    if (description_.differential) {
-      const auto step = static_cast<std::size_t>(change_step(box.base_total, box.total) + 4);
-      put(FMT_COMPILE("class=\"d{}\" fill=\"{}\"/>"), step, kChanges[step]);
-      put_cut((box.total > box.base_total ? "+ " : box.total < box.base_total ? "\u2212 " : "") + name.text, x + 4, y + 12.5, width - 7);
-    } else {
-      out_ += name.looks;
-      if (name.width <= width - 7 && width - 7 >= kLeastRoom) put_text(name.xml, x + 4, y + 12.5);
-      else put_cut(name.text, x + 4, y + 12.5, width - 7);
-    }
-    out_ += "</g>\n";
-  }
-
-  void put_text(std::string_view xml, double x, double y) {
-    number("<text x=\"", x, 2);
-    number("\" y=\"", y, 1);
-    ((out_ += "\" class=\"on\">") += xml) += "</text>";
-  }
-
-  // As much of a name as there is room for.
-  void put_cut(const std::string& name, double x, double y, double room) {
-    if (room < kLeastRoom) return;
-    std::size_t bytes = fit(name, room, 12).bytes;
-    const bool cut = bytes < name.size();
-    if (cut) bytes = fit(name, room - 8, 12).bytes;
-    if (cut && bytes < 2) return;
-    std::string xml;
-    append_xml(xml, std::string_view(name).substr(0, bytes));
-    if (cut) xml += "\u2026";
-    put_text(xml, x, y);
   }
 
   void table() {
@@ -292,7 +181,6 @@ class Page {
   const Summary& summary_;
   const Picture& picture_;
   double y_ = 0;
-  std::vector<std::unique_ptr<Name>> names_;  // by label, once it was drawn
 };
 
 }  // namespace

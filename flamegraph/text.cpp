@@ -123,6 +123,10 @@ std::string clean(std::string_view text) {
   return out;
 }
 
+bool is_plain(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return kPlainXml[static_cast<unsigned char>(c)]; });
+}
+
 std::string shorten(std::string_view text, std::size_t limit) {
   if (text.size() <= limit) return std::string(text);
   std::size_t cut = limit > 3 ? limit - 3 : 0;

@@ -14,6 +14,8 @@ void append_xml(std::string& out, std::string_view text);     // for text and qu
 void append_json(std::string& out, std::string_view text);    // with its quotes
 
 std::string clean(std::string_view text);
+// True where neither clean() nor append_xml() would change a byte.
+bool is_plain(std::string_view text);
 // At most `limit` bytes, cut between characters, with `…` where something was cut.
 std::string shorten(std::string_view text, std::size_t limit);
 // `1234567` as `1,234,567`.

@@ -82,7 +82,7 @@ void draw_alone(const sampan::Profile& profile, sampan::Picture picture, Times& 
   picture.min_width = 1168 * 0.0001;
   const double start = now();
   const sampan::Labels labels(profile);
-  const sampan::Layout layout = sampan::lay_out(profile, labels, picture.reverse, 0);
+  const sampan::Layout layout = sampan::lay_out(profile, labels, picture.reverse, picture.most_frames);
   const sampan::Summary summary = sampan::summarise(layout, labels, false, 10);
   std::string out;
   sampan::append_static(out, profile, labels, layout, summary, picture);

@@ -41,12 +41,15 @@ class Server:
         found = [(pid, pathlib.Path("/proc/%d/cmdline" % pid).read_bytes()) for pid in children(self.load.pid)]
         return [pid for pid, line in found if not self.skip or b"worker" in line]
 
+    def load_for(self, seconds):
+        return subprocess.Popen(["wrk", "-t1", "-c8", "-d%ds" % seconds, "http://127.0.0.1:%d/" % self.port], stdout=subprocess.PIPE, text=True)
+
     def window(self, profilers=()):
         before, own, start = cpu(self.pids), cpu(profilers), time.monotonic()
-        done = subprocess.run(["wrk", "-t1", "-c8", "-d%ds" % WINDOW, "http://127.0.0.1:%d/" % self.port], capture_output=True, text=True)
+        output = self.load_for(WINDOW).communicate()[0]
         used, seconds = cpu(self.pids) - before, time.monotonic() - start
-        requests = int(re.search(r"(\d+) requests in", done.stdout)[1])
-        return {"speed": float(re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)[1]), "request": used / requests,
+        requests = int(re.search(r"(\d+) requests in", output)[1])
+        return {"speed": float(re.search(r"Requests/sec:\s+([\d.]+)", output)[1]), "request": used / requests,
                 "own": (cpu(profilers) - own) / seconds}
 
 
@@ -85,9 +88,9 @@ class Tachyon:
 
 
 def one(server, profiler, rate):
+    load = server.load_for(2)   # py-spy finds no interpreter in a worker that waits, and does not say when it begins
     processes = profiler.start(server, rate)
-    if not isinstance(profiler, Agent):
-        time.sleep(1.2)   # they do not say when they begin
+    load.wait()
     ended = [p for p in processes if p.poll() is not None]
     figures = server.window([p.pid for p in processes if p not in ended])
     for process in processes:

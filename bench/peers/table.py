@@ -203,7 +203,7 @@ def _async_profiler():
             raise Missing("async-profiler %s cannot be had from Maven Central" % ASYNC_PROFILER)
         return found[-1]
 
-    load = 'jcmd %d JVMTI.agent_load %s "%s"'
+    load = "jcmd %d JVMTI.agent_load %s '\"%s\"'"   # jcmd takes quotes of its own: it would split at commas
     return Peer("async-profiler", find, lambda path: path.relative_to(sampan.CACHE / "async-profiler").parts[0],
                 lambda path, job: ["sh", "-c", "; ".join([
                     load % (job.target.pid, path, "start,event=cpu,interval=%d" % (1_000_000_000 // job.rate)), "sleep %d" % job.seconds,

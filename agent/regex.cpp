@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <cctype>
 #include <cstdint>
+#include <vector>
 
 namespace sampan {
 namespace {
 
-constexpr std::uint64_t kMostRepetitions = 1 << 16, kRepeatedGroup = 16;
+constexpr std::uint64_t kMostRepetitions = 1 << 10;   // of what is repeated within repetitions: glibc takes its square of time
+constexpr std::uint64_t kMostCopies = 1 << 14, kRepeatedGroup = 16;
 
 // What a Perl escape means inside brackets; false where POSIX cannot say it.
 bool append_in_bracket(std::string& out, char c) {
@@ -29,15 +31,53 @@ std::uint64_t interval(const char* at) {
   return most;
 }
 
-// How often glibc's compiler copies a part of the pattern, were all that it repeats nested: an interval (`{2,5}`) as
-// often as it says; a group with a plus twice, and its empty ways are followed again and again: it counts for more.
-std::uint64_t repetitions(const std::string& posix) {
-  std::uint64_t all = 1;
-  for (std::size_t at = 1; at < posix.size() && all <= kMostRepetitions; ++at) {
-    if (posix[at] == '{') all *= interval(posix.c_str() + at + 1);
-    if (posix[at] == '+' && std::string_view(")}*+?").find(posix[at - 1]) != std::string_view::npos) all *= kRepeatedGroup;
+// How often glibc's compiler copies parts of the pattern: an interval (`{2,5}`) as often as it says; a group with a plus
+// twice, and its empty ways are followed again and again: it counts for more.
+struct Copies {
+  std::uint64_t most = 1, all = 0;   // of one place; of all places together
+};
+
+// Where the bracket expression that starts at `at` ends.
+std::size_t bracket_end(const std::string& posix, std::size_t at) {
+  ++at;
+  if (posix[at] == '^') ++at;
+  if (posix[at] == ']') ++at;
+  for (; at < posix.size() && posix[at] != ']'; ++at) {
+    const char kind = posix[at] == '[' ? posix[at + 1] : '\0';   // [:alpha:], [=a=], [.a.]
+    if (kind != ':' && kind != '=' && kind != '.') continue;
+    const std::size_t end = posix.find({kind, ']'}, at + 2);
+    if (end == std::string::npos) return posix.size();
+    at = end + 1;
   }
-  return all;
+  return at;
+}
+
+Copies copies(const std::string& posix) {
+  std::vector<std::uint64_t> groups{1};   // of each open one, the most inside it so far
+  Copies copies;
+  std::uint64_t last = 1;                 // of what a repetition would repeat
+  for (std::size_t at = 0; at < posix.size() && copies.all <= kMostCopies; ++at) {
+    const char c = posix[at];
+    if (c == ')' && groups.size() > 1) {
+      last = groups.back();
+      groups.pop_back();
+    } else if (c == '{') {
+      last *= interval(posix.c_str() + at + 1);
+      at = std::min(posix.find('}', at), posix.size());
+    } else if (c == '+' && at > 0 && std::string_view(")}*+?").find(posix[at - 1]) != std::string_view::npos) {
+      last *= kRepeatedGroup;
+    } else if (c != '+' && c != '*' && c != '?') {
+      last = 1;
+      if (c == '(') groups.push_back(1);
+      if (c == '\\') ++at;
+      if (c == '[') at = bracket_end(posix, at);
+    }
+    last = std::min(last, kMostRepetitions + 1);
+    groups.back() = std::max(groups.back(), last);
+    copies.most = std::max(copies.most, last);
+    copies.all += last;
+  }
+  return copies;
 }
 
 // glibc has \w, \W, \s and \S itself. Inside brackets a backslash is a plain character to POSIX.
@@ -75,7 +115,10 @@ Result<std::string> translate(const std::string& pattern) {
 Result<Regex> Regex::compile(const std::string& pattern) {
   auto posix = translate(pattern);
   if (!posix) return tl::unexpected(posix.error());
-  if (repetitions(*posix) > kMostRepetitions) return fail(Exit::BadParams, "it repeats what it repeats more than {} times", kMostRepetitions);
+  const Copies needed = copies(*posix);
+  if (needed.most > kMostRepetitions || needed.all > kMostCopies) {
+    return fail(Exit::BadParams, "it repeats what it repeats more than {} times", kMostRepetitions);
+  }
   auto compiled = std::make_unique<regex_t>();
   const int error = regcomp(compiled.get(), posix->c_str(), REG_EXTENDED | REG_NOSUB);
   if (error != 0) {

@@ -131,6 +131,7 @@ void FramePen::changed(const Box& box, std::string& out) const {
 }
 
 void FramePen::put(std::string_view text) {
+  if (text.empty()) return;   // it may point nowhere
   std::memcpy(at_, text.data(), text.size());
   at_ += text.size();
 }

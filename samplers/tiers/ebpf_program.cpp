@@ -178,13 +178,29 @@ Result<std::uint32_t> EbpfProgram::module_of(const std::shared_ptr<const UnwindT
   const auto slot = static_cast<std::uint32_t>(modules_.size() + 1);
   if (slot >= SAMPAN_MOST_MODULES) return 0;
   const auto index = page_index(table->rows);
-  const UniqueFd fd = make_module(index, table->rows);
-  const int inner = fd.get();
-  if (!fd || bpf_map_update_elem(bpf_map__fd(skeleton_->maps.modules), &slot, &inner, BPF_ANY) != 0) {
-    return fail(Exit::Internal, "the kernel has no room for {} unwind rows: {}", table->rows.size(), std::strerror(errno));
-  }
+  UniqueFd fd = make_module(index, table->rows);
+  if (!fd) return fail(Exit::Internal, "the kernel has no room for {} unwind rows: {}", table->rows.size(), std::strerror(errno));
+  made_.emplace_back(slot, std::move(fd));
   modules_[table.get()] = {slot, static_cast<std::uint32_t>(index.size() - 1), table};
   return slot;
+}
+
+// All at once: after each call that changes a map of maps the kernel waits until no program uses the old one, 8 to 16 ms.
+Result<void> EbpfProgram::upload_modules() {
+  std::vector<std::uint32_t> slots;
+  std::vector<int> inner;
+  for (const auto& [slot, fd] : std::as_const(made_)) slots.push_back(slot), inner.push_back(fd.get());
+  const int modules = bpf_map__fd(skeleton_->maps.modules);
+  auto count = static_cast<std::uint32_t>(slots.size());
+  bool good = slots.empty() || (slots.size() > 1 && bpf_map_update_batch(modules, slots.data(), inner.data(), &count, nullptr) == 0);
+  if (!good) {   // an older kernel takes them one by one
+    good = true;
+    for (std::size_t i = 0; good && i < slots.size(); ++i) good = bpf_map_update_elem(modules, &slots[i], &inner[i], BPF_ANY) == 0;
+  }
+  const int error = errno;
+  made_.clear();
+  if (good) return {};
+  return fail(Exit::Internal, "the kernel does not take the unwind rows: {}", std::strerror(error));
 }
 
 Result<void> EbpfProgram::put_space(pid_t pid, const AddressSpace& space) {
@@ -199,6 +215,7 @@ Result<void> EbpfProgram::put_space(pid_t pid, const AddressSpace& space) {
     }
     mappings.push_back(mapping);
   }
+  if (auto done = upload_modules(); !done) return done;
   mappings[0].start = mappings.size() - 1;
   const UniqueFd fd = make_array("sampan_space", sizeof(sampan_mapping), mappings.size(), BPF_F_INNER_MAP);
   const int inner = fd.get();

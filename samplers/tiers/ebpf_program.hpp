@@ -10,9 +10,11 @@
 #include <span>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "samplers/base/result.hpp"
+#include "samplers/base/unique_fd.hpp"
 #include "samplers/sampler.hpp"
 #include "samplers/tiers/ebpf.h"
 #include "samplers/unwind/address_space.hpp"
@@ -53,7 +55,9 @@ class EbpfProgram {
  private:
   EbpfProgram() = default;
   std::uint64_t next_period();
+  // The slot of a table's rows; new ones wait in made_ for upload_modules().
   Result<std::uint32_t> module_of(const std::shared_ptr<const UnwindTable>& table);
+  Result<void> upload_modules();
 
   ebpf* skeleton_ = nullptr;
   ring_buffer* ring_ = nullptr;
@@ -68,6 +72,7 @@ class EbpfProgram {
     std::shared_ptr<const UnwindTable> table;
   };
   std::unordered_map<const UnwindTable*, Module> modules_;
+  std::vector<std::pair<std::uint32_t, UniqueFd>> made_;
   std::function<void(const sampan_record&, Bytes)> take_;
 };
 

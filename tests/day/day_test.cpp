@@ -2,6 +2,7 @@
 // place of agent/clock.cpp and whose wall time is set back and forth. SAMPAN_LONG=1: all 24 hours; else one.
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -50,6 +51,7 @@ class Spinner {
  public:
   explicit Spinner(bool python) : pid_(fork()) {
     if (pid_ != 0) return;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);   // else a test that dies would be waited for: this holds its output open
     volatile unsigned long count = 0;
     if (python) ::execl("/usr/bin/python3", "python3", "-c", "def work():\n    while True: sum(range(200))\nwork()", nullptr);
     while (!python) count = count + 1;

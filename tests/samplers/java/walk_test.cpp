@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "samplers/base/clock.hpp"
 #include "tests/samplers/java/fake_vm.hpp"
 
 namespace sampan::java {
@@ -77,6 +78,7 @@ class WalkTest : public testing::Test {
     ThreadSnapshot snapshot;
     snapshot.registers = &registers;
     snapshot.stack = std::as_bytes(std::span(stack));
+    snapshot.taken_at = now_ns() + 3'600'000'000'000;   // never late, however busy the machine is: nothing changes here
     std::vector<FrameId> frames;
     const Walked walked = walker.run(snapshot, frames);
     names.clear();

@@ -27,6 +27,7 @@ echo "building build/arm64/sampan"
 build arm64 ${1:+all}
 ls -l build/arm64/sampan
 [ "${1:-}" = test ] || exit 0
-# qemu-user 7.2 has no ptrace, no seccomp and no openat2: the preset leaves out the 13 tests that need them.
+# qemu-user 7.2 has no ptrace, seccomp, openat2, process_vm_readv or limit of the address space: the preset leaves out what
+# needs them.
 echo "unit tests under qemu-user"
 ctest --preset arm64

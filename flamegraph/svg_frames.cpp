@@ -35,9 +35,9 @@ void FramePen::draw(const Box& box, double x, double y, double width) {
   put(name.xml);
   put(figures);
   put(")</title><rect x=\"");
-  put_hundredths(x);
+  at_ = put_fixed(at_, x, 2);
   put(row.rect);
-  put_hundredths(std::max(width - 0.6, 0.4));
+  at_ = put_fixed(at_, std::max(width - 0.6, 0.4), 2);
   put("\" height=\"17\" rx=\"1.5\" ");
   if (description_.differential) {
     const auto step = static_cast<std::size_t>(change_step(box.base_total, box.total) + 4);
@@ -67,7 +67,7 @@ void FramePen::put_label(const Box& box, const Name& name, const Row& row, doubl
     rest = "\u2026";
   }
   put("<text x=\"");
-  put_hundredths(x);
+  at_ = put_fixed(at_, x, 2);
   put(row.text);
   put(sign);
   put(xml);
@@ -134,19 +134,6 @@ void FramePen::put(std::string_view text) {
   if (text.empty()) return;   // it may point nowhere
   std::memcpy(at_, text.data(), text.size());
   at_ += text.size();
-}
-
-// A coordinate of the page, which is less than ten thousand pixels wide, with two digits behind the point.
-void FramePen::put_hundredths(double number) {
-  const auto hundredths = static_cast<std::uint32_t>(std::min(number, 9999.0) * 100 + 0.5);
-  const auto digit = [&](std::uint32_t unit) { *at_++ = static_cast<char>('0' + hundredths / unit % 10); };
-  if (hundredths >= 100000) digit(100000);
-  if (hundredths >= 10000) digit(10000);
-  if (hundredths >= 1000) digit(1000);
-  digit(100);
-  *at_++ = '.';
-  digit(10);
-  digit(1);
 }
 
 }  // namespace sampan

@@ -49,7 +49,6 @@ class FramePen {
     std::memcpy(at_, text, Size - 1);
     at_ += Size - 1;
   }
-  void put_hundredths(double number);
   void put_label(const Box& box, const Name& name, const Row& row, double x, double room);
 
   std::string& out_;

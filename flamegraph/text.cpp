@@ -134,19 +134,21 @@ std::string shorten(std::string_view text, std::size_t limit) {
   return std::string(text.substr(0, cut)) + "\xe2\x80\xa6";
 }
 
+char* put_fixed(char* at, double number, int decimals) {
+  constexpr std::uint64_t kScale[] = {1, 10, 100};
+  const std::uint64_t scale = kScale[decimals];
+  const auto scaled = static_cast<std::uint64_t>(std::max(0.0, std::min(number, 1e15)) * static_cast<double>(scale) + 0.5);
+  at = std::to_chars(at, at + 20, scaled / scale).ptr;
+  if (decimals == 0) return at;
+  *at++ = '.';
+  if (decimals == 2) *at++ = static_cast<char>('0' + scaled / 10 % 10);
+  *at++ = static_cast<char>('0' + scaled % 10);
+  return at;
+}
+
 void append_fixed(std::string& out, double number, int decimals) {
-  constexpr double kScale[] = {1, 10, 100};
   char digits[32];
-  const auto scaled = static_cast<std::uint64_t>(std::max(0.0, std::min(number, 1e15)) * kScale[decimals] + 0.5);
-  const char* end = std::to_chars(digits, digits + sizeof digits, scaled).ptr;
-  auto size = static_cast<std::size_t>(end - digits);
-  const auto places = static_cast<std::size_t>(decimals);
-  for (std::size_t missing = size <= places ? places + 1 - size : 0; missing > 0; --missing) {
-    std::memmove(digits + 1, digits, size++);
-    digits[0] = '0';
-  }
-  out.append(digits, size - places);
-  if (decimals != 0) (out += '.').append(digits + size - places, places);
+  out.append(digits, put_fixed(digits, number, decimals));
 }
 
 void append_grouped(std::string& out, std::uint64_t number) {

@@ -24,5 +24,7 @@ void append_grouped(std::string& out, std::uint64_t number);
 
 // Appends a number >= 0 with `decimals` (0 to 2) of them, rounded: `12.34`.
 void append_fixed(std::string& out, double number, int decimals);
+// Writes the same at `at`, which has room for 32 bytes; returns where it ends.
+char* put_fixed(char* at, double number, int decimals);
 
 }  // namespace sampan

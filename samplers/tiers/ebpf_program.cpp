@@ -186,21 +186,22 @@ Result<std::uint32_t> EbpfProgram::module_of(const std::shared_ptr<const UnwindT
 }
 
 // All at once: after each call that changes a map of maps the kernel waits until no program uses the old one, 8 to 16 ms.
+// What it did not take is tried again with the next process: modules_ counts on it.
 Result<void> EbpfProgram::upload_modules() {
   std::vector<std::uint32_t> slots;
   std::vector<int> inner;
   for (const auto& [slot, fd] : std::as_const(made_)) slots.push_back(slot), inner.push_back(fd.get());
+  if (slots.empty()) return {};
   const int modules = bpf_map__fd(skeleton_->maps.modules);
   auto count = static_cast<std::uint32_t>(slots.size());
-  bool good = slots.empty() || (slots.size() > 1 && bpf_map_update_batch(modules, slots.data(), inner.data(), &count, nullptr) == 0);
-  if (!good) {   // an older kernel takes them one by one
-    good = true;
-    for (std::size_t i = 0; good && i < slots.size(); ++i) good = bpf_map_update_elem(modules, &slots[i], &inner[i], BPF_ANY) == 0;
+  if (bpf_map_update_batch(modules, slots.data(), inner.data(), &count, nullptr) != 0) {   // an older kernel takes them one by one
+    for (std::size_t i = 0; i < slots.size(); ++i) {
+      if (bpf_map_update_elem(modules, &slots[i], &inner[i], BPF_ANY) == 0) continue;
+      return fail(Exit::Internal, "the kernel does not take the unwind rows: {}", std::strerror(errno));
+    }
   }
-  const int error = errno;
   made_.clear();
-  if (good) return {};
-  return fail(Exit::Internal, "the kernel does not take the unwind rows: {}", std::strerror(error));
+  return {};
 }
 
 Result<void> EbpfProgram::put_space(pid_t pid, const AddressSpace& space) {

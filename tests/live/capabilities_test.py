@@ -76,7 +76,7 @@ BPF_TABLE = [
 
 def kernel_names(podman):
     """The kernel tells its own names to a BPF program: /proc/kallsyms, which is empty without SYSLOG, is not needed."""
-    with sampan.Workload(["dd", "if=/dev/zero", "of=/dev/null", "bs=64k"], ready=lambda _: True) as target:
+    with sampan.Workload(["dd", "if=/dev/zero", "of=/dev/null", "bs=64k"]) as target:
         run = podman.agent([FREE, *BPF], {"pid": target.pid, "tier": "ebpf"})
         inside = share(run.stacks(), r"^(vfs_read|ksys_read|__x64_sys_read)_\[k\]$")
         check(inside > 0.5, "without SYSLOG kernel frames have names: %.0f %% of dd is inside the kernel's read" % (100 * inside))

@@ -67,6 +67,8 @@ class CodeCache {
   void forget(std::uint64_t start);
   // Notes what is there, for was_there() later; cheap, and most often nothing is done.
   void look(std::uint64_t now) { survey_.look(heaps_, now); }
+  // Was_there() and was_free() could not tell: the next thorough look comes sooner.
+  void look_soon() { survey_.soon(); }
   // Whether a blob that is there now was there at that time: monotonic nanoseconds.
   bool was_there(const Blob& blob, std::uint64_t time) const;
   // When, shortly before that time, no code lay in its place yet: it is most likely what was put there next.

@@ -24,8 +24,11 @@ class CodeSurvey {
  public:
   CodeSurvey(Memory& memory, const Layout& layout) : memory_(memory), layout_(layout) {}
 
-  // Looks how far each heap is in use, which is cheap, and now and then at the compile id of every blob.
+  // Looks how far each heap is in use and what was put there since, which is cheap, and now and then at the compile id of
+  // every blob.
   void look(std::span<const CodeHeap> heaps, std::uint64_t now);
+  // There was doubt: while the VM puts code where other code was, its blobs are looked at four times as often.
+  void soon() { soon_ = true; }
   // Whether the code with that compile id, which is at `start` now, was there at that time: it was seen before, or the
   // place had never been used.
   bool was_there(std::uint64_t start, std::uint32_t compile_id, std::uint64_t time) const;
@@ -44,19 +47,24 @@ class CodeSurvey {
     std::vector<Known> blobs;                 // by start
   };
   using Ends = std::array<std::pair<std::uint64_t, std::uint64_t>, 8>;   // per heap: [end of use, end of the heap)
+  static bool unused(const Ends& ends, std::uint64_t start);   // no code had ever lain there
   std::uint64_t end_of_use(const CodeHeap& heap, std::uint64_t from);
-  void list_starts(const CodeHeap& heap, std::uint64_t end);
-  void take_ids();
+  void survey(std::span<const CodeHeap> heaps);
+  void note_new(std::span<const CodeHeap> heaps, const Ends& from);
+  void list_starts(const CodeHeap& heap, std::uint64_t from, std::uint64_t end);   // into next_
+  void take_ids();                                                                  // of next_
+  static bool by_start(const Known& a, const Known& b) { return a.start < b.start; }
   static const Known* holding(const Survey& survey, std::uint64_t start);
 
   Memory& memory_;
   const Layout& layout_;
   Survey now_, before_, next_;
   unsigned shift_ = 0;             // of the heaps: one for all
-  Ends ends_{};                    // now
+  Ends ends_{}, last_ends_{};      // now and at the last look
   Looks<Ends> ends_before_;
   std::uint64_t next_look_ = 0;
-  std::uint64_t next_survey_ = 0;
+  std::uint64_t next_survey_ = 0, soon_survey_ = 0;
+  bool soon_ = false;
 };
 
 }  // namespace sampan::java

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 
 namespace sampan::java {
 
@@ -20,13 +21,14 @@ class Looks {
   }
   // The newest look that is not after that time; nullptr where there is none.
   const T* at(std::uint64_t time) const {
-    const Look* best = nullptr;
-    for (const auto& level : levels_) {
-      for (const Look& look : level) {
-        if (look.set && look.time <= time && (!best || look.time > best->time)) best = &look;
-      }
-    }
-    return best ? &best->seen : nullptr;
+    const Look* found = newest(time, [](const T&) { return true; });
+    return found ? &found->seen : nullptr;
+  }
+  // When the newest look that is not after that time, and saw what `is` says, was taken.
+  template <typename Is>
+  std::optional<std::uint64_t> when(std::uint64_t time, Is is) const {
+    const Look* found = newest(time, is);
+    return found ? std::optional(found->time) : std::nullopt;
   }
 
  private:
@@ -35,6 +37,16 @@ class Looks {
     std::uint64_t time = 0;
     T seen{};
   };
+  template <typename Is>
+  const Look* newest(std::uint64_t time, Is is) const {
+    const Look* best = nullptr;
+    for (const auto& level : levels_) {
+      for (const Look& look : level) {
+        if (look.set && look.time <= time && (!best || look.time > best->time) && is(look.seen)) best = &look;
+      }
+    }
+    return best;
+  }
   std::array<std::array<Look, 2>, 8> levels_;   // each keeps the last two of every second look of the one before
   std::uint64_t count_ = 0;
 };

@@ -9,6 +9,7 @@ namespace {
 constexpr std::size_t kMostJavaFrames = 4096;
 constexpr std::size_t kMostShown = 200'000;    // then the cache starts anew
 constexpr std::uint64_t kShortestLife = 1'000'000;   // ns: code that runs has not ended, been collected and given way by then
+constexpr std::uint64_t kRemapEvery = 50'000'000;   // ns
 constexpr unsigned kAttempts = 8;               // each finds out what is no longer true up to where it ended
 
 }  // namespace
@@ -111,7 +112,7 @@ Walk::Went Walk::to_anchor() {
 Walk::Went Walk::native_frame() {
   from_java_ = false;
   // A caller outside all code: the step that led here was wrong.
-  if (!at_.exact && !native_.space().find(at_.lookup())) return Went::Lost;
+  if (!is_mapped(at_.lookup()) && !at_.exact) return Went::Lost;
   found_.push_back(native_.frame(at_.lookup()));
   const FrameState before = at_;
   Step done = step(native_.space(), stack_.copy(), at_);
@@ -122,7 +123,17 @@ Walk::Went Walk::native_frame() {
   return behind_rows();
 }
 
-bool Walk::is_code(std::uint64_t pc) const { return pc && (vm_.code.covers(pc) || native_.space().find(pc - 1) != nullptr); }
+bool Walk::is_code(std::uint64_t pc) { return pc && (vm_.code.covers(pc) || is_mapped(pc - 1)); }
+
+// Libraries that were loaded since the mappings were read last are looked for now and then.
+bool Walk::is_mapped(std::uint64_t pc) {
+  if (native_.space().find(pc)) return true;
+  const std::uint64_t now = now_ns();
+  if (now < next_remap_) return false;
+  next_remap_ = now + kRemapEvery;
+  native_.refresh();
+  return native_.space().find(pc) != nullptr;
+}
 
 // libc ends the rows of clone and clone3 at their system call, since they would be wrong in the child. The parent is
 // one `ret` from its caller; the child (the call gave it 0) is at its thread's start.
@@ -175,29 +186,6 @@ Walk::Went Walk::leave_fixed(std::uint64_t frame_bytes) {
   return enter(*pc, sender, *fp);
 }
 
-// What a stack slot holds by chance seldom is a place that the compiler recorded a call for.
-bool Walk::is_return_address(std::uint64_t pc) {
-  if (!vm_.code.covers(pc)) return false;
-  const Blob* blob = vm_.code.find(pc);
-  if (!blob || pc <= blob->code) return false;
-  if (blob->kind == BlobKind::Interpreter) return find_codelet(vm_.codelets, pc) != nullptr || vm_.codelets.empty();
-  if (blob->kind != BlobKind::Compiled) return pc == vm_.call_stub_return;
-  if (blob->native) return true;
-  std::vector<Scope> scopes;
-  bool exact = false;
-  return read_scopes(vm_.memory, vm_.layout, *blob, pc, scopes, &exact) && exact;
-}
-
-Walk::Went Walk::search_return(unsigned slots) {
-  for (unsigned i = 0; i < slots; ++i) {
-    const std::uint64_t slot = at_.registers.sp + std::uint64_t{i} * 8;
-    const auto pc = stack_.word(slot);
-    if (!pc) break;
-    if (is_return_address(*pc)) return enter(*pc, slot + 8, at_.registers.fp);
-  }
-  return Went::Lost;
-}
-
 void Walk::watch(const Blob& blob) {
   if (std::find(blobs_.begin(), blobs_.end(), blob.start) == blobs_.end()) blobs_.push_back(blob.start);
 }
@@ -245,7 +233,9 @@ bool Walk::still_true() {
 bool Walk::sure(const Blob& blob) {
   if (!late_ || vm_.code.was_there(blob, taken_at_)) return true;
   const auto free = vm_.code.was_free(blob, taken_at_);
-  return free && vm_.unloads.since(*free) == Unloaded::None;
+  if (free && vm_.unloads.since(*free) == Unloaded::None) return true;
+  vm_.code.look_soon();
+  return false;
 }
 
 bool Walk::sure(const MethodInfo& info) { return !late_ || info.read_at <= taken_at_ || vm_.unloads.since(taken_at_) == Unloaded::None; }

@@ -22,6 +22,7 @@ class Walk {
 
  private:
   enum class Went : std::uint8_t { On, End, Lost };
+  static constexpr unsigned kSearchSlots = 6;
   // What a compiled pc shows, innermost first; true of one reading of its blob.
   struct Shown {
     std::uint32_t serial = 0;
@@ -40,6 +41,7 @@ class Walk {
   Went interpreted_frame(const Blob& blob);
   Went entering_frame(const MethodInfo& info);
   Went stub_frame(const Blob& blob);
+  Went adapter_frame(const Blob& blob);
   Went entry_frame();
   Went barrier_frame();
   Went pass_unknown_entry();
@@ -50,9 +52,14 @@ class Walk {
   // Where code was followed to its return: the return address is what sp points at.
   Went enter(const X86State& at_return);
   Went leave_fixed(std::uint64_t frame_bytes);
-  Went search_return(unsigned slots);
-  bool is_code(std::uint64_t pc) const;
+  // The next slots' first return address, whose caller has one too; `callee`: what may have been called unrecorded.
+  Went search_return(unsigned slots, const Blob* callee = nullptr);
+  bool is_code(std::uint64_t pc);
+  bool is_mapped(std::uint64_t pc);
   bool is_return_address(std::uint64_t pc);
+  bool calls(std::uint64_t return_pc, const Blob& callee);
+  bool leads_on(std::uint64_t pc, std::uint64_t sp);
+  std::uint64_t pushed_arguments(const Blob& blob) const;   // bytes
   std::optional<X86State> follow_compiled(const Blob& blob);
   X86State state() const { return {at_.registers.sp, at_.registers.fp, at_.fp_known}; }
   Shown& shown(const Blob& blob, std::uint64_t pc);
@@ -79,6 +86,7 @@ class Walk {
   FrameState at_;                        // where the walk stands
   const VmThread* thread_ = nullptr;
   std::uint64_t taken_at_ = 0;           // monotonic nanoseconds
+  std::uint64_t next_remap_ = 0;
   bool late_ = false;                    // so long ago that other code may lie there by now
   bool doubtful_ = false;                // a name was left out since it might be another's
   bool anchored_ = false;                // the thread's anchor has been used

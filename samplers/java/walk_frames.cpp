@@ -9,9 +9,6 @@ namespace {
 constexpr unsigned kRbx = 3, kRax = 0, kR13 = 13;      // DWARF numbers
 constexpr std::uint64_t kPrologueBytes = 96;
 constexpr unsigned kEpilogueInstructions = 8;
-constexpr unsigned kStubInstructions = 4000;
-constexpr unsigned kSearchSlots = 6;
-constexpr unsigned kSavedStateSlots = 512;
 constexpr std::uint64_t kMostInterpreterFrame = 1 << 20;
 
 std::uint64_t slot(std::uint64_t base, std::int64_t words) { return base + static_cast<std::uint64_t>(words * 8); }
@@ -55,7 +52,7 @@ Walk::Went Walk::compiled_frame(const Blob& blob) {
       const FrameState before = at_;
       if (enter(*left) == Went::On) return Went::On;
       at_ = before;
-      return search_return(kSearchSlots);
+      return search_return(kSearchSlots, &blob);
     }
   }
   if (blob.frame_bytes < 8) return at_.exact ? search_return(kSearchSlots) : Went::Lost;
@@ -117,101 +114,6 @@ Walk::Went Walk::entering_frame(const MethodInfo& info) {
     if (is_return_address(pc)) return enter(pc, sender, r.fp);
   }
   return search_return(kSearchSlots);
-}
-
-Walk::Went Walk::stub_frame(const Blob& blob) {
-  const std::uint64_t pc = at_.registers.pc;
-  if (!at_.exact && pc == vm_.call_stub_return) return entry_frame();
-  if (!at_.exact && blob.kind == BlobKind::Continuation) return barrier_frame();
-  if (at_.exact || blob.kind == BlobKind::Stubs) {
-    found_.push_back(context_.profile.intern({FrameKind::Native, vm_.stub_name(blob, pc), "[stub]", 0, 0}));
-  }
-  const FrameState before = at_;
-  if (blob.kind == BlobKind::Vtable) {
-    if (at_.exact && enter(state()) == Went::On) return Went::On;
-    at_ = before;
-    return search_return(at_.exact ? kSearchSlots : kSavedStateSlots);   // an adapter that calls the VM saves all registers
-  }
-  const bool complete = !at_.exact || blob.frame_complete < 0 || pc >= blob.code + static_cast<std::uint64_t>(blob.frame_complete);
-  if (blob.frame_bytes >= 8 && complete && leave_fixed(blob.frame_bytes) == Went::On) return Went::On;
-  at_ = before;
-  const Bytes code = code_of(blob);
-  if (pc >= blob.code && pc - blob.code < code.size()) {
-    const StackWord word = [this](std::uint64_t address) { return stack_.word(address); };
-    const auto left = follow_to_return(code, pc - blob.code, state(), word, kStubInstructions);
-    if (left && enter(*left) == Went::On) return Went::On;
-    // The few stubs that the VM calls by itself (flush_icache_stub) return to native code.
-    if (left && blob.kind == BlobKind::Runtime && native_.space().find(at_.registers.pc)) return Went::On;
-    at_ = before;
-  }
-  // Most stubs that take a frame take it the common way.
-  if (at_.fp_known && at_.registers.fp >= at_.registers.sp && at_.registers.fp - at_.registers.sp < 4096) {
-    const auto top = stack_.word(at_.registers.fp + 8);
-    const auto fp = stack_.word(at_.registers.fp);
-    if (top && fp && is_return_address(*top)) return enter(*top, at_.registers.fp + 16, *fp);
-  }
-  return search_return(kSearchSlots * 2);
-}
-
-// The call from native code into Java. Its wrapper keeps the anchor of the Java code that called that native code.
-Walk::Went Walk::entry_frame() {
-  const std::uint64_t fp = at_.registers.fp;
-  if (!at_.fp_known || !stack_.holds(fp)) return Went::Lost;
-  if (context_.options.native) {
-    const auto pc = stack_.word(fp + 8);
-    const auto caller_fp = stack_.word(fp);
-    if (!pc || !caller_fp) return Went::Lost;
-    enter(*pc, fp + 16, *caller_fp);   // native code: not in the code cache
-    return Went::On;
-  }
-  const auto wrapper = stack_.word(slot(fp, vm_.layout.entry_wrapper_slot));
-  if (!wrapper || vm_.layout.wrapper_anchor == kAbsent) return Went::Lost;
-  const std::uint64_t at = *wrapper + static_cast<std::uint64_t>(vm_.layout.wrapper_anchor);
-  // The wrapper lies on this stack.
-  const auto field = [&](Offset offset) { return stack_.word(at + static_cast<std::uint64_t>(offset)); };
-  const auto sp = field(vm_.layout.anchor_sp);
-  const auto pc = field(vm_.layout.anchor_pc);
-  const auto last_fp = vm_.layout.anchor_fp == kAbsent ? std::optional<std::uint64_t>(0) : field(vm_.layout.anchor_fp);
-  if (!sp || !pc || !last_fp) return Went::Lost;
-  if (*sp == 0) return Went::End;
-  if (*sp <= at_.registers.sp || !stack_.holds(*sp)) return Went::Lost;
-  at_.fp_known = *last_fp != 0;
-  return enter(*pc ? *pc : stack_.word(*sp - 8).value_or(0), *sp, *last_fp);
-}
-
-// The frame below was thawed from the heap alone: the rest of the virtual thread is still frozen there. The walk goes
-// on at the entry of the continuation on the carrier's stack, a frame of Continuation.enterSpecial.
-Walk::Went Walk::barrier_frame() {
-  std::uint64_t pc = cont_return_pc_;
-  if (!pc && vm_.layout.cont_return_pc) pc = vm_.memory.read_as<std::uint64_t>(vm_.layout.cont_return_pc);
-  const Blob* blob = pc ? vm_.code.find(pc) : nullptr;
-  if (!blob || blob->kind != BlobKind::Compiled || blob->frame_bytes < 32) return pass_unknown_entry();
-  const FrameState before = at_;
-  // A frame that returns to the barrier ends where the entry begins; while the barrier itself runs, rbp marks its end.
-  const std::uint64_t told = vm_.layout.thread_cont_entry != kAbsent && thread_ && !late_
-                                 ? vm_.memory.read_as<std::uint64_t>(thread_->address + static_cast<std::uint64_t>(vm_.layout.thread_cont_entry)) : 0;
-  for (const std::uint64_t entry : {at_.registers.sp, at_.registers.fp - (blob->frame_bytes - 16), told}) {
-    const auto caller = stack_.word(entry + blob->frame_bytes - 8);
-    if (entry < before.registers.sp || !caller || !is_return_address(*caller)) continue;
-    if (enter(pc, entry, entry + blob->frame_bytes - 16) != Went::On) break;
-    found_.push_back(note("[frozen frames]"));
-    return Went::On;
-  }
-  at_ = before;
-  return Went::Lost;
-}
-
-// Without knowing that frame: its caller's frame pointer and the return address are the first such pair above the entry.
-Walk::Went Walk::pass_unknown_entry() {
-  for (std::uint64_t words = 4; words < 16; ++words) {
-    const std::uint64_t at = at_.registers.sp + words * 8;
-    const auto fp = stack_.word(at);
-    const auto pc = stack_.word(at + 8);
-    if (!fp || !pc || *fp <= at || !stack_.holds(*fp) || !is_return_address(*pc)) continue;
-    found_.push_back(note("[frozen frames]"));
-    return enter(*pc, at + 16, *fp);
-  }
-  return Went::Lost;
 }
 
 // JDK 21 to 23 do not say where continuations return to: a walk through Continuation.enterSpecial shows it.

@@ -41,13 +41,20 @@ std::size_t LiveMemory::read_batch(std::span<const Read> reads) {
 std::size_t FakeMemory::read_batch(std::span<const Read> reads) {
   std::size_t done = 0;
   for (const Read& read : reads) {
-    auto region = regions_.upper_bound(read.address);
-    if (region == regions_.begin()) return done;
-    --region;
-    const std::uint64_t offset = read.address - region->first;
-    const auto& bytes = region->second;
-    if (offset > bytes.size() || bytes.size() - offset < read.into.size()) return done;
-    std::copy_n(bytes.begin() + static_cast<std::ptrdiff_t>(offset), read.into.size(), read.into.begin());
+    // As in a real process, regions that follow each other are one.
+    std::size_t copied = 0;
+    do {
+      const std::uint64_t address = read.address + copied;
+      auto region = regions_.upper_bound(address);
+      if (region == regions_.begin()) return done;
+      --region;
+      const std::uint64_t offset = address - region->first;
+      const auto& bytes = region->second;
+      if (offset > bytes.size() || (offset == bytes.size() && copied < read.into.size())) return done;
+      const std::size_t size = std::min<std::size_t>(bytes.size() - offset, read.into.size() - copied);
+      std::copy_n(bytes.begin() + static_cast<std::ptrdiff_t>(offset), size, read.into.begin() + static_cast<std::ptrdiff_t>(copied));
+      copied += size;
+    } while (copied < read.into.size());
     ++done;
   }
   return done;

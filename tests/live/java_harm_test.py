@@ -17,7 +17,7 @@ import sampan
 from sampan import check, skip
 
 COLLECTORS = ("-XX:+UseZGC", "-XX:+UseG1GC", "-XX:+UseParallelGC")
-EACH = 100            # seconds of a long run, per collector and tier
+EACH = 150            # seconds of a long run, per collector and tier: with the quicker collectors at least ten minutes in all
 PAIRS, WINDOW = 15, 4
 
 

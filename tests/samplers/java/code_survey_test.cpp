@@ -71,6 +71,31 @@ TEST_F(CodeSurveyTest, CodeInAPlaceThatWasNeverUsedIsTheFirst) {
   EXPECT_FALSE(survey.was_there(FakeVm::kHeapLow + FakeVm::kHeapBytes, 14, now + 1));   // in no heap
 }
 
+TEST_F(CodeSurveyTest, WhatIsPutAtTheEndIsKnownFromTheNextLookOn) {
+  add(0, 11);
+  look(now);                                                  // a survey; the next one is later than all that follows
+  const std::uint64_t fresh = add(4, 14);
+  look(now + kSecond / 50);
+  EXPECT_TRUE(survey.was_there(fresh, 14, now + kSecond));
+  EXPECT_FALSE(survey.was_there(fresh, 15, now + kSecond));
+  const std::uint64_t half = add(8, 0);                       // its compile id is written later
+  look(now + kSecond / 25);
+  fake.put_blob(half, "nmethod", 400, 6, 16);
+  look(now + kSecond * 3 / 50);
+  EXPECT_TRUE(survey.was_there(half, 16, now + kSecond));
+  EXPECT_TRUE(survey.was_there(fresh, 14, now + kSecond));
+}
+
+TEST_F(CodeSurveyTest, APlaceThatWasNeverUsedALittleEarlierWasFree) {
+  add(0, 11);
+  look(now);
+  const std::uint64_t fresh = add(4, 14), end = fresh + 400;
+  look(now + kSecond / 50);
+  EXPECT_EQ(survey.was_free(fresh, end, now + kSecond / 25), now);
+  EXPECT_FALSE(survey.was_free(fresh, end, now - 1).has_value());
+  EXPECT_FALSE(survey.was_free(fresh, end, now + kSecond).has_value());   // long enough for one to have come and gone
+}
+
 TEST_F(CodeSurveyTest, ASegmentMapThatCannotBeReadProvesNothing) {
   heap.segmap = 0x1234'0000;
   look(now);

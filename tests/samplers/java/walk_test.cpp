@@ -3,6 +3,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
+#include <cstring>
+
 #include "samplers/base/clock.hpp"
 #include "tests/samplers/java/fake_vm.hpp"
 
@@ -108,6 +112,81 @@ TEST_F(WalkTest, ADeoptimisedFrameIsNamedByItsOwnReturnAddress) {
   Names names;
   EXPECT_EQ(walk(names), Walked::Whole);
   EXPECT_EQ(names, (Names{"Main.main", "Main.outer", "Main.inner"}));
+}
+
+// C1's stub with nothing of its own on the stack but what its caller handed over: two words.
+TEST_F(WalkTest, ASubtypeCheckLeavesItsTwoArguments) {
+  const std::uint64_t check = fake.add_block(80, 8);
+  fake.put_blob(check, "C1 Runtime slow_subtype_check_blob", 900, 0);
+  std::vector<std::byte> code(900 - 96, std::byte{0x90});
+  code[20] = std::byte{0xc3};
+  fake.memory.put(check + 96, code);
+  put_stack();
+  std::copy_backward(stack.begin(), stack.end() - 3, stack.end());
+  for (const std::size_t word : {10u, 20u, 19u, 34u}) stack[word + 3] += 3 * 8;
+  registers.pc = check + 96;
+  stack[0] = inner + 96 + 40;
+  Names names;
+  EXPECT_EQ(walk(names), Walked::Whole);
+  EXPECT_EQ(names, (Names{"Main.main", "Main.outer", "Main.inner", "C1 Runtime slow_subtype_check_blob"}));
+}
+
+// From compiled to interpreted code: the return address is in rax and r13 holds the sender's sp, then it is put back.
+TEST_F(WalkTest, AnAdapterMovesTheReturnAddress) {
+  const std::uint64_t adapter = fake.add_block(80, 8);
+  fake.put_blob(adapter, "I2C/C2I adapters", 900, 0);
+  constexpr std::size_t kRoom = 5;                    // words for the arguments and the return address
+  for (const bool stored : {false, true}) {
+    put_stack();
+    std::copy_backward(stack.begin(), stack.end() - kRoom, stack.end());
+    for (const std::size_t word : {10u, 20u, 19u, 34u}) stack[word + kRoom] += kRoom * 8;
+    registers.pc = adapter + 96 + 20;
+    registers.general[13] = address(kRoom);
+    registers.general[0] = stored ? 0 : inner + 96 + 40;
+    stack[0] = stored ? inner + 96 + 40 : 0;
+    Names names;
+    EXPECT_EQ(walk(names), Walked::Whole) << stored;
+    EXPECT_EQ(names, (Names{"Main.main", "Main.outer", "Main.inner", "I2C/C2I adapters"}));
+  }
+}
+
+// A word that is left over from an earlier call is no return address where what it leads to has none.
+TEST_F(WalkTest, ALeftoverIsNotTaken) {
+  const std::uint64_t stub = fake.add_block(80, 8);
+  fake.put_blob(stub, "itable stub", 900, 0);
+  put_stack();
+  std::copy_backward(stack.begin(), stack.end() - 3, stack.end());
+  for (const std::size_t word : {10u, 20u, 19u, 34u}) stack[word + 3] += 3 * 8;
+  registers.pc = stub + 96;
+  stack[0] = 0;
+  stack[1] = outer + 96 + 40;                         // left over: six words on there is no return address
+  stack[2] = inner + 96 + 40;
+  Names names;
+  EXPECT_EQ(walk(names), Walked::Whole);
+  EXPECT_EQ(names, (Names{"Main.main", "Main.outer", "Main.inner", "itable stub"}));
+}
+
+// A stub that compiled code calls without a record: the call itself tells that it was called from there.
+TEST_F(WalkTest, ALeafStubIsKnownByTheCall) {
+  put_stack();
+  std::copy_backward(stack.begin(), stack.end() - 8, stack.end());
+  for (const std::size_t word : {10u, 20u, 19u, 34u}) stack[word + 8] += 8 * 8;
+  const std::uint64_t after = inner + 96 + 105;       // no call is recorded there
+  const auto distance = static_cast<std::int32_t>(stubs + 96 + 64 - after);
+  std::vector<std::byte> code(300, std::byte{0x90});
+  code[100] = std::byte{0xe8};
+  std::memcpy(&code[101], &distance, 4);
+  fake.memory.put(inner + 96, code);
+  fake.memory.put(stubs + 96, std::array{std::byte{0xff}, std::byte{0xe0}});   // cannot be followed: a jump by a register
+  registers.pc = stubs + 96;
+  registers.fp = address(6);
+  stack[6] = 0, stack[7] = after;
+  for (const bool called : {true, false}) {
+    if (!called) fake.memory.put(inner + 96, std::vector<std::byte>(300, std::byte{0x90}));
+    Names names;
+    EXPECT_EQ(walk(names), called ? Walked::Whole : Walked::Truncated);
+    EXPECT_EQ(names.size(), called ? 4u : 2u);
+  }
 }
 
 TEST_F(WalkTest, ACallerThatNeverCalledEndsTheWalk) {

@@ -153,7 +153,8 @@ void CodeCache::read_compiled(Bytes header, Blob& blob) const {
   blob.witnesses[0] = witness(layout_.compile_id, 0xffffffff);
   blob.witnesses[1] = witness(layout_.method, ~std::uint64_t{0});
   blob.witnesses[2] = blob.witnesses[1];
-  if (layout_.block_used != kAbsent && layout_.block_size >= static_cast<std::uint64_t>(layout_.block_used) + 8) {
+  // The header of a blob that was freed is what it was, unless other code was put over it.
+  if (layout_.block_used != kAbsent) {
     blob.witnesses[2] = {start - layout_.block_size + static_cast<std::uint64_t>(layout_.block_used), 1, 0xff};
   }
   blob.entry = layout_.verified_entry != kAbsent ? field<std::uint64_t>(header, layout_.verified_entry)

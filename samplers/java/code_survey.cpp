@@ -1,10 +1,7 @@
 #include "samplers/java/code_survey.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
-
-#include "samplers/base/cursor.hpp"
 
 namespace sampan::java {
 namespace {
@@ -95,7 +92,7 @@ void CodeSurvey::list_starts(const CodeHeap& heap, std::uint64_t from, std::uint
 
 void CodeSurvey::take_ids() {
   // One read a blob, from its block's header to its compile id: what each costs is finding its page.
-  const std::size_t size = std::max<std::size_t>(16, layout_.block_size + static_cast<std::size_t>(layout_.compile_id) + 4);
+  const std::size_t size = layout_.block_size + static_cast<std::size_t>(layout_.compile_id) + 4;
   std::vector<std::byte> bytes(kAtOnce * size);
   std::vector<Read> reads(kAtOnce);
   for (std::size_t first = 0; first < next_.blobs.size(); first += kAtOnce) {
@@ -103,8 +100,8 @@ void CodeSurvey::take_ids() {
     for (std::size_t i = 0; i < some.size(); ++i) reads[i] = {some[i].start - layout_.block_size, std::span(bytes).subspan(i * size, size)};
     memory_.read_each(std::span(reads).first(some.size()));
     for (std::size_t i = 0; i < some.size(); ++i) {
-      std::memcpy(some[i].header, reads[i].into.data(), sizeof some[i].header);
       some[i].id = read_at<std::uint32_t>(reads[i].into, size - 4);
+      read_block(reads[i].into, some[i]);
     }
   }
   const std::uint64_t now = now_ns();
@@ -113,6 +110,13 @@ void CodeSurvey::take_ids() {
     while (old != now_.blobs.end() && old->start < known.start) ++old;
     known.since = old != now_.blobs.end() && old->start == known.start && old->id == known.id ? old->since : now;
   }
+}
+
+// HeapBlock::Header: its length, a size_t or (JDK 25) a uint32_t, and then whether it is in use.
+void CodeSurvey::read_block(Bytes header, Known& known) const {
+  if (layout_.block_used != 8 && layout_.block_used != 4) return;
+  known.segments = layout_.block_used == 4 ? read_at<std::uint32_t>(header, 0) : read_at<std::uint64_t>(header, 0);
+  known.is_free = read_at<std::uint8_t>(header, static_cast<std::size_t>(layout_.block_used)) == 0;
 }
 
 const CodeSurvey::Known* CodeSurvey::holding(const Survey& survey, std::uint64_t start) {
@@ -128,12 +132,11 @@ std::optional<std::uint64_t> CodeSurvey::was_free(std::uint64_t start, std::uint
   // Most new code lies where none has ever been: the looks at the ends are many, the surveys few.
   const auto look = ends_before_.when(time, [start](const Ends& ends) { return unused(ends, start); });
   if (look && *look + kFreeFor >= time) return look;
-  if (layout_.block_used != 8 || layout_.block_size != 16) return {};   // HeapBlock: share/memory/heap.hpp
   for (const Survey* survey : {&now_, &before_}) {
     if (survey->time > time) continue;
     const Known* block = holding(*survey, start);
-    const bool free = block && (block->header[1] & 0xff) == 0 && block->header[0] < kMostSegments &&
-                      block->start - layout_.block_size + (block->header[0] << shift_) >= end;
+    const bool free = block && block->is_free && block->segments < kMostSegments &&
+                      block->start - layout_.block_size + (block->segments << shift_) >= end;
     return free ? std::optional(survey->time) : std::nullopt;
   }
   return {};

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "samplers/base/clock.hpp"
+#include "samplers/base/cursor.hpp"
 #include "samplers/java/layout.hpp"
 #include "samplers/java/looks.hpp"
 
@@ -40,7 +41,8 @@ class CodeSurvey {
     std::uint64_t start;
     std::uint64_t since = 0;       // when it was first seen
     std::uint32_t id = 0;
-    std::uint64_t header[2] = {};  // of its block: how many segments, and a byte that tells whether it is in use
+    std::uint64_t segments = 0;    // of its block
+    bool is_free = false;          // the block
   };
   struct Survey {
     std::uint64_t time = ~std::uint64_t{0};   // when it began
@@ -53,6 +55,7 @@ class CodeSurvey {
   void note_new(std::span<const CodeHeap> heaps, const Ends& from);
   void list_starts(const CodeHeap& heap, std::uint64_t from, std::uint64_t end);   // into next_
   void take_ids();                                                                  // of next_
+  void read_block(Bytes header, Known& known) const;
   static bool by_start(const Known& a, const Known& b) { return a.start < b.start; }
   static const Known* holding(const Survey& survey, std::uint64_t start);
 

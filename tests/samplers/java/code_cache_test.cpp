@@ -50,6 +50,20 @@ TEST_F(CodeCacheTest, ABlobThatTookAnothersPlaceIsReadAnew) {
   EXPECT_EQ(blob->compile_id, 8u);
 }
 
+// What is freed keeps its header, and other code may begin elsewhere in its place.
+TEST_F(CodeCacheTest, AWitnessTellsThatABlobWasFreed) {
+  for (const bool shorter : {false, true}) {
+    if (shorter) vm.shorten_block_headers();
+    const std::uint64_t start = vm.add_block(shorter ? 20 : 4, 3);
+    put_blob(start, "nmethod", 300, 6);
+    ASSERT_TRUE(cache.refresh());
+    const Witness used = cache.find(start + 100)->witnesses[2];
+    EXPECT_EQ(vm.memory.read_as<std::uint64_t>(used.address) & used.mask, used.value);
+    vm.put_block(start - vm.layout.block_size, 3, false);
+    EXPECT_NE(vm.memory.read_as<std::uint64_t>(used.address) & used.mask, used.value) << shorter;
+  }
+}
+
 TEST_F(CodeCacheTest, BlobsOfManySegmentsAreSteppedThrough) {
   const std::uint64_t start = vm.add_block(2, 400);
   put_blob(start, "Interpreter", 400 * 128 - 16, 0);

@@ -45,10 +45,15 @@ TEST_F(CodeSurveyTest, OtherCodeInAUsedPlaceMayNotHaveBeenThere) {
   EXPECT_FALSE(survey.was_there(place, 13, later - 2));
 }
 
-TEST_F(CodeSurveyTest, AFreePlaceIsOneWhoseBlockWasNotInUse) {
+class CodeSurveyOfHeaders : public CodeSurveyTest, public testing::WithParamInterface<unsigned> {};
+INSTANTIATE_TEST_SUITE_P(Bytes, CodeSurveyOfHeaders, testing::Values(8u, 16u));
+
+TEST_P(CodeSurveyOfHeaders, AFreePlaceIsOneWhoseBlockWasNotInUse) {
+  if (GetParam() == 8) fake.shorten_block_headers();
+  const auto block = [this](std::uint64_t start) { return start - fake.layout.block_size; };
   const std::uint64_t place = add(0, 11);
   add(4, 12);
-  fake.put(place - 16, {4, 0});                               // freed: its segments stay marked
+  fake.put_block(block(place), 4, false);                               // freed: its segments stay marked
   look(now);
   const std::uint64_t later = now_ns() + 1, end = place + 400;
   EXPECT_TRUE(survey.was_free(place, end, later).has_value());
@@ -57,7 +62,7 @@ TEST_F(CodeSurveyTest, AFreePlaceIsOneWhoseBlockWasNotInUse) {
   EXPECT_FALSE(survey.was_free(place, end, now - kSecond).has_value());
   EXPECT_FALSE(survey.was_free(place + 4 * 128, place + 5 * 128, later).has_value());
   look(now + 2 * kSecond);
-  fake.put(place - 16, {4, 1});
+  fake.put_block(block(place), 4, true);
   look(now + 4 * kSecond);
   EXPECT_FALSE(survey.was_free(place, end, now_ns() + 1).has_value());
 }

@@ -50,13 +50,20 @@ class FakeVm {
   void put(std::uint64_t address, const std::vector<std::uint64_t>& words) { memory.put(address, std::as_bytes(std::span(words))); }
   void put_segments() { memory.put(kSegmap, segments); }
 
+  // JDK 25's: a length of four bytes before the byte that tells whether a block is in use.
+  void shorten_block_headers() { layout.block_used = 4, layout.block_size = 8; }
+  void put_block(std::uint64_t block, std::uint64_t count, bool used) {
+    if (layout.block_size == 8) put(block, {count | std::uint64_t{used} << 32});
+    else put(block, {count, used});
+  }
+
   // Marks segments [first, first + count) as one block in use; returns where its blob starts.
   std::uint64_t add_block(std::size_t first, std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) segments[first + i] = static_cast<std::byte>(i < 254 ? i : 254);
     put_segments();
     const std::uint64_t block = kHeapLow + (first << kShift);
-    put(block, {count, 1});
-    return block + 16;
+    put_block(block, count, true);
+    return block + layout.block_size;
   }
 
   // Writes a blob's header; `words` of its frame, code 96 bytes in.

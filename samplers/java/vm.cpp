@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::string_view kStubClass = "_ZN12StubRoutines";   // StubRoutines::…, StubRoutines::x86::…
 constexpr std::size_t kMostStubs = 4096;
+constexpr std::uint64_t kStartingEvery = 10'000'000;           // ns
 
 // The last part of `_ZN12StubRoutines3x8610_some_entryE`: what follows the last length.
 std::string variable_name(std::string_view symbol) {
@@ -83,6 +84,16 @@ void Vm::refresh() {
     if (code.covers(start)) stubs.push_back({start, name});
   }
   std::sort(stubs.begin(), stubs.end(), [](const StubName& a, const StubName& b) { return a.start < b.start; });
+}
+
+void Vm::look(std::uint64_t now) {
+  const bool started = !codelets.empty() && (call_stub_return || !layout.call_stub_return);
+  if (!started && now >= next_refresh_) {
+    next_refresh_ = now + kStartingEvery;
+    refresh();
+  }
+  code.look(now);
+  unloads.look(now);
 }
 
 std::string Vm::stub_name(const Blob& blob, std::uint64_t pc) const {

@@ -32,11 +32,8 @@ class Vm {
 
   // Reads again what grows and moves: the heaps, the threads, the interpreter while the VM starts.
   void refresh();
-  // Notes what is there now, for samples that are walked later: monotonic nanoseconds.
-  void look(std::uint64_t now) {
-    code.look(now);
-    unloads.look(now);
-  }
+  // Notes what is there now, for samples that are walked later: monotonic nanoseconds. While the VM starts, reads again.
+  void look(std::uint64_t now);
 
   Memory& memory;
   const Layout layout;
@@ -53,6 +50,7 @@ class Vm {
   std::string stub_name(const Blob& blob, std::uint64_t pc) const;
 
  private:
+  std::uint64_t next_refresh_ = 0;
   std::vector<std::pair<std::uint64_t, std::string>> stub_variables_;   // address of each `StubRoutines::_…`
 };
 

@@ -1,6 +1,7 @@
 #include "samplers/java/x86_code.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 #include <vector>
 
@@ -205,11 +206,11 @@ class FollowedStack {
     for (auto at = written_.rbegin(); at != written_.rend(); ++at) {
       if (at->first == address) return at->second;
     }
-    return word_(address);
+    return word_.get()(address);
   }
 
  private:
-  const StackWord& word_;
+  std::reference_wrapper<const StackWord> word_;
   std::vector<std::pair<std::uint64_t, std::optional<std::uint64_t>>> written_;
 };
 
@@ -249,15 +250,28 @@ bool apply(const X86Instruction& i, X86State& state, FollowedStack& stack) {
 
 }  // namespace
 
-std::optional<X86State> follow_to_return(Bytes code, std::size_t at, X86State state, const StackWord& word, unsigned most) {
-  FollowedStack stack(word);
-  for (unsigned n = 0; n < most && at < code.size(); ++n) {
-    const X86Instruction i = decode_x86(code.subspan(at));
-    if (i.length == 0 || i.effect == X86Effect::IndirectJump) return {};
-    if (i.effect == X86Effect::Return) return state;
-    if (!apply(i, state, stack)) return {};
-    at += i.length;
-    if (i.effect == X86Effect::Jump) at += static_cast<std::size_t>(i.amount);   // outside: the loop ends
+std::optional<X86State> follow_to_return(Bytes code, std::size_t start, X86State state, const StackWord& word, unsigned most) {
+  struct Path {
+    std::size_t at;
+    X86State state;
+    FollowedStack stack;
+  };
+  std::vector<Path> paths{{start, state, FollowedStack(word)}};
+  std::vector<bool> seen(code.size());
+  while (!paths.empty()) {
+    Path path = std::move(paths.back());
+    paths.pop_back();
+    for (; most > 0 && path.at < code.size() && !seen[path.at]; --most) {
+      seen[path.at] = true;
+      const X86Instruction i = decode_x86(code.subspan(path.at));
+      if (i.length == 0 || i.effect == X86Effect::IndirectJump) break;
+      if (i.effect == X86Effect::Return) return path.state;
+      if (!apply(i, path.state, path.stack)) break;
+      path.at += i.length;
+      const std::size_t target = path.at + static_cast<std::size_t>(i.amount);   // outside: that path ends
+      if (i.effect == X86Effect::Branch && target < code.size() && !seen[target]) paths.push_back({target, path.state, path.stack});
+      if (i.effect == X86Effect::Jump) path.at = target;
+    }
   }
   return {};
 }

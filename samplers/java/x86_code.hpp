@@ -41,9 +41,9 @@ struct X86State {
 // A word of the stack as it is now, or nothing.
 using StackWord = std::function<std::optional<std::uint64_t>(std::uint64_t address)>;
 
-// Follows the code from `at` to its return (branches are not taken), at most `most` instructions: sp is then where
-// the return address lies. Nothing where it meets what it cannot follow.
-std::optional<X86State> follow_to_return(Bytes code, std::size_t at, X86State state, const StackWord& word, unsigned most);
+// Follows the code from `start` to a return, at most `most` instructions: sp is then where the return address lies. A
+// branch is taken where going straight on leads round a loop or to what cannot be followed.
+std::optional<X86State> follow_to_return(Bytes code, std::size_t start, X86State state, const StackWord& word, unsigned most);
 
 // Takes back a prologue: `at` was reached from the entry at 0. sp is then where the return address lies.
 std::optional<X86State> undo_prologue(Bytes code, std::size_t at, X86State state, const StackWord& word);

@@ -114,6 +114,19 @@ TEST_F(Follow, ReloadsAnAlignedStackPointer) {
   EXPECT_EQ(left->sp, 0x2000u);
 }
 
+TEST_F(Follow, LeavesALoopByABranch) {
+  // again: test eax, eax; je out; push rax; pop rax; jmp again; out: add rsp, 0x20; ret
+  const auto bytes = code({0x85, 0xc0, 0x74, 0x04, 0x50, 0x58, 0xeb, 0xf8, 0x48, 0x83, 0xc4, 0x20, 0xc3});
+  for (const std::size_t at : {0, 4, 6, 8}) {
+    const auto left = follow_to_return(bytes, at, {0x1fe0, 0, true}, word, 100);
+    ASSERT_TRUE(left) << at;
+    EXPECT_EQ(left->sp, 0x2000u) << at;
+  }
+  const auto pushed = follow_to_return(bytes, 5, {0x1fd8, 0, true}, word, 100);
+  ASSERT_TRUE(pushed);
+  EXPECT_EQ(pushed->sp, 0x2000u);
+}
+
 TEST_F(Follow, GivesUpWhereItCannotKnow) {
   EXPECT_FALSE(follow_to_return(code({0xff, 0xe0}), 0, {}, word, 8)) << "jmp rax";
   EXPECT_FALSE(follow_to_return(code({0x48, 0x83, 0xe4, 0xf0, 0xc3}), 0, {}, word, 8)) << "and rsp, -16";

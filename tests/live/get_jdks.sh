@@ -1,6 +1,6 @@
 #!/bin/sh
 # Unpacks the OpenJDK runtimes of Debian's suites, each with all that it needs, into $SAMPAN_CACHE/jdks/VERSION, a root of its own:
-# get_jdks.sh [VERSION…] (8 11 17 21 25 without one). Prints `SKIP: …` for one that no suite has.
+# get_jdks.sh [VERSION…] (8 11 17 21 25 26 without one). Prints `SKIP: …` for one that no suite has.
 set -eu
 cd "$(dirname "$0")"
 cache=${SAMPAN_CACHE:-$HOME/.cache/sampan}/jdks
@@ -17,7 +17,7 @@ suites_of() {
   esac
 }
 
-for version in ${*:-8 11 17 21 25}; do
+for version in ${*:-8 11 17 21 25 26}; do
   got=
   for suite in $(suites_of "$version"); do
     if sh ./suite_root.sh "$suite" "$cache/$version" "openjdk-$version-jre-headless"; then got=$suite; break; fi

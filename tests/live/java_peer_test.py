@@ -36,12 +36,17 @@ def shares(stacks, main):
     return {name: count / total for name, count in counts.items()}, total
 
 
-def compare(root, java, main, event, tiers):
-    """The first of the tiers that is allowed here."""
+def compare(root, java, main, event, tiers, top=None, options=(), started=None):
+    """In the first of the tiers that is allowed here: the stacks under `top`."""
     library = "/opt/workloads/libasyncProfiler.so"
-    command = ["python3", jdks.HERE / "in_root.py", root, java, "-cp", "/opt/workloads:/opt/workloads/async-profiler.jar",
+    lines_of = r"[\w/$]+\.[\w$<>]+ \(\w+\.java:\d+\)" if top else rf"{main}\.\w+ \({main}\.java:\d+\)"
+    top = top or f"{main}.main"
+    command = ["python3", jdks.HERE / "in_root.py", root, java, *options, "-cp", "/opt/workloads:/opt/workloads/async-profiler.jar:/opt/workloads/clinic.jar",
                "PeerMain", library, SECONDS, main, 3600, event]
-    with sampan.Workload(command, ready=lambda w: w.says("profiling"), timeout=90) as load:
+    with sampan.Workload(command) as load:
+        if started:
+            started(load)
+        sampan.wait_for(lambda: load.says("profiling") or load.process.poll() is not None, 90, "async-profiler to begin")
         for tier in tiers:
             run = sampan.profile(pid=load.pid, tier=tier, rate=RATE, seconds=SECONDS, max_cpu_percent=100)
             if run.code == 0:
@@ -51,24 +56,46 @@ def compare(root, java, main, event, tiers):
             return
         sampan.wait_for(lambda: load.says("done"), 90, "async-profiler's file")
         with open(f"{root}/tmp/peer.txt", errors="replace") as text:
-            theirs, their_total = shares(sampan.parse_folded(text.read()), f"{main}.main")
-    ours, our_total = shares(run.stacks(), f"{main}.main")
-    top = sorted(theirs, key=theirs.get, reverse=True)[:50]
-    distance = sum(abs(theirs[name] - ours.get(name, 0)) for name in top) / 2
+            theirs, their_total = shares(sampan.parse_folded(text.read()), top)
+    ours, our_total = shares(run.stacks(), top)
+    most = sorted(theirs, key=theirs.get, reverse=True)[:50]
+    distance = sum(abs(theirs[name] - ours.get(name, 0)) for name in most) / 2
     # What two samples of one distribution differ by chance, three times over.
-    noise = sum(math.sqrt(2 / math.pi * p * (1 - p) * (1 / our_total + 1 / their_total)) for p in (theirs[n] for n in top)) / 2
-    what = f"{main}, {tier}: {distance:.1%} from async-profiler over {len(top)} methods, {our_total} and {their_total} samples"
+    noise = sum(math.sqrt(2 / math.pi * p * (1 - p) * (1 / our_total + 1 / their_total)) for p in (theirs[n] for n in most)) / 2
+    what = f"{main}, {tier}: {distance:.1%} from async-profiler over {len(most)} methods, {our_total} and {their_total} samples"
     if noise > 0.03:
         skip(what, f"chance alone makes {noise:.1%} of so few samples: SAMPAN_LONG=1 on an idle machine takes more")
     else:
         check(distance <= 0.03 + noise, f"{what} (3 % + {noise:.1%} of chance allowed)")
     quality = run.result["quality"]
     print("     ", {key: quality[key] for key in ("wanted", "taken", "idle", "late", "suspect", "truncated", "failed", "p99_stop_us", "longest_stop_us")})
-    for name in sorted(set(top) | set(ours), key=lambda n: -abs(theirs.get(n, 0) - ours.get(n, 0)))[:9]:
+    for name in sorted(set(most) | set(ours), key=lambda n: -abs(theirs.get(n, 0) - ours.get(n, 0)))[:9]:
         print(f"      {name}: async-profiler {theirs.get(name, 0):.1%}, here {ours.get(name, 0):.1%}")
-    under = [stack for stack in run.stacks() if any(frame.startswith(f"{main}.main") for frame in stack[0])]
-    lines = sampan.share(under, rf"^{main}\.\w+ \({main}\.java:\d+\)$")
-    check(lines > 0.95, f"{main}: {lines:.0%} of the stacks have lines of {main}.java, async-profiler's none")
+    under = [stack for stack in run.stacks() if any(frame.startswith(top) for frame in stack[0])]
+    lines = sampan.share(under, f"^{lines_of}$")
+    check(lines > 0.95, f"{main}: {lines:.0%} of the stacks have lines of its sources, async-profiler's none")
+
+
+def clinic(jdk, tier):
+    """A real application under load: all that its web server's threads do."""
+    jar = sampan.CACHE / "java-apps" / "clinic" / "target" / "clinic.jar"
+    done = subprocess.run(["sh", jdks.HERE / "get_java_apps.sh"], capture_output=True, text=True)
+    if done.returncode != 0:
+        skip("the clinic", f"it could not be built: {done.stderr[-200:]}")
+        return
+    shutil.copy(jar, f"{jdk.root}/opt/workloads/clinic.jar")
+    port = sampan.free_port()
+    users = []
+
+    def started(load):
+        sampan.wait_for(lambda: load.says("ready"), 60, "the clinic to be ready")
+        users.append(sampan.Workload(["wrk", "-t", "1", "-c", "2", "-d", "200s", f"http://127.0.0.1:{port}/owners?lastName=Chen"]))
+    try:
+        compare(jdk.root, jdk.java, "org.springframework.boot.loader.launch.JarLauncher", "cpu", [tier], top="java/lang/Thread.run",
+                options=[f"-Dserver.port={port}", "-Dpeer.delay=40000"], started=started)
+    finally:
+        for user in users:
+            user.stop()
 
 
 peer = sampan.CACHE / "jdks" / "async-profiler"
@@ -85,6 +112,9 @@ for jdk in jdks.unpacked([21]):
     jdk.place()
     shutil.copy(libraries[0], f"{jdk.root}/opt/workloads/libasyncProfiler.so")
     shutil.copy(jars[0], f"{jdk.root}/opt/workloads/async-profiler.jar")
+    if sampan.LONG and "SAMPAN_ONLY" not in os.environ:
+        for tier in os.environ.get("SAMPAN_TIER", "ebpf ptrace").split():
+            clinic(jdk, tier)
     for main in os.environ.get("SAMPAN_ONLY", "Simple Diverse").split():
         if os.environ.get("SAMPAN_TIER") or sampan.LONG:
             for tier in os.environ.get("SAMPAN_TIER", "ebpf ptrace").split():

@@ -2,7 +2,8 @@ import java.lang.reflect.Method;
 
 /**
  * Runs another workload's main (args[2], for args[3] seconds) with async-profiler over a part of it:
- * args[0] its library, args[1] how many seconds. Says `profiling` when it begins, `done` when /tmp/peer.txt is written.
+ * args[0] its library, args[1] how many seconds; -Dpeer.delay=MILLISECONDS from the start on. Says `profiling` when it
+ * begins, `done` when /tmp/peer.txt is written.
  */
 public class PeerMain {
     public static void main(String[] args) throws Exception {
@@ -11,7 +12,7 @@ public class PeerMain {
         Method execute = type.getMethod("execute", String.class);
         Thread control = new Thread(() -> {
             try {
-                Thread.sleep(6000);   // compiled for good by then
+                Thread.sleep(Long.getLong("peer.delay", 6000));   // compiled for good by then
                 execute.invoke(profiler, "start,event=" + args[4] + ",interval=2ms,cstack=vm");
                 System.out.println("profiling");
                 Thread.sleep(Long.parseLong(args[1]) * 1000L);

@@ -1,6 +1,4 @@
 // A HotSpot whose every byte is hostile: the walk of a thread ends, in bounds, whatever its memory holds.
-#include <unistd.h>
-
 #include "samplers/java/walk.hpp"
 #include "tests/samplers/java/fake_vm.hpp"
 
@@ -55,7 +53,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   options.native = (data[0] & 1) != 0;
   Context context{profile, options, {}};
   Process process;
-  process.id.pid = getpid();
+  process.id.pid = 0;   // none: no libraries are mapped
+  process.memory = std::make_unique<FakeMemory>();
   java::Vm vm(memory, fake.layout, profile, true);
   vm.refresh();
   NativeStack native(process, context);

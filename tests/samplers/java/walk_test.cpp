@@ -29,6 +29,7 @@ class WalkTest : public testing::Test {
 
   WalkTest() {
     process.id.pid = getpid();
+    process.memory = std::make_unique<LiveMemory>(getpid());
     main_method = fake.add_method("Main", "main", "Main.java", {0xff, 0, 20, 0});
     outer_method = fake.add_method("Main", "outer", "Main.java", {0xff, 0, 60, 0});
     inner_method = fake.add_method("Main", "inner", "Main.java", {0xff, 0, 80, 0});

@@ -60,7 +60,7 @@ def compare(root, java, main, event, tiers, top=None, options=(), started=None):
     ours, our_total = shares(run.stacks(), top)
     most = sorted(theirs, key=theirs.get, reverse=True)[:50]
     distance = sum(abs(theirs[name] - ours.get(name, 0)) for name in most) / 2
-    # What two samples of one distribution differ by chance, three times over.
+    # By how much two samples of one distribution differ on average.
     noise = sum(math.sqrt(2 / math.pi * p * (1 - p) * (1 / our_total + 1 / their_total)) for p in (theirs[n] for n in most)) / 2
     what = f"{main}, {tier}: {distance:.1%} from async-profiler over {len(most)} methods, {our_total} and {their_total} samples"
     if noise > 0.03:

@@ -226,6 +226,8 @@ def killed(jdk):
 def collectors(jdk):
     """Collectors and modes that change what the walk meets."""
     every = ["-XX:+UseZGC", "-XX:+UseParallelGC", "-Xint", "-XX:TieredStopAtLevel=1", "-XX:-UseCompressedOops", "-XX:+UseSerialGC"]
+    if jdk.major >= 17:
+        every.append("-XX:+UseShenandoahGC")
     if jdk.major >= 24:
         every.append("-XX:+UseCompactObjectHeaders -XX:+UnlockExperimentalVMOptions")
     chosen = every if sampan.LONG else every[:1] + every[2:3]

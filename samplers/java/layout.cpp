@@ -21,6 +21,8 @@ struct SizeRow {
   const char* type;
 };
 
+constexpr std::uint64_t kMostBlockHeader = 64;
+
 constexpr OffsetRow kOffsets[] = {
     {&Layout::array_length, "GrowableArrayBase", "_len"},      // since JDK 16
     {&Layout::array_length, "GenericGrowableArray", "_len"},
@@ -244,6 +246,10 @@ Result<Layout> make_layout(Memory& memory, const VmStructs& vm) {
   }
   layout.thread_object_is_handle = vm.type("JavaThread", "_threadObj") == "OopHandle";
   layout.blob_bytes = std::clamp<std::uint64_t>(layout.blob_bytes, 128, 1024);
+  // A survey reads from a block's header to its compile id, of many blobs at once.
+  if (layout.compile_id < 0 || static_cast<std::uint64_t>(layout.compile_id) + 4 > layout.blob_bytes || layout.block_size > kMostBlockHeader) {
+    return fail(Exit::CannotSample, "this JVM (version {}) describes code blobs that cannot be: native frames only", layout.major);
+  }
   return layout;
 }
 

@@ -10,6 +10,9 @@
 
 namespace sampan::java {
 
+// The address of a word of the stack, `words` from `base`.
+inline std::uint64_t slot(std::uint64_t base, std::int64_t words) { return base + static_cast<std::uint64_t>(words * 8); }
+
 class StackView {
  public:
   // What is read beyond the copy stays below `limit` (the stack's base; 0: not known).

@@ -58,6 +58,7 @@ class Walk {
   bool is_mapped(std::uint64_t pc);
   bool is_return_address(std::uint64_t pc);
   bool calls(std::uint64_t return_pc, const Blob& callee);
+  bool returns_to(std::uint64_t pc, const Blob* callee);    // a recorded call, or one of the callee if that is known
   bool leads_on(std::uint64_t pc, std::uint64_t sp);
   std::uint64_t pushed_arguments(const Blob& blob) const;   // bytes
   std::optional<X86State> follow_compiled(const Blob& blob);

@@ -11,8 +11,6 @@ constexpr std::uint64_t kPrologueBytes = 96;
 constexpr unsigned kEpilogueInstructions = 8;
 constexpr std::uint64_t kMostInterpreterFrame = 1 << 20;
 
-std::uint64_t slot(std::uint64_t base, std::int64_t words) { return base + static_cast<std::uint64_t>(words * 8); }
-
 }  // namespace
 
 // What an interrupted compiled method will leave its caller, where its frame does not stand yet or no more;

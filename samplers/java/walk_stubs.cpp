@@ -11,8 +11,6 @@ constexpr unsigned kStubInstructions = 4000;
 constexpr unsigned kSavedStateSlots = 512;
 constexpr std::uint64_t kCallBytes = 5;
 
-std::uint64_t slot(std::uint64_t base, std::int64_t words) { return base + static_cast<std::uint64_t>(words * 8); }
-
 }  // namespace
 
 // What a stack slot holds by chance seldom is a place that the compiler recorded a call for.
@@ -36,6 +34,8 @@ bool Walk::calls(std::uint64_t return_pc, const Blob& callee) {
   return callee.contains(return_pc + static_cast<std::uint64_t>(std::int64_t{read_at<std::int32_t>(bytes, 1)}));
 }
 
+bool Walk::returns_to(std::uint64_t pc, const Blob* callee) { return is_return_address(pc) || (callee && calls(pc, *callee)); }
+
 // Whether a caller with that pc and sp has a caller itself. An interpreted one does not lie at sp.
 bool Walk::leads_on(std::uint64_t pc, std::uint64_t sp) {
   const Blob* blob = vm_.code.find(pc);
@@ -47,10 +47,10 @@ bool Walk::leads_on(std::uint64_t pc, std::uint64_t sp) {
 
 Walk::Went Walk::search_return(unsigned slots, const Blob* callee) {
   for (unsigned i = 0; i < slots; ++i) {
-    const std::uint64_t at = at_.registers.sp + std::uint64_t{i} * 8;
+    const std::uint64_t at = slot(at_.registers.sp, i);
     const auto pc = stack_.word(at);
     if (!pc) break;
-    if ((is_return_address(*pc) || (callee && calls(*pc, *callee))) && leads_on(*pc, at + 8)) return enter(*pc, at + 8, at_.registers.fp);
+    if (returns_to(*pc, callee) && leads_on(*pc, at + 8)) return enter(*pc, at + 8, at_.registers.fp);
   }
   return Went::Lost;
 }
@@ -83,7 +83,7 @@ Walk::Went Walk::stub_frame(const Blob& blob) {
   if (at_.fp_known && at_.registers.fp >= at_.registers.sp && at_.registers.fp - at_.registers.sp < 4096) {
     const auto top = stack_.word(at_.registers.fp + 8);
     const auto fp = stack_.word(at_.registers.fp);
-    if (top && fp && (is_return_address(*top) || calls(*top, blob))) return enter(*top, at_.registers.fp + 16, *fp);
+    if (top && fp && returns_to(*top, &blob)) return enter(*top, at_.registers.fp + 16, *fp);
   }
   return search_return(kSearchSlots * 2, &blob);
 }
@@ -101,7 +101,7 @@ Walk::Went Walk::adapter_frame(const Blob& blob) {
   const std::uint64_t top = stack_.word(r.sp).value_or(0), rax = r.general[kRax], r13 = r.general[kR13];
   const std::pair<std::uint64_t, std::uint64_t> places[] = {{top, r.sp + 8}, {top, r13}, {rax, r13}, {rax, r.sp}};
   for (const auto& [pc, sp] : places) {
-    if (sp < r.sp || !stack_.holds(sp) || !(is_return_address(pc) || calls(pc, blob)) || !leads_on(pc, sp)) continue;
+    if (sp < r.sp || !stack_.holds(sp) || !returns_to(pc, &blob) || !leads_on(pc, sp)) continue;
     return enter(pc, sp, r.fp);
   }
   return search_return(kSearchSlots, &blob);

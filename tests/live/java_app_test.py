@@ -37,9 +37,8 @@ def take(what, pid, tier, wanted, **params):
     if not check(run.code == 0, f"{what}, {tier}: delivered ({run.result.get('sentence', run.err[-300:])})"):
         return None
     quality = run.result["quality"]
-    total = quality["taken"] + quality["failed"]
-    bad = quality["truncated"] + quality["failed"]
-    bad += sum(count for frames, count in run.stacks() if frames[-1] == "[code that changed while it was read]")
+    share, total = jdks.whole(run)
+    bad = round((1 - share) * total)
     doubtful = sampan.share(run.stacks(), r"^\[code that changed")
     check(sampan.at_least(total - bad, total, wanted), f"{what}, {tier}: {total - bad} of {total} stacks whole ({wanted:.1%} wanted), "
           f"{doubtful:.2%} with a frame in doubt, longest stop {quality['longest_stop_us']:.0f} µs")
@@ -49,12 +48,16 @@ def take(what, pid, tier, wanted, **params):
     return run
 
 
+def runs_java(load):
+    return os.readlink(f"/proc/{load.pid}/exe").endswith("/java")
+
+
 def start(jdk, jar):
     """The clinic, as soon as its JVM runs."""
     shutil.copy(jar, pathlib.Path(jdk.root, "opt", "workloads", "clinic.jar"))
     port = sampan.free_port()
     command = ["python3", jdks.HERE / "in_root.py", jdk.root, jdk.java, "-Xmx400m", "-jar", "/opt/workloads/clinic.jar", f"--server.port={port}"]
-    load = sampan.Workload(command, ready=lambda w: os.readlink(f"/proc/{w.pid}/exe").endswith("/java"))
+    load = sampan.Workload(command, ready=runs_java)
     load.port = port
     return load
 
@@ -101,7 +104,7 @@ def build():
     for tier in TIERS:
         shutil.rmtree(APPS / "lang3" / "target", ignore_errors=True)
         command = ["mvn", "-o", "-B", f"-Dmaven.repo.local={APPS / 'm2'}", "-f", APPS / "lang3" / "pom.xml", "compile"]
-        with sampan.Workload(command, ready=lambda w: os.readlink(f"/proc/{w.pid}/exe").endswith("/java")) as load:
+        with sampan.Workload(command, ready=runs_java) as load:
             run = take("Maven's build of Commons Lang", load.pid, tier, 0.99, seconds=60)
             sampan.wait_for(lambda: load.process.poll() is not None, 60, "the build to end")
             built = (APPS / "lang3" / "target" / "classes" / "org" / "apache" / "commons" / "lang3" / "StringUtils.class").exists()

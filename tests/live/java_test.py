@@ -36,15 +36,6 @@ def take(what, load, tier, **params):
     return run
 
 
-def whole(run):
-    """The share of samples whose stack reaches the thread's start, and their number; a frame of it may be in doubt."""
-    quality = run.result["quality"]
-    bad = quality["truncated"] + quality["failed"]
-    bad += sum(count for frames, count in run.stacks() if frames[-1] == "[code that changed while it was read]")
-    total = quality["taken"] + quality["failed"]
-    return (1 - bad / total if total else 0.0), total
-
-
 def java_stacks(run, main):
     return [(frames, count) for frames, count in run.stacks() if any(frame.startswith(main) for frame in frames)]
 
@@ -71,7 +62,7 @@ def simple(jdk):
             if not run:
                 continue
             spent = [after - then for after, then in zip(took(load), before)]
-            share, total = whole(run)
+            share, total = jdks.whole(run)
             check(share >= 0.995 and total > 0, f"{jdk.name} simple, {tier}: {share:.2%} of {total} stacks whole (99.5 % wanted)")
             stacks = java_stacks(run, "Simple.main")
             check(sampan.share(stacks, r"^Simple\.step \(Simple\.java:(28|30|32)\)") > 0.9, f"{jdk.name} simple, {tier}: names and lines")
@@ -93,7 +84,7 @@ def diverse(jdk):
             run = take(f"{jdk.name} diverse", load, tier, seconds=SECONDS * 2, group_by=["thread"])
             if not run:
                 continue
-            share, total = whole(run)
+            share, total = jdks.whole(run)
             check(share >= 0.99, f"{jdk.name} diverse, {tier}: {share:.2%} of {total} stacks whole (99 % wanted)")
             show_bad(run)
             stacks = run.stacks()
@@ -122,7 +113,7 @@ def unloading(jdk):
                 numbered += count if numbers else 0
                 wrong += count if len(numbers) > 1 else 0
             doubtful = sampan.share(run.stacks(), MARKED)
-            check(numbered + doubtful * whole(run)[1] > 20 and wrong == 0,
+            check(numbered + doubtful * jdks.whole(run)[1] > 20 and wrong == 0,
                   f"{jdk.name} unloading, {tier}: {wrong} wrong names in {numbered} stacks, {doubtful:.1%} of all in doubt and marked")
 
 
@@ -184,7 +175,7 @@ def closed_container(jdk):
         for tier in TIERS:
             run = take(f"{jdk.name} closed container", load, tier)
             if run:
-                share, total = whole(run)
+                share, total = jdks.whole(run)
                 got = sampan.share(run.stacks(), r"^Simple\.main")
                 check(share >= 0.99 and got > 0.9, f"{jdk.name} closed container, {tier}: {share:.2%} of {total} whole, {got:.0%} in Simple.main")
 
@@ -236,7 +227,7 @@ def collectors(jdk):
         with jdk.run("Diverse", 3600, options=words) as load:
             run = take(f"{jdk.name} {option}", load, "ptrace", group_by=["thread"])
             if run:
-                share, total = whole(run)
+                share, total = jdks.whole(run)
                 check(share >= 0.985, f"{jdk.name} {option}: {share:.2%} of {total} stacks whole")
                 check(any(re.match(r"main\b", frames[0]) for frames, _ in run.stacks()), f"{jdk.name} {option}: thread names")
 

@@ -69,3 +69,12 @@ def temurin():
             continue
         version = next((line.split('"')[1] for line in release.read_text().splitlines() if line.startswith("JAVA_VERSION=")), "0")
         yield Jdk(f"Temurin {version}", int(version.split(".")[0]), f"{home}/bin/java")
+
+
+def whole(run):
+    """The share of samples whose stack reaches the thread's start, and their number; a frame of it may be in doubt."""
+    quality = run.result["quality"]
+    bad = quality["truncated"] + quality["failed"]
+    bad += sum(count for frames, count in run.stacks() if frames[-1] == "[code that changed while it was read]")
+    total = quality["taken"] + quality["failed"]
+    return (1 - bad / total if total else 0.0), total

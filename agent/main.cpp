@@ -6,12 +6,12 @@
 #include <exception>
 #include <new>
 
-#include "agent/budget.hpp"
-#include "agent/params.hpp"
-#include "agent/progress.hpp"
-#include "agent/restrict.hpp"
+#include "agent/contract/params.hpp"
+#include "agent/guard/restrict.hpp"
+#include "agent/result/progress.hpp"
+#include "agent/run/budget.hpp"
+#include "agent/run/signals.hpp"
 #include "agent/session.hpp"
-#include "agent/signals.hpp"
 #include "samplers/base/log.hpp"
 
 namespace {

@@ -5,17 +5,17 @@
 #include <algorithm>
 #include <new>
 
-#include "agent/clock.hpp"
+#include "agent/contract/clock.hpp"
 #include "agent/delivery/delivery.hpp"
 #include "agent/delivery/files.hpp"
-#include "agent/discovery.hpp"
-#include "agent/doctor.hpp"
-#include "agent/draw.hpp"
-#include "agent/dump.hpp"
-#include "agent/loop.hpp"
-#include "agent/redraw.hpp"
-#include "agent/series.hpp"
-#include "agent/top.hpp"
+#include "agent/modes/doctor.hpp"
+#include "agent/modes/dump.hpp"
+#include "agent/modes/redraw.hpp"
+#include "agent/modes/top.hpp"
+#include "agent/result/draw.hpp"
+#include "agent/run/loop.hpp"
+#include "agent/run/series.hpp"
+#include "agent/target/discovery.hpp"
 #include "samplers/base/log.hpp"
 
 namespace sampan {
@@ -30,8 +30,8 @@ Result<void> probe_output(const Params& params, Progress& progress) {
   return {};
 }
 
-Watch progress_watch(const Params& params, Progress& progress) {
-  Watch watch;
+RunObserver progress_watch(const Params& params, Progress& progress) {
+  RunObserver watch;
   watch.begin = [&](std::size_t processes, const std::string& tiers) {
     progress.stage("sample", fmt::format("sampling {} processes at {} Hz for {} s by {}", processes, params.options.rate, params.seconds, tiers));
   };
@@ -50,7 +50,7 @@ std::uint64_t time_of_name(std::uint64_t started) {
 }
 
 // What needs more memory than there is, is drawn less deep: what was sampled is never lost for that.
-Outcome draw_within_memory(Profile& profile, const Params& params, const Sampled& sampled, std::uint64_t started) {
+RunResult draw_within_memory(Profile& profile, const Params& params, const Sampled& sampled, std::uint64_t started) {
   for (const std::size_t depth : {128, 32, 8, 3}) {
     try {
       profile.settle();
@@ -64,11 +64,11 @@ Outcome draw_within_memory(Profile& profile, const Params& params, const Sampled
 }
 
 // From what was sampled to what is delivered.
-Outcome finish(Profile& profile, const Params& params, const Sampled& sampled, std::uint64_t started, Progress& progress) {
+RunResult finish(Profile& profile, const Params& params, const Sampled& sampled, std::uint64_t started, Progress& progress) {
   const std::uint64_t named = time_of_name(started);
   progress.stage("render", fmt::format("drawing {} samples", profile.total()));
   describe(profile, params, sampled, started);
-  Outcome outcome = draw_within_memory(profile, params, sampled, named);
+  RunResult outcome = draw_within_memory(profile, params, sampled, named);
 
   progress.stage("deliver", fmt::format("delivering {} files", outcome.files.size()));
   deliver(params, outcome, named, progress);
@@ -77,7 +77,7 @@ Outcome finish(Profile& profile, const Params& params, const Sampled& sampled, s
 
 }  // namespace
 
-Outcome profile_once(const Params& params, Progress& progress) {
+RunResult profile_once(const Params& params, Progress& progress) {
   progress.stage("discover", fmt::format("looking for {}", params.target.label()));
   if (auto probed = probe_output(params, progress); !probed) return failed(probed.error());
   auto discovery = Discovery::open(params.target);
@@ -85,10 +85,10 @@ Outcome profile_once(const Params& params, Progress& progress) {
 
   Profile profile;
   const std::uint64_t started = wall_ns();
-  Watch watch = progress_watch(params, progress);
+  RunObserver watch = progress_watch(params, progress);
   watch.stuck = [&](const Sampled& sampled) {
     const bool any = profile.total() > 0;
-    const Outcome outcome = any ? finish(profile, params, sampled, started, progress) : failed({Exit::CannotSample, ended_sentence(sampled.ended)});
+    const RunResult outcome = any ? finish(profile, params, sampled, started, progress) : failed({Exit::CannotSample, ended_sentence(sampled.ended)});
     progress.result(outcome);
     ::_exit(static_cast<int>(outcome.code));
   };
@@ -98,7 +98,7 @@ Outcome profile_once(const Params& params, Progress& progress) {
 }
 
 Exit run_session(const Params& params, Progress& progress) {
-  Outcome outcome;
+  RunResult outcome;
   switch (params.mode) {
     case Mode::Profile: return run_series(params, progress, [&] { return profile_once(params, progress); });
     case Mode::Doctor: outcome = run_doctor(params, progress); break;

@@ -14,15 +14,15 @@
 #include <string_view>
 
 #include "flamegraph/diff.hpp"
-#include "flamegraph/folded.hpp"
+#include "flamegraph/formats/folded.hpp"
+#include "flamegraph/formats/pprof.hpp"
+#include "flamegraph/formats/speedscope.hpp"
 #include "flamegraph/label.hpp"
 #include "flamegraph/layout.hpp"
-#include "flamegraph/pprof.hpp"
-#include "flamegraph/speedscope.hpp"
 #include "flamegraph/summary.hpp"
-#include "flamegraph/svg.hpp"
-#include "flamegraph/svg_data.hpp"
-#include "flamegraph/svg_static.hpp"
+#include "flamegraph/svg/data.hpp"
+#include "flamegraph/svg/static_layer.hpp"
+#include "flamegraph/svg/svg.hpp"
 
 namespace {
 

@@ -6,7 +6,6 @@
 #include <optional>
 #include <unordered_map>
 
-#include "flamegraph/folded.hpp"
 
 namespace sampan {
 namespace {

@@ -10,7 +10,10 @@
 
 namespace sampan {
 
-// frame_label() (folded.hpp) without the allocation. The bytes are the target's own: clean them when showing.
+// A frame as one word of text: `func (file.py:12)`, `Class#method (file.rb:3)`, a native frame's bare name.
+std::string frame_label(const Frame& frame);
+
+// frame_label() without the allocation. The bytes are the target's own: clean them when showing.
 void append_label(std::string& out, const Frame& frame);
 
 // The frame that a label of any tool names: language from the file's suffix or from perf's `_[k]`

@@ -2,13 +2,29 @@
 # A floor includes only what lies below it; runtimes never include each other nor a tier, tiers never a runtime.
 cd "$1" || exit 2
 status=0
-forbid() { # forbid WHERE PATTERN WHY [EXCEPT]
-  if grep -rnE "#include \"($2)" $1 --include='*.hpp' --include='*.cpp' --include='*.h' --include='*.c' ${4:+--exclude="$4"}; then
+forbid() { # forbid WHERE PATTERN WHY [EXCEPT-FILE [EXCEPT-INCLUDE]]
+  if grep -rnE "#include \"($2)" $1 --include='*.hpp' --include='*.cpp' --include='*.h' --include='*.c' ${4:+--exclude="$4"} | grep -vF "${5:-nothing is excepted}"; then
     echo "broken: $3"; status=1
   fi
 }
 forbid flamegraph 'samplers/|agent/' 'flamegraph includes a higher floor'
 forbid samplers 'agent/' 'samplers includes agent'
+# rooms FLOOR ROOM…: from the top; a room includes what stands behind it in the list, never what stands before.
+rooms() {
+  floor=$1; shift
+  above=""
+  for room in "$@"; do
+    [ -z "$above" ] || forbid $floor/$room "$floor/($above)" "$floor/$room includes a room above it"
+    above=$above${above:+|}$room/
+  done
+}
+rooms agent modes delivery run result target contract
+forbid "agent/contract agent/guard" 'agent/(modes|delivery|run|result|target)/|agent/session' 'a room at the bottom includes one above it'
+forbid agent/guard 'agent/' 'guard includes agent' "" '"agent/guard/'
+forbid "$(ls -d agent/*/)" 'agent/(session|main)' 'a room includes the session'
+forbid flamegraph/svg 'flamegraph/formats/' 'the picture includes a format'
+forbid flamegraph/formats 'flamegraph/svg/' 'a format includes the picture'
+forbid "$(ls flamegraph/*.?pp)" 'flamegraph/(svg|formats)/' 'the ground of flamegraph includes a room'
 forbid "samplers/base samplers/process samplers/elf samplers/unwind samplers/symbols" \
   'samplers/(tiers|python|ruby|php|native|go|java|node)/' 'a shared room includes a tier or a runtime'
 for runtime in python ruby php native go java; do

@@ -1,16 +1,15 @@
 #include "agent/delivery/delivery.hpp"
 
-#include <openssl/evp.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cstdlib>
 #include <set>
 
-#include "agent/clock.hpp"
+#include "agent/contract/clock.hpp"
 #include "agent/delivery/files.hpp"
-#include "agent/signals.hpp"
+#include "agent/result/sha256.hpp"
+#include "agent/run/signals.hpp"
 #include "samplers/process/files.hpp"
 
 namespace sampan {
@@ -65,15 +64,6 @@ Batch batch_of(const Params& params, std::uint64_t started_ns, std::uint64_t dur
   if (batch.run.empty()) batch.run = batch.pod + "-" + std::to_string(started_ns / 1'000'000'000);
   batch.rate = params.options.rate;
   return batch;
-}
-
-std::string sha256_hex(std::string_view bytes) {
-  std::array<unsigned char, 32> digest{};
-  unsigned size = 0;
-  EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr);
-  std::string hex;
-  for (const unsigned char byte : digest) hex += fmt::format("{:02x}", byte);
-  return hex;
 }
 
 std::string idempotency_key(const Batch& batch, const Artifact& file) {
@@ -156,7 +146,7 @@ std::vector<DeliveryReport> upload_files(const Params& params, const std::vector
   return reports;
 }
 
-void judge_delivery(Outcome& outcome, const std::string& unwritten, bool files_only) {
+void judge_delivery(RunResult& outcome, const std::string& unwritten, bool files_only) {
   std::size_t failed = 0;
   bool all_refused = true;
   std::string why;
@@ -184,7 +174,7 @@ void judge_delivery(Outcome& outcome, const std::string& unwritten, bool files_o
   }
 }
 
-void deliver(const Params& params, Outcome& outcome, std::uint64_t started_ns, Progress& progress) {
+void deliver(const Params& params, RunResult& outcome, std::uint64_t started_ns, Progress& progress) {
   const auto batch = batch_of(params, started_ns, static_cast<std::uint64_t>(outcome.sampled.seconds * 1e9));
   const std::string unwritten = write_files(params, outcome.files);
   if (!unwritten.empty()) log_warning("{}", unwritten);

@@ -4,11 +4,11 @@
 #include <string>
 #include <vector>
 
-#include "agent/outcome.hpp"
-#include "agent/params.hpp"
-#include "agent/progress.hpp"
+#include "agent/contract/params.hpp"
 #include "agent/delivery/http.hpp"
 #include "agent/delivery/templates.hpp"
+#include "agent/result/progress.hpp"
+#include "agent/result/run_result.hpp"
 
 namespace sampan {
 
@@ -22,7 +22,6 @@ struct Batch {
 };
 Batch batch_of(const Params& params, std::uint64_t started_ns, std::uint64_t duration_ns);
 
-std::string sha256_hex(std::string_view bytes);
 // The same for every try to deliver this file, and, with SAMPAN_RUN, for every try of the same Job.
 std::string idempotency_key(const Batch& batch, const Artifact& file);
 
@@ -41,9 +40,9 @@ std::vector<DeliveryReport> upload_files(const Params& params, const std::vector
 
 // The outcome's exit code and sentence from what was written and delivered. `unwritten` is why a file could not be
 // written, empty where all were; `files_only`: there is no other destination.
-void judge_delivery(Outcome& outcome, const std::string& unwritten, bool files_only);
+void judge_delivery(RunResult& outcome, const std::string& unwritten, bool files_only);
 
 // All of it: writes, sends, judges. Files stay where they are, whatever becomes of the sending.
-void deliver(const Params& params, Outcome& outcome, std::uint64_t started_ns, Progress& progress);
+void deliver(const Params& params, RunResult& outcome, std::uint64_t started_ns, Progress& progress);
 
 }  // namespace sampan

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <memory>
 
-#include "agent/clock.hpp"
+#include "agent/contract/clock.hpp"
 #include "agent/delivery/transfer.hpp"
-#include "agent/redact.hpp"
+#include "agent/guard/redact.hpp"
 
 namespace sampan {
 namespace {

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "agent/outcome.hpp"
+#include "agent/result/run_result.hpp"
 
 namespace sampan {
 

@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
-#include "agent/clock.hpp"
+#include "agent/contract/clock.hpp"
 #include "agent/delivery/delivery.hpp"
 #include "samplers/process/files.hpp"
 

@@ -5,8 +5,8 @@
 #include <cstring>
 #include <random>
 
-#include "agent/clock.hpp"
-#include "agent/redact.hpp"
+#include "agent/contract/clock.hpp"
+#include "agent/guard/redact.hpp"
 
 namespace sampan {
 namespace {

@@ -2,8 +2,8 @@
 #include <benchmark/benchmark.h>
 
 #include "bench/micro/stacks.hpp"
-#include "flamegraph/folded.hpp"
-#include "flamegraph/svg.hpp"
+#include "flamegraph/formats/folded.hpp"
+#include "flamegraph/svg/svg.hpp"
 
 namespace sampan::bench {
 namespace {

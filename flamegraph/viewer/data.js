@@ -1,4 +1,4 @@
-// Reads the data layer (flamegraph/svg_data.cpp writes it). Names reach the page only through textContent.
+// Reads the data layer (flamegraph/svg/data.cpp writes it). Names reach the page only through textContent.
 const SVG = 'http://www.w3.org/2000/svg', HTML = 'http://www.w3.org/1999/xhtml', DATA = 'urn:sampan:profile';
 const root = document.currentScript.closest('svg');
 const standalone = root === document.documentElement;

@@ -6,7 +6,7 @@
 #include <cstdint>
 
 #include "samplers/java/layout.hpp"
-#include "samplers/java/looks.hpp"
+#include "samplers/java/observation_history.hpp"
 
 namespace sampan::java {
 
@@ -29,7 +29,7 @@ class ClassUnloads {
   Memory& memory_;
   const Layout& layout_;
   std::array<std::uint64_t, 2> counters_{};   // addresses: of classes of the application, and of the archive
-  Looks<std::uint64_t> seen_;
+  ObservationHistory<std::uint64_t> seen_;
   std::uint64_t next_look_ = 0;
 };
 

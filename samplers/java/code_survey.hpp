@@ -11,7 +11,7 @@
 #include "samplers/base/clock.hpp"
 #include "samplers/base/cursor.hpp"
 #include "samplers/java/layout.hpp"
-#include "samplers/java/looks.hpp"
+#include "samplers/java/observation_history.hpp"
 
 namespace sampan::java {
 
@@ -64,7 +64,7 @@ class CodeSurvey {
   Survey now_, before_, next_;
   unsigned shift_ = 0;             // of the heaps: one for all
   Ends ends_{}, last_ends_{};      // now and at the last look
-  Looks<Ends> ends_before_;
+  ObservationHistory<Ends> ends_before_;
   std::uint64_t next_look_ = 0;
   std::uint64_t next_survey_ = 0, soon_survey_ = 0;
   bool soon_ = false;

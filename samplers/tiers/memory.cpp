@@ -14,7 +14,7 @@ constexpr auto kRefreshEvery = std::chrono::milliseconds(250);
 
 struct Reading {
   Target target;
-  Turn turn;
+  TickBudget budget;
 };
 
 class MemoryTier final : public Sampler {
@@ -60,7 +60,7 @@ class MemoryTier final : public Sampler {
  private:
   // False where the process is gone.
   bool sample(Reading& reading, bool refresh) {
-    return each_thread(context_.options, reading.target, reading.turn, targets_.size() == 1, refresh, quality_,
+    return each_thread(context_.options, reading.target, reading.budget, targets_.size() == 1, refresh, quality_,
                        [&](Thread& thread) { sample(reading.target, thread); });
   }
 

@@ -24,7 +24,7 @@ struct Traced {
   std::set<pid_t> late;           // seized and not stopped in time: nothing else of the target is stopped until they are free
   std::uint64_t checked_ns = 0;   // when those were last looked at
   bool told = false;
-  Turn turn;
+  TickBudget budget;
 
   explicit Traced(Target t) : target(std::move(t)) { capture.buffer.resize(kStackBytes); }
 };
@@ -88,7 +88,7 @@ class PtraceTier final : public Sampler {
   // False where the process is gone.
   bool sample(Traced& traced, bool refresh) {
     release(traced);
-    return each_thread(context_.options, traced.target, traced.turn, targets_.size() == 1, refresh, quality_,
+    return each_thread(context_.options, traced.target, traced.budget, targets_.size() == 1, refresh, quality_,
                        [&](Thread& thread) { sample(traced, thread); });
   }
 

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "samplers/sampler.hpp"
-#include "samplers/tiers/turn.hpp"
+#include "samplers/tiers/tick_budget.hpp"
 
 namespace sampan {
 
@@ -15,15 +15,15 @@ Walked walk_stack(Context& context, const Target& target, Thread& thread, const 
 // Counts what a walk came to; true where there is a stack to add, which the caller then counts as taken.
 bool count_walk(Quality& quality, Walked walked);
 
-// Visits each thread that the user asked for, each counted as wanted, as far as the target's turn goes; `alone`: no other
+// Visits each thread that the user asked for, each counted as wanted, as far as the target's budget goes; `alone`: no other
 // target waits. Their list is read anew where it is due or where their number changed; false where the process is gone.
 template <typename Visit>
-bool each_thread(const Options& options, Target& target, Turn& turn, bool alone, bool refresh, Quality& quality, Visit visit) {
-  const auto begun = Turn::Clock::now();
-  if (turn.rests(begun)) return ++quality.late, true;
+bool each_thread(const Options& options, Target& target, TickBudget& budget, bool alone, bool refresh, Quality& quality, Visit visit) {
+  const auto begun = TickBudget::Clock::now();
+  if (budget.rests(begun)) return ++quality.late, true;
   if (refresh) target.walker->refresh();
   if ((refresh || target.threads.count_changed()) && !target.threads.refresh()) return false;
-  quality.late += turn.take(target.threads.all(), begun, alone, [&](Thread& thread) {
+  quality.late += budget.take(target.threads.all(), begun, alone, [&](Thread& thread) {
     if (!options.multi_threads && thread.tid() != target.process->id.pid) return;
     ++quality.wanted;
     visit(thread);

@@ -1,9 +1,9 @@
 // Redaction, templates, regular expressions.
 #include <gtest/gtest.h>
 
+#include "agent/contract/regex.hpp"
 #include "agent/delivery/templates.hpp"
-#include "agent/redact.hpp"
-#include "agent/regex.hpp"
+#include "agent/guard/redact.hpp"
 
 namespace sampan {
 namespace {

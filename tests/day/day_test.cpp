@@ -1,5 +1,5 @@
 // A day of the repeat mode at a thousand times its speed: everything is real but the clock, which is defined here in
-// place of agent/clock.cpp and whose wall time is set back and forth. SAMPAN_LONG=1: all 24 hours; else one.
+// place of agent/contract/clock.cpp and whose wall time is set back and forth. SAMPAN_LONG=1: all 24 hours; else one.
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -10,10 +10,10 @@
 #include <ctime>
 #include <filesystem>
 
-#include "agent/budget.hpp"
-#include "agent/clock.hpp"
-#include "agent/progress.hpp"
-#include "agent/series.hpp"
+#include "agent/contract/clock.hpp"
+#include "agent/result/progress.hpp"
+#include "agent/run/budget.hpp"
+#include "agent/run/series.hpp"
 #include "agent/session.hpp"
 
 namespace sampan {
@@ -90,7 +90,7 @@ Day run_day(Params params, const std::string& folder) {
     run_series(params, progress, [&] {
       wall_step = static_cast<std::int64_t>(kSecond) * 3600 * (static_cast<int>(round % 5) - 2);   // up to two hours off
       const std::size_t before = static_cast<std::size_t>(std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
-      Outcome outcome = profile_once(params, progress);
+      RunResult outcome = profile_once(params, progress);
       const std::size_t after = static_cast<std::size_t>(std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
       day.delivered += outcome.code == Exit::Delivered;
       day.lost += after != before + 2;

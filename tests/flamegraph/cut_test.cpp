@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "flamegraph/folded.hpp"
+#include "flamegraph/formats/folded.hpp"
 
 namespace sampan {
 namespace {

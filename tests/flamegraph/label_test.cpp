@@ -3,7 +3,7 @@
 #include <vector>
 #include <gtest/gtest.h>
 
-#include "flamegraph/folded.hpp"
+#include "flamegraph/formats/folded.hpp"
 
 namespace sampan {
 namespace {

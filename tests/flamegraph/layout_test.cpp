@@ -7,7 +7,7 @@
 #include <sstream>
 
 #include "flamegraph/diff.hpp"
-#include "flamegraph/folded.hpp"
+#include "flamegraph/formats/folded.hpp"
 #include "flamegraph/summary.hpp"
 
 namespace sampan {

@@ -15,10 +15,10 @@
 #include <protozero/pbf_reader.hpp>
 
 #include "flamegraph/diff.hpp"
-#include "flamegraph/folded.hpp"
-#include "flamegraph/pprof.hpp"
-#include "flamegraph/speedscope.hpp"
-#include "flamegraph/svg.hpp"
+#include "flamegraph/formats/folded.hpp"
+#include "flamegraph/formats/pprof.hpp"
+#include "flamegraph/formats/speedscope.hpp"
+#include "flamegraph/svg/svg.hpp"
 
 namespace {
 

@@ -1,8 +1,8 @@
 // /proc texts of any bytes (a program chooses its name, its command line and its files' names): stat, status, maps, cgroup.
 #include <cstdlib>
 
-#include "agent/budget.hpp"
-#include "agent/redact.hpp"
+#include "agent/guard/redact.hpp"
+#include "agent/run/budget.hpp"
 #include "samplers/process/identity.hpp"
 #include "samplers/process/maps.hpp"
 #include "samplers/process/threads.hpp"

@@ -3,10 +3,10 @@
 #include <string>
 #include <string_view>
 
+#include "agent/contract/regex.hpp"
 #include "agent/delivery/retry.hpp"
 #include "agent/delivery/templates.hpp"
-#include "agent/redact.hpp"
-#include "agent/regex.hpp"
+#include "agent/guard/redact.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace sampan;

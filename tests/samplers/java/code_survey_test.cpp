@@ -110,8 +110,8 @@ TEST_F(CodeSurveyTest, ASegmentMapThatCannotBeReadProvesNothing) {
   look(now + kSecond);                                                // bounded all the same
 }
 
-TEST(Looks, ThereIsOneBeforeAnyTimeAtMostThreeTimesAsLongAgo) {
-  Looks<std::uint64_t> looks;
+TEST(ObservationHistory, ThereIsOneBeforeAnyTimeAtMostThreeTimesAsLongAgo) {
+  ObservationHistory<std::uint64_t> looks;
   EXPECT_EQ(looks.at(1), nullptr);
   constexpr std::uint64_t kStep = 20'000'000;
   for (std::uint64_t i = 1; i <= 400; ++i) looks.add(i * kStep, i);

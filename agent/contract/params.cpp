@@ -1,0 +1,230 @@
+#include "agent/contract/params.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+#include "agent/contract/container_ids.hpp"
+#include "agent/contract/params_upload.hpp"
+#include "agent/contract/regex.hpp"
+#include "samplers/process/files.hpp"
+#include "samplers/runtimes.hpp"
+
+extern const char params_schema_json[];
+extern const char params_schema_json_end[];
+
+namespace sampan {
+namespace {
+
+constexpr std::size_t kMostBytes = 1 << 20;
+constexpr unsigned kWeek = 7 * 86'400;
+
+void read_target(StrictJson& reader, TargetKeys& target) {
+  reader.text("app_name", target.app_name, 256);
+  reader.number_or_text("version_id", target.version_id);
+  reader.text("procname_prefix", target.procname_prefix);
+  reader.text("cmdline_regex", target.cmdline_regex, 1024);
+  reader.numbers("pid", target.pids, 1, 4'194'304);
+  reader.text("container_id", target.container_id, 256);
+  reader.text("pod_uid", target.pod_uid, 64);
+  reader.text("pod_name", target.pod_name, 253);
+  reader.text("namespace", target.pod_namespace, 253);
+  reader.text("container_name", target.container_name, 253);
+}
+
+void read_sampling(StrictJson& reader, Params& params) {
+  Options& options = params.options;
+  reader.number("rate", options.rate, 1, 10'000);
+  reader.number("seconds", params.seconds, 1, 86'400);
+  reader.flag("exclude_idle", options.exclude_idle);
+  reader.flag("multi_threads", options.multi_threads);
+  reader.choice("event", options.event,
+                {{"cpu", Event::Cpu}, {"wall", Event::Wall}, {"offcpu", Event::OffCpu}, {"gil", Event::Gil}});
+  StrictJson::Choices<std::string> languages = {{"auto", "auto"}};
+  for (const Runtime& runtime : runtimes()) languages.emplace_back(runtime.name, runtime.name);
+  reader.choice("language", params.language, languages);
+  reader.choice<std::optional<Tier>>(
+      "tier", params.tier, {{"auto", {}}, {"ebpf", Tier::Ebpf}, {"ptrace", Tier::Ptrace}, {"memory", Tier::Memory}});
+  reader.flag("native", options.native);
+  reader.flag("children", params.children);
+  reader.number("max_processes", params.max_processes, 1, 65'536);
+  reader.flag("lines", options.lines);
+  enum class Group { Process, Thread };
+  std::vector<Group> groups = {Group::Process};
+  reader.choice_list("group_by", groups, {{"process", Group::Process}, {"thread", Group::Thread}});
+  options.by_process = std::count(groups.begin(), groups.end(), Group::Process) > 0;
+  options.by_thread = std::count(groups.begin(), groups.end(), Group::Thread) > 0;
+  reader.number("max_cpu_percent", params.max_cpu_percent, 1, 6400);
+  reader.number("max_memory_mb", params.max_memory_mb, 32, 1'048'576);
+}
+
+void read_results(StrictJson& reader, Params& params) {
+  reader.choice_list("formats", params.formats, format_choices());
+  reader.text("output_dir", params.output_dir);
+  read_uploads(reader, params.uploads);
+  reader.text("title", params.title);
+  reader.text("subtitle", params.subtitle);
+  reader.flag("inverted", params.picture.inverted);
+  reader.flag("reverse", params.picture.reverse);
+  reader.real("min_width", params.picture.min_width, 0, 1000);
+  reader.choice("mode", params.mode,
+                {{"profile", Mode::Profile}, {"doctor", Mode::Doctor}, {"dump", Mode::Dump}, {"top", Mode::Top},
+                 {"render", Mode::Render}, {"merge", Mode::Merge}, {"diff", Mode::Diff}});
+  reader.texts("inputs", params.inputs, 4096);
+  reader.number("every", params.every, 1, kWeek);
+  reader.number("count", params.count, 0, 1'000'000);
+}
+
+void check_target(Reading& reading, const Params& params) {
+  const TargetKeys& target = params.target;
+  const bool samples = params.mode == Mode::Profile || params.mode == Mode::Dump || params.mode == Mode::Top;
+  if (target.app_name.empty() != target.version_id.empty()) {
+    reading.refuse("app_name and version_id go together: {} is missing", target.app_name.empty() ? "app_name" : "version_id");
+  }
+  if (samples && !target.any()) {
+    reading.refuse(
+        "no target: give app_name and version_id, procname_prefix, cmdline_regex, pid, container_id, pod_uid, pod_name, "
+        "namespace or container_name");
+  }
+  if (!target.container_id.empty() && normal_container_id(target.container_id).empty()) {
+    reading.refuse("container_id is \"{}\": allowed is 12 to 64 hex digits, bare or after containerd://, docker:// or cri-o://",
+                   target.container_id);
+  }
+  if (!target.cmdline_regex.empty()) {
+    if (auto regex = Regex::compile(target.cmdline_regex); !regex) {
+      reading.refuse("cmdline_regex is not a regular expression: {}", regex.error().message);
+    }
+  }
+}
+
+void check_sampling(StrictJson& reader, Params& params) {
+  Reading& reading = reader.reading();
+  Options& options = params.options;
+  if (options.event == Event::Wall) {
+    if (reader.has("exclude_idle") && options.exclude_idle) {
+      reading.refuse("event \"wall\" counts idle threads: exclude_idle must be false or absent");
+    }
+    options.exclude_idle = false;
+  }
+  if (options.event == Event::Cpu && !options.exclude_idle) options.event = Event::Wall;
+  if (options.event == Event::OffCpu && params.tier && *params.tier != Tier::Ebpf) {
+    reading.refuse("event \"offcpu\" needs tier \"ebpf\" or \"auto\"");
+  }
+  if (options.native && params.tier == Tier::Memory) reading.refuse("native needs tier \"ebpf\", \"ptrace\" or \"auto\"");
+}
+
+void check_series(StrictJson& reader, Params& params) {
+  Reading& reading = reader.reading();
+  if (params.count != 1 && params.every == 0) reading.refuse("count needs every: the seconds from one profile to the next");
+  if (params.every != 0 && params.every < params.seconds && params.mode == Mode::Profile) {
+    reading.refuse("every is {}: it must be at least seconds, which is {}", params.every, params.seconds);
+  }
+  if (params.every != 0 && !reader.has("count")) params.count = 0;
+  params.endless = params.mode == Mode::Top && !reader.has("seconds");
+}
+
+void check_inputs(Reading& reading, const Params& params) {
+  const bool draws = params.mode == Mode::Render || params.mode == Mode::Merge || params.mode == Mode::Diff;
+  if (draws && params.inputs.empty()) reading.refuse("inputs is missing: the folded files or URLs to draw");
+  if (!draws && !params.inputs.empty()) reading.refuse("inputs is for the modes \"render\", \"merge\" and \"diff\"");
+  if (params.mode == Mode::Diff && params.inputs.size() != 2) reading.refuse("inputs must be two for mode \"diff\": before, after");
+  if (params.mode == Mode::Render && params.inputs.size() != 1) reading.refuse("inputs must be one for mode \"render\"");
+}
+
+Params read_all(Reading& reading, const nlohmann::json& json) {
+  Params params;
+  if (!json.is_object()) reading.refuse("params must be a JSON object");
+  StrictJson reader(reading, json, "");
+  read_target(reader, params.target);
+  read_sampling(reader, params);
+  read_results(reader, params);
+  reader.end();
+  check_target(reading, params);
+  check_sampling(reader, params);
+  if (params.formats.empty()) reading.refuse("formats is empty: name at least one");
+  check_series(reader, params);
+  check_inputs(reading, params);
+  return params;
+}
+
+}  // namespace
+
+bool TargetKeys::any() const {
+  return !app_name.empty() || !procname_prefix.empty() || !cmdline_regex.empty() || !pids.empty() || by_container();
+}
+
+bool TargetKeys::by_container() const {
+  return !container_id.empty() || !pod_uid.empty() || !pod_name.empty() || !pod_namespace.empty() || !container_name.empty();
+}
+
+std::string TargetKeys::label() const {
+  if (!app_name.empty()) return app_name + "-" + version_id;
+  for (const std::string* text : {&procname_prefix, &pod_name, &container_name, &container_id, &pod_uid, &pod_namespace}) {
+    if (!text->empty()) return *text;
+  }
+  return pids.empty() ? "processes" : "pid-" + std::to_string(pids[0]);
+}
+
+Result<Params> parse_params(std::string_view text) {
+  nlohmann::json json;
+  if (auto parsed = parse_json(text, json, "params", kMostBytes); !parsed) return tl::unexpected(parsed.error());
+  Reading reading;
+  Params params = read_all(reading, json);
+  if (reading.error) return tl::unexpected(*reading.error);
+  return params;
+}
+
+Result<Params> read_params() {
+  for (const char* name : {"params", "PARAMS"}) {
+    if (const char* text = std::getenv(name)) return parse_params(text);
+  }
+  const char* path = std::getenv("params_file");
+  if (!path) {
+    return fail(Exit::BadParams, "the environment variable params is missing: it holds a JSON object, such as {}",
+                R"({"app_name": "shop", "version_id": 7})");
+  }
+  const auto text = read_file(path, kMostBytes + 1);
+  if (!text) return fail(Exit::BadParams, "params_file names {}, which cannot be read", path);
+  return parse_params(*text);
+}
+
+std::string_view params_schema() {
+  return {params_schema_json, static_cast<std::size_t>(params_schema_json_end - params_schema_json)};
+}
+
+std::vector<std::string> params_keys() {
+  Reading reading;
+  read_all(reading, nlohmann::json::object());
+  return {reading.keys.begin(), reading.keys.end()};
+}
+
+const char* format_name(Format format) {
+  switch (format) {
+    case Format::Svg: return "svg";
+    case Format::Folded: return "folded";
+    case Format::Speedscope: return "speedscope";
+    case Format::Pprof: return "pprof";
+  }
+  return "";
+}
+
+const char* tier_name(Tier tier) {
+  return tier == Tier::Ebpf ? "ebpf" : tier == Tier::Ptrace ? "ptrace" : "memory";
+}
+
+const char* event_name(Event event) {
+  switch (event) {
+    case Event::Cpu: return "cpu";
+    case Event::Wall: return "wall";
+    case Event::OffCpu: return "offcpu";
+    case Event::Gil: return "gil";
+  }
+  return "";
+}
+
+const char* mode_name(Mode mode) {
+  constexpr const char* kNames[] = {"profile", "doctor", "dump", "top", "render", "merge", "diff"};
+  return kNames[static_cast<std::size_t>(mode)];
+}
+
+}  // namespace sampan

@@ -1,0 +1,30 @@
+// The modes render, merge and diff: folded files or URLs in, files and deliveries out. Nothing is sampled.
+#pragma once
+
+#include "agent/contract/params.hpp"
+#include "agent/result/progress.hpp"
+#include "agent/result/run_result.hpp"
+
+namespace sampan {
+
+RunResult redraw(const Params& params, Progress& progress);
+
+// Feeds folded text in pieces of any size; lines are cut where they end. Finish with flush().
+class FoldedFeed {
+ public:
+  explicit FoldedFeed(Profile& profile) : profile_(profile) {}
+  // False where a line is longer than any that could be folded (64 MiB).
+  bool feed(std::string_view piece);
+  void flush();
+  std::uint64_t lines() const { return lines_; }
+  std::uint64_t bad() const { return bad_; }
+  std::uint64_t first_bad_line() const { return first_bad_; }
+
+ private:
+  void take(std::string_view text);
+  Profile& profile_;
+  std::string rest_;
+  std::uint64_t lines_ = 0, bad_ = 0, first_bad_ = 0;
+};
+
+}  // namespace sampan

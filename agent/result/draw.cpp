@@ -1,0 +1,120 @@
+#include "agent/result/draw.hpp"
+
+#include <algorithm>
+#include <cctype>
+
+#include "agent/result/sha256.hpp"
+#include "flamegraph/formats/folded.hpp"
+#include "flamegraph/formats/pprof.hpp"
+#include "flamegraph/formats/speedscope.hpp"
+#include "flamegraph/svg/svg.hpp"
+
+namespace sampan {
+namespace {
+
+struct Kind {
+  const char* extension;
+  const char* content_type;
+};
+
+Kind kind_of(Format format) {
+  switch (format) {
+    case Format::Svg: return {"svg", "image/svg+xml"};
+    case Format::Folded: return {"folded", "text/plain; charset=utf-8"};
+    case Format::Speedscope: return {"speedscope.json", "application/json"};
+    case Format::Pprof: return {"pb.gz", "application/octet-stream"};
+  }
+  return {};
+}
+
+std::string render(const Profile& profile, const Params& params, Format format) {
+  switch (format) {
+    case Format::Svg: return render_svg(profile, params.picture);
+    case Format::Folded: return to_folded(profile);
+    case Format::Speedscope: return to_speedscope(profile);
+    case Format::Pprof: return to_pprof(profile);
+  }
+  return {};
+}
+
+// A file's name is made of these characters only, whatever the target's is.
+std::string file_label(const std::string& label) {
+  constexpr std::size_t kMost = 96;
+  std::string out;
+  for (const char c : label.substr(0, kMost)) {
+    const bool plain = std::isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '_' || c == '-';
+    out += plain && static_cast<unsigned char>(c) < 0x80 ? c : '_';
+  }
+  return out;
+}
+
+const char* event_words(Event event) {
+  switch (event) {
+    case Event::Cpu: return "running threads";
+    case Event::Wall: return "all threads, running or not";
+    case Event::OffCpu: return "waiting threads";
+    case Event::Gil: return "the holder of the interpreter's lock";
+  }
+  return "";
+}
+
+std::string share_of(std::uint64_t part, std::uint64_t whole) {
+  return fmt::format("{:.2f} %", 100.0 * static_cast<double>(part) / static_cast<double>(std::max<std::uint64_t>(whole, 1)));
+}
+
+}  // namespace
+
+void describe(Profile& profile, const Params& params, const Sampled& sampled, std::uint64_t started_ns) {
+  Description& d = profile.description;
+  d.title = params.title.empty() ? params.target.label() : params.title;
+  d.subtitle = params.subtitle.empty() ? fmt::format("{}, {} tier", event_words(params.options.event), sampled.tier) : params.subtitle;
+  if (d.unit.empty()) d.unit = "samples";
+  d.rate = sampled.lowered_rate ? sampled.lowered_rate : sampled.rate;
+  d.started_ns = started_ns;
+  d.duration_ns = static_cast<std::uint64_t>(sampled.seconds * 1e9);
+  const Quality& q = sampled.quality;
+  const auto note = [&](std::string text) { d.notes.push_back(std::move(text)); };
+  if (sampled.ended == Ended::Signal) note(fmt::format("Partial: the agent was asked to end after {:.1f} s.", sampled.seconds));
+  if (sampled.ended == Ended::TargetsGone) note(fmt::format("Partial: the target ended after {:.1f} s.", sampled.seconds));
+  if (const std::string why = ended_sentence(sampled.ended); !why.empty()) note(fmt::format("Partial after {:.1f} s: {}.", sampled.seconds, why));
+  note(fmt::format("{} thread samples wanted, {} taken, {} idle, {} failed; {:.1f} Hz achieved of {}.", q.wanted, q.taken, q.idle,
+                   q.failed, sampled.achieved_rate, sampled.rate));
+  if (q.late) note(fmt::format("{} ticks came late and were skipped.", q.late));
+  if (q.suspect) note(fmt::format("{} of the samples changed while they were read ({}).", q.suspect, share_of(q.suspect, q.taken)));
+  if (q.truncated) note(fmt::format("{} samples are truncated ({}).", q.truncated, share_of(q.truncated, q.taken)));
+  if (q.lost) note(fmt::format("{} samples were lost in the kernel's buffers.", q.lost));
+  if (q.stopped) note(fmt::format("{} times a thread was stopped by job control and left alone.", q.stopped));
+  if (q.traced) note(fmt::format("{} times a thread was held by a debugger and left alone.", q.traced));
+  if (q.stops.count()) {
+    note(fmt::format("A thread was stopped for {:.0f} µs at most, for {:.0f} µs or less in 99 % of the samples.",
+                     static_cast<double>(q.stops.most_ns()) / 1e3, static_cast<double>(q.stops.quantile_ns(0.99)) / 1e3));
+  }
+  if (q.unresolved) note(fmt::format("{} frames have no name.", q.unresolved));
+  if (sampled.lowered_rate) note(fmt::format("The rate was lowered to {} Hz to keep the agent's own cost down.", sampled.lowered_rate));
+  if (sampled.skipped_processes) note(fmt::format("{} processes were skipped: max_processes.", sampled.skipped_processes));
+  for (const ProcessReport& p : sampled.processes) {
+    if (!p.failure.message.empty() && d.notes.size() < 32) note(fmt::format("Process {} ({}) was not sampled: {}.", p.id.pid, p.name, p.failure.message));
+  }
+  note("How it was seen: " + sampled.tier_sentence + ".");
+}
+
+RunResult draw(const Profile& profile, const Params& params, Sampled sampled, std::uint64_t started_ns) {
+  RunResult outcome;
+  outcome.samples = profile.total();
+  outcome.partial = sampled.ended != Ended::Time;
+  outcome.sampled = std::move(sampled);
+  const std::string label = file_label(params.target.any() ? params.target.label() : mode_name(params.mode));
+  for (const Format format : params.formats) {
+    const Kind kind = kind_of(format);
+    Artifact file;
+    file.name = fmt::format("profile-{}-{}.{}", label, started_ns / 1'000'000'000, kind.extension);
+    file.format = format_name(format);
+    file.content_type = kind.content_type;
+    file.bytes = render(profile, params, format);
+    file.sha256 = sha256_hex(file.bytes);
+    outcome.files.push_back(std::move(file));
+  }
+  return outcome;
+}
+
+}  // namespace sampan

@@ -1,0 +1,205 @@
+#include "agent/result/progress.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+#include "agent/contract/clock.hpp"
+
+extern const char events_schema_json[];
+extern const char events_schema_json_end[];
+
+namespace sampan {
+namespace {
+
+using Json = nlohmann::ordered_json;
+constexpr double kBeatEvery = 5;
+constexpr double kBarEvery = 0.25;
+constexpr std::size_t kTerminationBytes = 4096;
+constexpr const char* kTerminationLog = "/dev/termination-log";
+
+Progress* current_ = nullptr;
+
+std::string dumped(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
+void scrub(Json& json, const Secrets& secrets) {
+  if (json.is_string()) {
+    json = secrets.scrub(json.get<std::string>());
+  } else if (json.is_structured()) {
+    for (Json& item : json) scrub(item, secrets);
+  }
+}
+
+void write_all(int fd, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t wrote = ::write(fd, text.data(), text.size());
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote <= 0) return;
+    text.remove_prefix(static_cast<std::size_t>(wrote));
+  }
+}
+
+Json quality_json(const Sampled& sampled) {
+  const Quality& q = sampled.quality;
+  const auto microseconds = [](std::uint64_t ns) { return static_cast<double>(ns) / 1e3; };
+  return {{"wanted", q.wanted},       {"taken", q.taken},   {"idle", q.idle}, {"suspect", q.suspect},
+          {"truncated", q.truncated}, {"failed", q.failed}, {"lost", q.lost}, {"late", q.late},
+          {"unresolved", q.unresolved}, {"stopped", q.stopped}, {"traced", q.traced},
+          {"longest_stop_us", microseconds(q.stops.most_ns())}, {"p99_stop_us", microseconds(q.stops.quantile_ns(0.99))},
+          {"rate", sampled.rate}, {"achieved_rate", sampled.achieved_rate}, {"lowered_rate", sampled.lowered_rate}};
+}
+
+Json processes_json(const Sampled& sampled) {
+  Json list = Json::array();
+  for (const ProcessReport& p : sampled.processes) {
+    Json entry = {{"pid", p.id.pid}, {"name", p.name}, {"why", p.why}};
+    if (!p.runtime.empty()) entry["runtime"] = p.runtime;
+    if (!p.tier.empty()) entry["tier"] = p.tier;
+    if (!p.failure.message.empty()) entry["failure"] = p.failure.message;
+    if (!p.container.id.empty()) entry["container_id"] = p.container.id;
+    if (!p.container.pod_uid.empty()) entry["pod_uid"] = p.container.pod_uid;
+    if (!p.container.name.empty()) entry["container_name"] = p.container.name;
+    list.push_back(std::move(entry));
+  }
+  return list;
+}
+
+Json files_json(const RunResult& outcome) {
+  Json list = Json::array();
+  for (const Artifact& file : outcome.files) {
+    list.push_back({{"name", file.name}, {"format", file.format}, {"path", file.path},
+                    {"bytes", file.bytes.size()}, {"sha256", file.sha256}});
+  }
+  return list;
+}
+
+Json deliveries_json(const RunResult& outcome) {
+  Json list = Json::array();
+  for (const DeliveryReport& d : outcome.deliveries) {
+    Json entry = {{"destination", d.destination}, {"file", d.file}, {"delivered", d.delivered},
+                  {"status", d.status}, {"attempts", d.attempts}};
+    if (!d.failure.empty()) entry["failure"] = d.failure;
+    list.push_back(std::move(entry));
+  }
+  return list;
+}
+
+Json result_json(const RunResult& outcome) {
+  const Cost cost = own_cost();
+  const Sampled& sampled = outcome.sampled;
+  return {{"code", static_cast<int>(outcome.code)}, {"sentence", outcome.sentence}, {"partial", outcome.partial},
+          {"ended", ended_name(sampled.ended)}, {"samples", outcome.samples}, {"seconds", sampled.seconds},
+          {"tier", sampled.tier}, {"tier_sentence", sampled.tier_sentence}, {"quality", quality_json(sampled)},
+          {"cost", {{"cpu_seconds", cost.cpu_seconds}, {"rss_bytes", cost.rss_bytes}}},
+          {"processes", processes_json(sampled)}, {"skipped_processes", sampled.skipped_processes},
+          {"files", files_json(outcome)}, {"deliveries", deliveries_json(outcome)}};
+}
+
+std::string bar_of(double share) {
+  constexpr int kWidth = 30;
+  const int full = static_cast<int>(std::clamp(share, 0.0, 1.0) * kWidth);
+  std::string bar;
+  for (int i = 0; i < kWidth; ++i) bar += i < full ? "█" : "░";
+  return bar;
+}
+
+}  // namespace
+
+Progress::Progress(std::FILE* out) : out_(out), terminal_(isatty(fileno(out)) == 1) {
+  current_ = this;
+  set_log_sink([](LogLevel level, const std::string& line) { current_->log(level, line); });
+}
+
+Progress::~Progress() {
+  clear_bar();
+  set_log_sink(nullptr);
+  current_ = nullptr;
+}
+
+void Progress::clear_bar() {
+  if (!std::exchange(bar_, false)) return;
+  std::fputs("\r\033[K", out_);
+}
+
+void Progress::event(std::string_view name, Json members) {
+  scrub(members, secrets_);
+  Json line = {{"schema", 1}, {"event", name}, {"seq", seq_++}, {"time", iso_time(wall_ns())}};
+  line.update(members);
+  const std::string text = dumped(line) + "\n";
+  std::fwrite(text.data(), 1, text.size(), out_);
+  std::fflush(out_);
+}
+
+void Progress::stage(std::string_view name, const std::string& sentence) {
+  if (!terminal_) return event("stage", {{"stage", name}, {"sentence", sentence}});
+  clear_bar();
+  std::fprintf(out_, "%s\n", secrets_.scrub(printable(sentence, 4096)).c_str());
+  std::fflush(out_);
+}
+
+void Progress::beat(double elapsed, double seconds, const Quality& quality, double achieved_rate, std::size_t processes) {
+  if (last_beat_ > elapsed) last_beat_ = -1;   // the next profile of a series
+  if (last_beat_ >= 0 && elapsed - last_beat_ < (terminal_ ? kBarEvery : kBeatEvery)) return;
+  last_beat_ = elapsed;
+  const double percent = std::min(100.0, 100 * elapsed / std::max(seconds, 1e-9));
+  if (!terminal_) {
+    return event("progress", {{"percent", percent}, {"elapsed", elapsed}, {"samples", quality.taken},
+                              {"achieved_rate", achieved_rate}, {"late", quality.late}, {"processes", processes}});
+  }
+  bar_ = true;
+  std::fprintf(out_, "\r\033[K%s %3.0f %%  %llu samples of %zu processes at %.0f Hz", bar_of(percent / 100).c_str(), percent,
+               static_cast<unsigned long long>(quality.taken), processes, achieved_rate);
+  std::fflush(out_);
+}
+
+void Progress::log(LogLevel level, const std::string& sentence) {
+  static const bool debug = std::getenv("SAMPAN_DEBUG") != nullptr;
+  if (level == LogLevel::Debug && !debug) return;
+  if (!terminal_) {
+    const char* names[] = {"debug", "info", "warning"};
+    return event("log", {{"level", names[static_cast<int>(level)]}, {"sentence", sentence}});
+  }
+  clear_bar();
+  const std::string text = secrets_.scrub(printable(sentence, 4096));
+  std::fprintf(out_, "%s%s\n", level == LogLevel::Warning ? "warning: " : "", text.c_str());
+  std::fflush(out_);
+}
+
+void Progress::result(const RunResult& outcome) {
+  if (!terminal_) {
+    event("result", result_json(outcome));
+  } else {
+    stage("result", outcome.sentence);
+    for (const Artifact& file : outcome.files) {
+      if (!file.path.empty()) stage("result", "  " + file.path);
+    }
+  }
+  // Only where the kubelet made it: no file of this name may appear on a machine that has none.
+  const int fd = ::open(kTerminationLog, O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOFOLLOW);
+  if (fd < 0) return;
+  write_all(fd, secrets_.scrub(termination_message(outcome)));
+  ::close(fd);
+}
+
+std::string termination_message(const RunResult& outcome) {
+  Json json = result_json(outcome);
+  if (std::string text = dumped(json); text.size() <= kTerminationBytes) return text;
+  // The longest lists give way first; what remains is small whatever happened.
+  for (const char* list : {"processes", "deliveries", "files"}) {
+    json[list] = Json::array();
+    if (std::string text = dumped(json); text.size() <= kTerminationBytes) return text;
+  }
+  json["sentence"] = printable(outcome.sentence, 1024);
+  json["tier_sentence"] = "";
+  return dumped(json);
+}
+
+std::string_view events_schema() {
+  return {events_schema_json, static_cast<std::size_t>(events_schema_json_end - events_schema_json)};
+}
+
+}  // namespace sampan

@@ -1,0 +1,38 @@
+#include "agent/result/run_result.hpp"
+
+#include <sys/resource.h>
+
+namespace sampan {
+
+const char* ended_name(Ended ended) {
+  switch (ended) {
+    case Ended::Time: return "time";
+    case Ended::Signal: return "signal";
+    case Ended::TargetsGone: return "targets_gone";
+    case Ended::Memory: return "memory";
+    case Ended::Stuck: return "stuck";
+  }
+  return "";
+}
+
+const char* ended_sentence(Ended ended) {
+  if (ended == Ended::Memory) return "the agent's memory budget was used up (max_memory_mb)";
+  if (ended == Ended::Stuck) return "a target's memory or file system does not answer";
+  return "";
+}
+
+Cost own_cost() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6; };
+  return {seconds(usage.ru_utime) + seconds(usage.ru_stime), static_cast<std::uint64_t>(usage.ru_maxrss) * 1024};
+}
+
+RunResult failed(const Error& error) {
+  RunResult outcome;
+  outcome.code = error.code;
+  outcome.sentence = error.message;
+  return outcome;
+}
+
+}  // namespace sampan

@@ -1,0 +1,84 @@
+// What a run came to: plain structs that the stages fill and that the result event tells.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "agent/target/containers.hpp"
+#include "samplers/base/result.hpp"
+#include "samplers/sampler.hpp"
+
+namespace sampan {
+
+// One process that matched, taken or not.
+struct ProcessReport {
+  Identity id;
+  std::string name;         // redacted command line
+  std::string why;          // the keys that matched
+  Container container;
+  std::string runtime, tier;   // empty where it could not be sampled
+  Error failure;            // its sentence is empty where it was taken
+};
+
+// One file, as it was made.
+struct Artifact {
+  std::string name;         // `profile-<app>-<version>-<epoch>.<ext>`
+  std::string format;
+  std::string content_type;
+  std::string bytes;
+  std::string sha256;       // lower-case hex
+  std::string path;         // where it lies; empty where it could not be written
+};
+
+// One file at one destination.
+struct DeliveryReport {
+  std::string destination;  // without credentials
+  std::string file;
+  bool delivered = false;
+  bool refused = false;     // trying again is no use
+  long status = 0;          // HTTP's; 0: no answer
+  unsigned attempts = 0;
+  std::string failure;
+};
+
+enum class Ended : std::uint8_t { Time, Signal, TargetsGone, Memory, Stuck };
+const char* ended_name(Ended ended);
+// Of an end that is the agent's own doing, what to change; empty otherwise.
+const char* ended_sentence(Ended ended);
+
+// What the loop did.
+struct Sampled {
+  Quality quality;
+  std::vector<ProcessReport> processes;
+  std::string tier;            // `memory`, or `memory, ptrace`
+  std::string tier_sentence;   // what was chosen and what would unlock more
+  Ended ended = Ended::Time;
+  std::uint64_t ticks = 0;
+  double seconds = 0;          // that were sampled
+  double achieved_rate = 0;    // ticks a second
+  unsigned rate = 0;           // asked for
+  unsigned lowered_rate = 0;   // by the governor; 0: never
+  unsigned skipped_processes = 0;
+};
+
+struct Cost {
+  double cpu_seconds = 0;
+  std::uint64_t rss_bytes = 0; // at its highest
+};
+Cost own_cost();
+
+struct RunResult {
+  Exit code = Exit::Delivered;
+  std::string sentence;
+  bool partial = false;
+  Sampled sampled;
+  std::uint64_t samples = 0;   // weight of the profile
+  std::vector<Artifact> files;
+  std::vector<DeliveryReport> deliveries;
+};
+
+// An outcome that is nothing but a failure.
+RunResult failed(const Error& error);
+
+}  // namespace sampan

@@ -1,0 +1,284 @@
+#include "agent/run/sampler_set.hpp"
+
+#include <algorithm>
+#include <new>
+#include <utility>
+
+#include "agent/guard/redact.hpp"
+#include "samplers/base/log.hpp"
+#include "samplers/runtimes.hpp"
+#include "samplers/tiers/tiers.hpp"
+
+namespace sampan {
+namespace {
+
+// In the order of preference.
+constexpr std::array<Tier, 3> kTiers = {Tier::Ebpf, Tier::Memory, Tier::Ptrace};
+constexpr std::size_t kMostReports = 4096;
+
+using Opened = Result<std::unique_ptr<Sampler>>;
+
+Opened open_tier(Tier tier, Context& context) {
+  switch (tier) {
+    case Tier::Memory: return open_memory_tier(context);
+    case Tier::Ebpf: return open_ebpf_tier(context);
+    case Tier::Ptrace: return open_ptrace_tier(context);
+  }
+  return nullptr;
+}
+
+Quality& operator+=(Quality& sum, const Quality& one) {
+  sum.wanted += one.wanted;
+  sum.taken += one.taken;
+  sum.idle += one.idle;
+  sum.suspect += one.suspect;
+  sum.truncated += one.truncated;
+  sum.failed += one.failed;
+  sum.lost += one.lost;
+  sum.late += one.late;
+  sum.unresolved = std::max(sum.unresolved, one.unresolved);   // counted in the context that all share
+  sum.stopped += one.stopped;
+  sum.traced += one.traced;
+  sum.stops += one.stops;
+  return sum;
+}
+
+// ` in container web (0123456789ab) of pod 1234…`
+std::string place_of(const Container& container) {
+  std::string text;
+  if (!container.id.empty() || !container.name.empty()) {
+    text += fmt::format(", in container {}{}", printable(container.name, 64), container.id.empty() ? "" : " " + container.id.substr(0, 12));
+  }
+  if (!container.pod_uid.empty()) text += fmt::format(" of pod {}", container.pod_uid);
+  return text;
+}
+
+// Maps may be read where memory may not: a seccomp profile forbids the one call. One file may have been cut off.
+bool memory_readable(const Process& process) {
+  constexpr int kMostTried = 16;
+  int tried = 0;
+  for (const Mapping& mapping : process.maps) {
+    if (!mapping.readable || mapping.path.empty() || mapping.path[0] != '/') continue;
+    std::uint64_t word = 0;
+    if (process.memory->read_into(mapping.start, word)) return true;
+    if (++tried == kMostTried) break;
+  }
+  return tried == 0;
+}
+
+}  // namespace
+
+SamplerSet::SamplerSet(const Params& params, Profile& profile) : params_(params), context_{profile, params.options, {}} {}
+
+Result<std::unique_ptr<SamplerSet>> SamplerSet::open(const Params& params, Profile& profile) {
+  std::unique_ptr<SamplerSet> samplers(new SamplerSet(params, profile));
+  // A tier that was asked for is all there is: whether it opens is known before any process is looked at.
+  for (std::size_t i = 0; i < kTiers.size(); ++i) {
+    if (params.tier != kTiers[i]) continue;
+    if (auto sampler = samplers->sampler(i); !sampler) return tl::unexpected(sampler.error());
+  }
+  return samplers;
+}
+
+// Opened when first wanted: a tier without processes would still cost.
+Result<Sampler*> SamplerSet::sampler(std::size_t index) {
+  if (!samplers_[index] && refused_[index].message.empty()) {
+    auto opened = open_tier(kTiers[index], context_);
+    if (opened) samplers_[index] = std::move(*opened);
+    else refused_[index] = opened.error();
+  }
+  if (!samplers_[index]) return tl::unexpected(refused_[index]);
+  return samplers_[index].get();
+}
+
+// ebpf, where the kernel walks the runtime, is exact and stops nothing. Else interpreters are read by memory; with native
+// frames mixed in, both are read in one stop.
+bool SamplerSet::wanted(Tier tier, const Runtime& runtime) const {
+  const Event event = params_.options.event;
+  if (params_.tier) return tier == *params_.tier;
+  if (event == Event::OffCpu) return tier == Tier::Ebpf;
+  // That tier measures waits in time, the others count samples: one graph has one unit.
+  if (tier == Tier::Ebpf) return event != Event::Wall && (!runtime.memory || runtime.kernel_walk);
+  return tier == (runtime.memory && !params_.options.native ? Tier::Memory : Tier::Ptrace);
+}
+
+Result<const Runtime*> SamplerSet::runtime_of(const Process& process) {
+  for (const Runtime& runtime : runtimes()) {
+    if (params_.language != "auto" && params_.language != runtime.name) continue;
+    if (runtime.matches(process, context_)) return &runtime;
+  }
+  if (params_.language != "auto") return fail(Exit::CannotSample, "it does not run {}", params_.language);
+  return fail(Exit::CannotSample, "it runs no language that is known");
+}
+
+Result<Target> SamplerSet::target_of(const Found& found, const std::string& name, const Runtime*& runtime) {
+  auto process = open_process(found.id);
+  if (!process) return tl::unexpected(process.error());
+  if (!memory_readable(*process)) {
+    if (identify(found.id.pid) != found.id || read_maps(found.id.pid).empty()) return fail(Exit::TargetEnded, "process {} has ended", found.id.pid);
+    return fail(Exit::NotPermitted, "the memory of process {} may not be read", found.id.pid);
+  }
+  auto known = runtime_of(*process);
+  if (!known) return tl::unexpected(known.error());
+  runtime = *known;
+  auto held = std::make_unique<Process>(std::move(*process));
+  held->name = name;
+  auto walker = runtime->open(*held, context_);
+  if (!walker) return tl::unexpected(walker.error());
+  const Frame root{FrameKind::Process, name, {}, static_cast<std::uint32_t>(found.id.pid)};
+  return Target{std::move(held), runtime, std::move(*walker), Threads(found.id.pid), context_.profile.intern(root)};
+}
+
+Result<Tier> SamplerSet::enlist(const Found& found, const std::string& name, std::string& runtime_name) {
+  const Runtime* runtime = nullptr;
+  declined_.clear();
+  auto target = target_of(found, name, runtime);
+  if (!target) return tl::unexpected(target.error());
+  runtime_name = runtime->name;
+  Error first;
+  for (std::size_t i = 0; i < kTiers.size(); ++i) {
+    if (!wanted(kTiers[i], *runtime)) continue;
+    auto tier = sampler(i);
+    // A tier that did not take it has used it up: rare, and caches hold what was parsed.
+    if (tier && !target) target = target_of(found, name, runtime);
+    if (tier && !target) return tl::unexpected(target.error());
+    auto added = tier ? (*tier)->add(std::move(*target)) : Result<void>(tl::unexpected(tier.error()));
+    if (added) {
+      members_[found.id] = i;
+      if (fallback_.empty()) fallback_ = declined_;
+      return kTiers[i];
+    }
+    if (tier) {
+      target = tl::unexpected(added.error());
+      declined_ = added.error().message;
+    }
+    if (first.message.empty()) first = added.error();
+  }
+  if (first.message.empty()) first = {Exit::CannotSample, "no tier can sample it so"};
+  return tl::unexpected(first);
+}
+
+// Files larger than the agent's memory budget are one process's trouble, not the others'.
+Result<Tier> SamplerSet::enlist_safely(const Found& found, const std::string& name, std::string& runtime_name) {
+  try {
+    return enlist(found, name, runtime_name);
+  } catch (const std::bad_alloc&) {
+    members_.erase(found.id);
+    return fail(Exit::CannotSample, "its files need more than the agent's memory budget (max_memory_mb)");
+  }
+}
+
+// An earlier failure of the same process is overwritten: it may only have been too young.
+ProcessReport& SamplerSet::report_of(const Found& found) {
+  for (ProcessReport& report : reports_) {
+    if (report.id == found.id && report.tier.empty()) return report;
+  }
+  if (reports_.size() >= kMostReports) return overflow_ = {};
+  return reports_.emplace_back();
+}
+
+bool SamplerSet::take(const Found& found) {
+  ProcessReport& report = report_of(found);
+  const std::string told = report.failure.message;
+  report = {found.id, redact_command_line(found.command_line), found.why, found.container, {}, {}, {}};
+  auto tier = enlist_safely(found, report.name, report.runtime);
+  if (!tier) {
+    report.failure = tier.error();
+    if (told != report.failure.message) log_warning("process {} `{}` is not sampled: {}", found.id.pid, report.name, report.failure.message);
+    return false;
+  }
+  report.tier = tier_name(*tier);
+  log_info("process {} `{}`: {}, {} tier{}, matched by {}{}", found.id.pid, report.name, report.runtime, report.tier,
+           declined_.empty() ? "" : " (" + declined_ + ")", report.why, place_of(found.container));
+  return true;
+}
+
+bool SamplerSet::runtime_changed(const Found& found) {
+  auto process = open_process(found.id);
+  auto runtime = process ? runtime_of(*process) : Result<const Runtime*>(nullptr);
+  if (!runtime || !*runtime) return false;
+  const ProcessReport* report = newest(found);
+  return report && report->runtime != (*runtime)->name;
+}
+
+bool SamplerSet::native_only(const Found& found) const {
+  const ProcessReport* report = newest(found);
+  return report && report->runtime == runtimes().back().name;
+}
+
+const ProcessReport* SamplerSet::newest(const Found& found) const {
+  const auto report = std::find_if(reports_.rbegin(), reports_.rend(), [&](const auto& r) { return r.id == found.id; });
+  return report == reports_.rend() ? nullptr : &*report;
+}
+
+void SamplerSet::release(const Found& found) {
+  const auto member = members_.find(found.id);
+  if (member == members_.end()) return;
+  samplers_[member->second]->remove(found.id);
+  members_.erase(member);
+}
+
+bool SamplerSet::tick() {
+  bool alive = false;
+  for (const auto& sampler : samplers_) alive |= sampler && sampler->tick();
+  return alive;
+}
+
+void SamplerSet::set_rate(double rate) {
+  for (const auto& sampler : samplers_) {
+    if (sampler) sampler->set_rate(rate);
+  }
+}
+
+void SamplerSet::resolve() {
+  for (const auto& sampler : samplers_) {
+    if (sampler) sampler->resolve();
+  }
+}
+
+void SamplerSet::finish() {
+  for (const auto& sampler : samplers_) {
+    if (sampler) sampler->finish();
+  }
+}
+
+bool SamplerSet::ticks_sample() const {
+  bool kernel = false;
+  for (const ProcessReport& report : reports_) {
+    if (report.tier.empty()) continue;
+    if (report.tier != tier_name(Tier::Ebpf)) return true;
+    kernel = true;
+  }
+  return !kernel;
+}
+
+Quality SamplerSet::quality() const {
+  Quality sum;
+  for (const auto& sampler : samplers_) {
+    if (sampler) sum += sampler->quality();
+  }
+  return sum;
+}
+
+std::string SamplerSet::tiers() const {
+  std::string names;
+  for (const Tier tier : kTiers) {
+    const bool used = std::any_of(reports_.begin(), reports_.end(), [&](const auto& r) { return r.tier == tier_name(tier); });
+    if (used) (names += names.empty() ? "" : ", ") += tier_name(tier);
+  }
+  return names;
+}
+
+std::string SamplerSet::sentence() const {
+  const std::string names = tiers();
+  std::string text = names == "memory"   ? "the memory tier: frames are read, nothing is stopped"
+                     : names == "ptrace" ? "the ptrace tier: one running thread at a time is stopped for microseconds"
+                     : names == "ebpf"   ? "the ebpf tier: stacks are walked in the kernel"
+                                         : "the tiers " + names;
+  if (params_.tier) return text + ", as asked for";
+  const std::string& why = refused_[0].message.empty() ? fallback_ : refused_[0].message;
+  if (!why.empty()) text += fmt::format("; {} ebpf, since {}", names.starts_with("ebpf") ? "not all by" : "without", why);
+  return text;
+}
+
+}  // namespace sampan

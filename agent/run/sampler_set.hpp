@@ -1,0 +1,70 @@
+// Who samples whom: for each process the first runtime that knows it, under the best tier that takes it.
+#pragma once
+
+#include <array>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/contract/params.hpp"
+#include "agent/result/run_result.hpp"
+#include "agent/target/discovery.hpp"
+#include "samplers/sampler.hpp"
+
+namespace sampan {
+
+class SamplerSet {
+ public:
+  // Fails where the tier that the params name does not open. Both arguments outlive the samplers.
+  static Result<std::unique_ptr<SamplerSet>> open(const Params& params, Profile& profile);
+
+  // Takes a process in; whether it could or not is in reports(), one entry a process and program.
+  bool take(const Found& found);
+  // Whether a process that was taken shows another runtime by now: a program that has just begun maps its own late.
+  bool runtime_changed(const Found& found);
+  // Whether it is sampled by its machine stacks alone, as any program can be.
+  bool native_only(const Found& found) const;
+  bool has(Identity id) const { return members_.contains(id); }
+  void release(const Found& found);
+  // Observes every thread once; false where no sampler has a process alive.
+  bool tick();
+  // The rate that the kernel keeps, from now on; ticks are the caller's own.
+  void set_rate(double rate);
+  // Names what is not named yet, for who looks on.
+  void resolve();
+  void finish();
+
+  std::size_t size() const { return members_.size(); }
+  // False where the kernel itself keeps the rate for every process so far, so that ticks only collect.
+  bool ticks_sample() const;
+  Quality quality() const;
+  const std::vector<ProcessReport>& reports() const { return reports_; }
+  // The tiers in use: `memory`, or `memory, ptrace`.
+  std::string tiers() const;
+  // What was chosen, and what would unlock more.
+  std::string sentence() const;
+
+ private:
+  SamplerSet(const Params& params, Profile& profile);
+  Result<Sampler*> sampler(std::size_t index);
+  bool wanted(Tier tier, const Runtime& runtime) const;
+  ProcessReport& report_of(const Found& found);
+  const ProcessReport* newest(const Found& found) const;
+  Result<const Runtime*> runtime_of(const Process& process);
+  Result<Tier> enlist_safely(const Found& found, const std::string& name, std::string& runtime);
+  Result<Tier> enlist(const Found& found, const std::string& name, std::string& runtime);
+  Result<Target> target_of(const Found& found, const std::string& name, const Runtime*& runtime);
+
+  const Params& params_;
+  Context context_;
+  std::array<std::unique_ptr<Sampler>, 3> samplers_;   // by preference: ebpf, memory, ptrace
+  std::array<Error, 3> refused_;                       // why one did not open
+  std::map<Identity, std::size_t> members_;            // to the sampler's index
+  std::vector<ProcessReport> reports_;
+  std::string declined_;                               // why the process taken last is not under the best tier
+  std::string fallback_;                               // the first of these
+  ProcessReport overflow_;                             // what no longer fits into reports_
+};
+
+}  // namespace sampan

@@ -1,0 +1,16 @@
+// `every` and `count`: one profile after another, on a fixed grid of times, with bounded disk.
+#pragma once
+
+#include <functional>
+
+#include "agent/contract/params.hpp"
+#include "agent/result/progress.hpp"
+#include "agent/result/run_result.hpp"
+
+namespace sampan {
+
+// Runs `once` as often as the params say and tells each result. A deterministic failure or a signal ends the series;
+// what else fails does not. Returns the last failure's code, or Delivered.
+Exit run_series(const Params& params, Progress& progress, const std::function<RunResult()>& once);
+
+}  // namespace sampan

@@ -1,0 +1,244 @@
+#include "agent/target/discovery.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <memory>
+
+#include "agent/contract/clock.hpp"
+#include "agent/contract/container_ids.hpp"
+#include "agent/guard/redact.hpp"
+#include "samplers/process/files.hpp"
+
+namespace sampan {
+namespace {
+
+constexpr std::size_t kMostCommandLine = 4096;
+constexpr std::size_t kMostCgroup = 64 * 1024;
+constexpr std::size_t kMostMountinfo = 1 << 20;
+constexpr std::size_t kMostProcesses = 1 << 20;
+constexpr std::uint64_t kLongestPass = 3'000'000'000;   // ns for which one that does not match is not looked at again
+
+std::vector<pid_t> all_pids(const std::string& proc) {
+  std::vector<pid_t> pids;
+  std::unique_ptr<DIR, int (*)(DIR*)> dir(opendir(proc.c_str()), closedir);
+  while (const dirent* entry = dir ? readdir(dir.get()) : nullptr) {
+    const std::string_view name = entry->d_name;
+    pid_t pid = 0;
+    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), pid);
+    if (error == std::errc{} && end == name.data() + name.size() && pids.size() < kMostProcesses) pids.push_back(pid);
+  }
+  std::sort(pids.begin(), pids.end());
+  return pids;
+}
+
+// A title set by the program may hold NULs between words; trailing ones are padding.
+std::string as_line(std::string text) {
+  std::replace(text.begin(), text.end(), '\0', ' ');
+  text.erase(text.find_last_not_of(' ') + 1);
+  return text;
+}
+
+// Field 28 of stat; fields are counted from the last `)`.
+std::uint64_t stack_start_of(std::string_view stat) {
+  stat.remove_prefix(std::min(stat.rfind(')'), stat.size()));
+  for (int field = 2; field < 28; ++field) {
+    const auto blank = stat.find(' ');
+    if (blank == std::string_view::npos) return 0;
+    stat.remove_prefix(blank + 1);
+  }
+  std::uint64_t value = 0;
+  std::from_chars(stat.data(), stat.data() + stat.size(), value);
+  return value <= 1 ? 0 : value;   // 1 and 0 stand for "may not be seen"
+}
+
+std::string first_word(std::string text) {
+  text.erase(std::min(text.find_first_of(" \t\r\n"), text.size()));
+  return text;
+}
+
+std::size_t common_prefix(std::string_view a, std::string_view b) {
+  return static_cast<std::size_t>(std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin());
+}
+
+}  // namespace
+
+Result<Discovery> Discovery::open(const TargetKeys& keys, std::string proc) {
+  Discovery discovery;
+  discovery.keys_ = keys;
+  discovery.keys_.container_id = normal_container_id(keys.container_id);
+  discovery.keys_.pod_uid = normal_pod_uid(keys.pod_uid);
+  discovery.proc_ = std::move(proc);
+  if (!keys.app_name.empty()) discovery.prefixes_.push_back(keys.app_name + "-" + keys.version_id + "_uWSGI worker");
+  if (!keys.procname_prefix.empty()) discovery.prefixes_.push_back(keys.procname_prefix);
+  if (keys.cmdline_regex.empty()) return discovery;
+  auto regex = Regex::compile(keys.cmdline_regex);
+  if (!regex) return fail(Exit::BadParams, "cmdline_regex is not a regular expression: {}", regex.error().message);
+  discovery.regex_ = std::move(*regex);
+  return discovery;
+}
+
+std::string Discovery::read(pid_t pid, const char* file, std::size_t most) const {
+  return read_file(proc_ + "/" + std::to_string(pid) + "/" + file, most).value_or("");
+}
+
+std::vector<Found> Discovery::look() {
+  std::vector<Found> found;
+  std::vector<pid_t> pids = keys_.pids;
+  if (pids.empty()) pids = all_pids(proc_);
+  const pid_t self = getpid();
+  std::set<Identity> seen;
+  std::map<pid_t, Passed> passed;
+  const std::uint64_t now = monotonic_ns();
+  for (const pid_t pid : pids) {
+    if (pid == self) continue;
+    const auto before = passed_.find(pid);
+    if (before != passed_.end() && now < before->second.again) {
+      passed.insert(*before);
+    } else if (auto one = match(pid)) {
+      seen.insert(one->id);
+      found.push_back(std::move(*one));
+    } else {
+      const std::uint64_t since = before == passed_.end() ? now : before->second.since;
+      passed[pid] = {since, now + std::min(now - since, kLongestPass)};
+    }
+  }
+  passed_ = std::move(passed);
+  std::erase_if(containers_, [&](const auto& item) { return !seen.contains(item.first); });
+  return found;
+}
+
+std::optional<Found> Discovery::match(pid_t pid) {
+  Found found;
+  found.command_line = as_line(read(pid, "cmdline", kMostCommandLine));
+  // Kernel threads and zombies have none.
+  if (found.command_line.empty() || !matches_command_line(found.command_line, found.why)) return {};
+  const std::string text = read(pid, "stat", 4096);
+  const auto stat = parse_stat(text);
+  if (!stat || stat->state == 'Z' || stat->state == 'X') return {};
+  found.id = {pid, stat->start_time};
+  found.stack_start = stack_start_of(text);
+  const auto [known, fresh] = containers_.try_emplace(found.id);
+  if (fresh) {
+    known->second = parse_cgroup(read(pid, "cgroup", kMostCgroup));
+    parse_mountinfo(read(pid, "mountinfo", kMostMountinfo), known->second);
+  }
+  found.container = known->second;
+  if (!matches_container(pid, found.container, found.why)) return {};
+  return found;
+}
+
+bool Discovery::matches_command_line(const std::string& line, std::string& why) const {
+  for (const std::string& prefix : prefixes_) {
+    if (!line.starts_with(prefix)) return false;
+  }
+  if (regex_ && !regex_->matches(line)) return false;
+  const auto because = [&](bool given, const char* key) {
+    if (given) (why += why.empty() ? "" : ", ") += key;
+  };
+  because(!keys_.app_name.empty(), "app_name and version_id");
+  because(!keys_.procname_prefix.empty(), "procname_prefix");
+  because(!keys_.cmdline_regex.empty(), "cmdline_regex");
+  because(!keys_.pids.empty(), "pid");
+  return true;
+}
+
+bool Discovery::matches_container(pid_t pid, Container& container, std::string& why) {
+  if (!keys_.by_container()) return true;
+  if (!keys_.container_id.empty() && !container.id.starts_with(keys_.container_id)) return false;
+  if (!keys_.pod_uid.empty() && container.pod_uid != keys_.pod_uid) return false;
+  if (!keys_.container_name.empty() && container.name != keys_.container_name) return false;
+  if (!matches_pod_name(pid, container)) return false;
+  for (const auto& [given, key] : {std::pair{&keys_.container_id, "container_id"}, {&keys_.pod_uid, "pod_uid"},
+                                   {&keys_.pod_name, "pod_name"}, {&keys_.pod_namespace, "namespace"},
+                                   {&keys_.container_name, "container_name"}}) {
+    if (!given->empty()) (why += why.empty() ? "" : ", ") += key;
+  }
+  return true;
+}
+
+// The kubelet's log folders on the node say it best; without them the files that it mounts into the container do.
+bool Discovery::matches_pod_name(pid_t pid, const Container& container) const {
+  if (keys_.pod_name.empty() && keys_.pod_namespace.empty()) return true;
+  std::string pod_namespace, name;
+  const auto node = open_root(1, proc_);
+  const bool known = node && !container.pod_uid.empty() &&
+                     pod_of_uid(list_target_folder(node->get(), "/var/log/pods"), container.pod_uid, pod_namespace, name);
+  if (!known) {
+    const auto root = open_root(pid, proc_);
+    const auto of_target = [&](const char* path) {
+      auto file = root ? open_target_file(root->get(), path) : tl::unexpected(root.error());
+      return file ? first_word(read_file(file->get(), 4096).value_or("")) : std::string();
+    };
+    name = of_target("/etc/hostname");
+    pod_namespace = of_target("/var/run/secrets/kubernetes.io/serviceaccount/namespace");
+  }
+  return (keys_.pod_name.empty() || name == keys_.pod_name) && (keys_.pod_namespace.empty() || pod_namespace == keys_.pod_namespace);
+}
+
+bool Discovery::lives(const Found& found) const {
+  const std::string text = read(found.id.pid, "stat", 4096);
+  const auto stat = parse_stat(text);
+  return stat && stat->state != 'Z' && stat->state != 'X' && stat->start_time == found.id.start_time &&
+         stack_start_of(text) == found.stack_start;
+}
+
+std::string Discovery::why_none() const {
+  std::string wanted = prefixes_.empty() ? std::string() : prefixes_.back();
+  std::vector<std::pair<std::size_t, std::string>> near;
+  std::size_t seen = 0;
+  for (const pid_t pid : all_pids(proc_)) {
+    const std::string line = as_line(read(pid, "cmdline", kMostCommandLine));
+    if (line.empty()) continue;
+    ++seen;
+    if (pid == getpid()) continue;
+    near.emplace_back(common_prefix(wanted, line), fmt::format("{} `{}`", pid, redact_command_line(line, 72)));
+  }
+  std::stable_sort(near.begin(), near.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+  // A regular expression is no name, so label() leaves it out; here it is what the reader wants to see.
+  const std::string asked_for = keys_.cmdline_regex.empty() ? keys_.label() : "cmdline_regex `" + keys_.cmdline_regex + "`";
+  std::string text = fmt::format("no process matches {}", asked_for);
+  if (keys_.by_container()) text += " in the container or pod asked for";
+  else if (!wanted.empty()) text += fmt::format(": no command line starts with `{}`", redact_command_line(wanted, 128));
+  if (!sees_host(proc_)) {
+    return text + fmt::format("; the agent sees {} process(es), its own only: the pod needs `hostPID: true` (docker run --pid=host)", seen);
+  }
+  text += fmt::format("; the agent sees {} processes", seen);
+  if (!near.empty()) text += "; the nearest:";
+  for (std::size_t i = 0; i < std::min<std::size_t>(near.size(), 3); ++i) text += (i == 0 ? " " : ", ") + near[i].second;
+  return text;
+}
+
+bool pod_of_uid(const std::vector<std::string>& logs, const std::string& uid, std::string& pod_namespace, std::string& name) {
+  bool found = false;
+  for (const std::string& entry : logs) {
+    const auto first = entry.find('_'), last = entry.rfind('_');
+    if (first == last || last == std::string::npos || entry.substr(last + 1) != uid) continue;
+    pod_namespace = entry.substr(0, first);
+    name = entry.substr(first + 1, last - first - 1);
+    found = true;
+  }
+  return found;
+}
+
+bool sees_host(const std::string& proc) {
+  // The initial PID namespace has a fixed inode (PROC_PID_INIT_INO); kthreadd is only ever seen from there, too.
+  char link[64] = {};
+  const ssize_t size = readlink((proc + "/self/ns/pid").c_str(), link, sizeof link - 1);
+  if (size > 0 && std::string_view(link, static_cast<std::size_t>(size)) == "pid:[4026531836]") return true;
+  if (read_file(proc + "/2/comm", 64).value_or("") == "kthreadd\n") return true;
+  // A nested node (kind) or a shared PID namespace: more than this container's processes are to be seen. A mount's number
+  // is another in each mount namespace, and unlike ns/mnt it may be read without SYS_PTRACE.
+  std::set<std::string> roots;
+  for (const pid_t pid : all_pids(proc)) {
+    const std::string mounts = read_file(proc + "/" + std::to_string(pid) + "/mountinfo", 64).value_or("");
+    if (const auto end = mounts.find(' '); end != std::string::npos) roots.insert(mounts.substr(0, end));
+    if (roots.size() > 1) return true;
+  }
+  return false;
+}
+
+}  // namespace sampan

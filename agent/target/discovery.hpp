@@ -1,0 +1,69 @@
+// Target -> processes: everything in /proc that matches all the keys that were given, looked at again and again.
+// Command lines and files of a target are its tenant's own bytes: where a container or pod is asked for, what the
+// kernel and the kubelet say decides, and every process taken bears the reason why.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "agent/contract/params.hpp"
+#include "agent/contract/regex.hpp"
+#include "agent/target/containers.hpp"
+#include "samplers/process/identity.hpp"
+
+namespace sampan {
+
+// A process's program: exec keeps pid and start time, but lays out the stack anew (field 28 of /proc/PID/stat).
+struct Found {
+  Identity id;
+  std::uint64_t stack_start = 0;   // 0: not readable
+  std::string command_line;        // as it is: redact before showing
+  std::string why;                 // `procname_prefix; pod 1234…, container web`
+  Container container;
+  bool operator==(const Found& other) const { return id == other.id && stack_start == other.stack_start; }
+};
+
+class Discovery {
+ public:
+  // `proc` is where procfs is mounted; tests lay out trees of their own.
+  static Result<Discovery> open(const TargetKeys& keys, std::string proc = "/proc");
+
+  // Every process that matches now, by pid; the agent itself never does.
+  std::vector<Found> look();
+  // Whether one that was found is still there and the same program.
+  bool lives(const Found& found) const;
+  // The sentence for exit 3: what was looked for, the nearest command lines, and whether hostPID is missing.
+  std::string why_none() const;
+
+ private:
+  Discovery() = default;
+  std::optional<Found> match(pid_t pid);
+  bool matches_command_line(const std::string& line, std::string& why) const;
+  bool matches_container(pid_t pid, Container& container, std::string& why);
+  bool matches_pod_name(pid_t pid, const Container& container) const;
+  std::string read(pid_t pid, const char* file, std::size_t most) const;
+
+  // A process that does not match: a new one is looked at each time, an old one now and then (it may change its title).
+  struct Passed {
+    std::uint64_t since, again;   // monotonic ns
+  };
+
+  TargetKeys keys_;
+  std::string proc_;
+  std::map<pid_t, Passed> passed_;
+  std::vector<std::string> prefixes_;   // all must hold
+  std::optional<Regex> regex_;
+  std::map<Identity, Container> containers_;   // a process's container never changes
+};
+
+// The namespace and name of pods by UID, as <root>/var/log/pods/<namespace>_<name>_<uid> names them; false where
+// the folder cannot be read.
+bool pod_of_uid(const std::vector<std::string>& logs, const std::string& uid, std::string& pod_namespace, std::string& name);
+
+// True where `proc` shows the whole machine's processes, or at least those of more than this container.
+bool sees_host(const std::string& proc = "/proc");
+
+}  // namespace sampan

@@ -1,0 +1,107 @@
+#include "flamegraph/formats/speedscope.hpp"
+
+#include <fmt/format.h>
+
+#include <map>
+
+#include "flamegraph/label.hpp"
+#include "flamegraph/text.hpp"
+
+namespace sampan {
+namespace {
+
+bool is_group(FrameKind kind) { return kind == FrameKind::Process || kind == FrameKind::Thread; }
+
+// Equal shown frames are one (speedscope keys them by name, file and line).
+struct Frames {
+  std::string json;
+  std::vector<std::uint32_t> of_frame;  // by FrameId; groups: unused
+
+  explicit Frames(const Profile& profile) : of_frame(profile.frame_count()) {
+    std::map<std::tuple<std::string, std::string_view, std::uint32_t>, std::uint32_t> seen;
+    for (FrameId id = 1; id < profile.frame_count(); ++id) {
+      const Frame& frame = profile.frame(id);
+      if (is_group(frame.kind)) continue;
+      std::string name(frame.name);
+      if (name.empty()) append_label(name, frame);
+      const auto [at, fresh] = seen.try_emplace({name, frame.file, frame.line}, static_cast<std::uint32_t>(seen.size()));
+      of_frame[id] = at->second;
+      if (fresh) append(name, frame);
+    }
+  }
+
+  void append(const std::string& name, const Frame& frame) {
+    json += json.empty() ? "\n{\"name\":" : ",\n{\"name\":";
+    append_json(json, name);
+    if (!frame.file.empty()) append_json(json += ",\"file\":", frame.file);
+    if (frame.line != 0) json += fmt::format(",\"line\":{}", frame.line);
+    json += '}';
+  }
+};
+
+struct Group {
+  std::string samples, weights;
+  std::uint64_t total = 0;
+};
+
+// By the node of the innermost process or thread frame: the stacks below it.
+std::map<NodeId, Group> group(const Profile& profile, const Frames& frames) {
+  std::map<NodeId, Group> groups;
+  const auto nodes = profile.nodes();
+  std::vector<NodeId> owner(nodes.size());
+  std::vector<FrameId> stack;
+  for (NodeId id = 0; id < nodes.size(); ++id) {
+    owner[id] = id != 0 && is_group(profile.frame(nodes[id].frame).kind) ? id : owner[nodes[id].parent];
+    if (nodes[id].self == 0) continue;
+    Group& g = groups[owner[id]];
+    profile.stack(id, stack);
+    g.samples += g.samples.empty() ? "[" : ",\n[";
+    bool first = true;
+    for (FrameId frame : stack) {
+      if (is_group(profile.frame(frame).kind)) continue;
+      g.samples += fmt::format("{}{}", first ? "" : ",", frames.of_frame[frame]);
+      first = false;
+    }
+    g.samples += ']';
+    g.weights += fmt::format("{}{}", g.weights.empty() ? "" : ",", nodes[id].self);
+    g.total += nodes[id].self;
+  }
+  return groups;
+}
+
+std::string group_name(const Profile& profile, NodeId id) {
+  std::vector<FrameId> stack;
+  profile.stack(id, stack);
+  std::string name;
+  for (FrameId frame : stack) {
+    if (!is_group(profile.frame(frame).kind)) continue;
+    if (!name.empty()) name += ", ";
+    append_label(name, profile.frame(frame));
+  }
+  if (name.empty()) name = profile.description.title.empty() ? "all" : profile.description.title;
+  return name;
+}
+
+}  // namespace
+
+std::string to_speedscope(const Profile& profile) {
+  const Frames frames(profile);
+  const std::string_view unit = profile.description.unit == "nanoseconds" ? "nanoseconds" : "none";
+  std::string out = "{\"$schema\":\"https://www.speedscope.app/file-format-schema.json\",\"exporter\":\"sampan " SAMPAN_VERSION
+                    "\",\"name\":";
+  append_json(out, profile.description.title);
+  out += ",\"activeProfileIndex\":0,\"shared\":{\"frames\":[" + frames.json + "]},\n\"profiles\":[";
+  auto groups = group(profile, frames);
+  if (groups.empty()) groups[Profile::kRoot];
+  bool first = true;
+  for (const auto& [id, g] : groups) {
+    out += first ? "\n{\"type\":\"sampled\",\"name\":" : ",\n{\"type\":\"sampled\",\"name\":";
+    first = false;
+    append_json(out, group_name(profile, id));
+    out += fmt::format(",\"unit\":\"{}\",\"startValue\":0,\"endValue\":{},\n\"samples\":[", unit, g.total);
+    ((((out += g.samples) += "],\n\"weights\":[") += g.weights) += "]}");
+  }
+  return out + "]}\n";
+}
+
+}  // namespace sampan

@@ -1,0 +1,145 @@
+#include "flamegraph/svg/data.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "flamegraph/palette.hpp"
+#include "flamegraph/text.hpp"
+
+namespace sampan {
+namespace {
+
+constexpr std::size_t kLongestName = 2000;  // bytes of a label that a picture shows
+
+// Labels that are used, the most frequent first: the shorter their numbers.
+std::vector<std::uint32_t> by_frequency(const Labels& labels, const Layout& layout) {
+  std::vector<std::uint32_t> uses(labels.all.size()), order;
+  for (const Box& box : layout.boxes) ++uses[box.label];
+  for (std::uint32_t label = 1; label < uses.size(); ++label) {
+    if (uses[label] != 0) order.push_back(label);
+  }
+  std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
+    return uses[a] != uses[b] ? uses[a] > uses[b] : labels.rank[a] < labels.rank[b];
+  });
+  order.insert(order.begin(), Labels::kRoot);
+  return order;
+}
+
+// Two digits for each twelve bits.
+constexpr auto kPairs = [] {
+  constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::array<std::array<char, 2>, 4096> pairs{};
+  for (std::size_t bits = 0; bits < pairs.size(); ++bits) pairs[bits] = {kDigits[bits >> 6], kDigits[bits & 63]};
+  return pairs;
+}();
+
+// Numbers as LEB128, encoded some kilobytes at a time.
+class Base64 {
+ public:
+  explicit Base64(std::string& out) : out_(out) {}
+
+  void number(std::uint64_t value) {
+    if (size_ + 10 > bytes_.size()) flush();
+    for (; value >= 0x80; value >>= 7) bytes_[size_++] = static_cast<std::uint8_t>(value | 0x80);
+    bytes_[size_++] = static_cast<std::uint8_t>(value);
+  }
+
+  void finish() {
+    flush();
+    if (size_ == 0) return;
+    const std::size_t missing = 3 - size_;
+    while (size_ < 3) bytes_[size_++] = 0;
+    flush();
+    out_.replace(out_.size() - missing, missing, missing, '=');
+  }
+
+ private:
+  // Writes whole groups of three bytes; up to two stay.
+  void flush() {
+    const std::size_t whole = size_ / 3 * 3;
+    std::size_t to = out_.size();
+    out_.resize(to + whole / 3 * 4);
+    for (std::size_t at = 0; at < whole; at += 3, to += 4) {
+      const std::uint32_t group = std::uint32_t{bytes_[at]} << 16 | std::uint32_t{bytes_[at + 1]} << 8 | bytes_[at + 2];
+      std::memcpy(out_.data() + to, kPairs[group >> 12].data(), 2);
+      std::memcpy(out_.data() + to + 2, kPairs[group & 4095].data(), 2);
+    }
+    std::copy(bytes_.begin() + static_cast<std::ptrdiff_t>(whole), bytes_.begin() + static_cast<std::ptrdiff_t>(size_), bytes_.begin());
+    size_ -= whole;
+  }
+
+  std::string& out_;
+  std::array<std::uint8_t, 3072> bytes_{};
+  std::size_t size_ = 0;
+};
+
+void append_names(std::string& out, const Labels& labels, const std::vector<std::uint32_t>& order) {
+  out += "<names>aall";
+  for (std::size_t at = 1; at < order.size(); ++at) {
+    const auto& [text, kind] = labels.all[order[at]];
+    out += '\n';
+    out += hue(kind).code;
+    if (text.size() <= kLongestName) append_xml(out, text);
+    else append_xml(out, shorten(text, kLongestName));
+  }
+  out += "</names>\n";
+}
+
+void append_tree(std::string& out, const Layout& layout, const std::vector<std::uint32_t>& name_of, bool differential) {
+  out += "<tree>";
+  Base64 tree(out);
+  std::uint32_t before = 0;  // depth of the frame before, plus one
+  for (const Box& box : layout.boxes) {
+    const bool weighs = box.self != 0 || box.base_self != 0;
+    tree.number(std::uint64_t{before - box.depth} * 2 + weighs);
+    tree.number(name_of[box.label]);
+    if (weighs) tree.number(box.self);
+    if (weighs && differential) tree.number(box.base_self);
+    before = box.depth + 1;
+  }
+  tree.finish();
+  out += "</tree>\n";
+}
+
+void attribute(std::string& out, std::string_view name, std::string_view value) {
+  if (value.empty()) return;
+  ((out += ' ') += name) += "=\"";
+  append_xml(out, value);
+  out += '"';
+}
+
+}  // namespace
+
+void append_data(std::string& out, const Profile& profile, const Labels& labels, const Layout& layout,
+                 const Summary& summary, const Picture& picture) {
+  const Description& d = profile.description;
+  out += "<metadata><profile xmlns=\"urn:sampan:profile\" version=\"1\"";
+  attribute(out, "title", d.title);
+  attribute(out, "subtitle", d.subtitle);
+  attribute(out, "facts", facts_sentence(summary, d));
+  attribute(out, "unit", d.unit);
+  attribute(out, "frames", std::to_string(layout.boxes.size()));
+  attribute(out, "left-out", std::to_string(layout.left_out));
+  attribute(out, "diff", d.differential ? "1" : "");
+  attribute(out, "inverted", picture.inverted ? "1" : "");
+  attribute(out, "reverse", picture.reverse ? "1" : "");
+  out += ">\n<kinds>";
+  for (const Hue& h : kHues) fmt::format_to(std::back_inserter(out), "{}{}{}", &h == &kHues[0] ? "" : "\n", h.code, h.language);
+  out += "</kinds>\n<notes>";
+  for (const std::string& note : d.notes) {
+    if (&note != &d.notes[0]) out += '\n';
+    append_xml(out, note);
+  }
+  out += "</notes>\n";
+  const auto order = by_frequency(labels, layout);
+  std::vector<std::uint32_t> name_of(labels.all.size());
+  for (std::uint32_t at = 0; at < order.size(); ++at) name_of[order[at]] = at;
+  append_names(out, labels, order);
+  append_tree(out, layout, name_of, d.differential);
+  out += "</profile></metadata>\n";
+}
+
+}  // namespace sampan

@@ -1,0 +1,20 @@
+// The data layer of a picture: every frame in about five bytes, read by viewer/data.js.
+#pragma once
+
+#include <string>
+
+#include "flamegraph/label.hpp"
+#include "flamegraph/layout.hpp"
+#include "flamegraph/profile.hpp"
+#include "flamegraph/summary.hpp"
+#include "flamegraph/svg/svg.hpp"
+
+namespace sampan {
+
+// Appends a <metadata> element. Names: a line each, the kind's code before the label; the root's comes first.
+// Tree: base64 of a pre-order of numbers (LEB128): levels up from the frame before * 2 + (1 if weights follow),
+// name, and where they follow own weight and, of a diff, own weight before.
+void append_data(std::string& out, const Profile& profile, const Labels& labels, const Layout& layout,
+                 const Summary& summary, const Picture& picture);
+
+}  // namespace sampan

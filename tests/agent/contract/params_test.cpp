@@ -1,0 +1,251 @@
+#include "agent/contract/params.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+namespace sampan {
+namespace {
+
+using testing::HasSubstr;
+using Json = nlohmann::json;
+
+// What makes a profile's params whole.
+Json with_target(Json params) {
+  if (!params.contains("pid")) params["pid"] = 1;
+  return params;
+}
+
+TEST(Params, TheSeedsContractWorksAsItIs) {
+  const auto params = parse_params(
+      R"({"rate": 100, "seconds": 60, "exclude_idle": true, "multi_threads": true, "app_name": "arya-python3", "version_id": 2255})");
+  ASSERT_TRUE(params) << params.error().message;
+  EXPECT_EQ(params->target.label(), "arya-python3-2255");
+  EXPECT_EQ(params->options.rate, 100u);
+  EXPECT_EQ(params->seconds, 60u);
+  EXPECT_TRUE(params->options.exclude_idle);
+  EXPECT_EQ(params->formats, std::vector{Format::Svg});
+  EXPECT_EQ(params->output_dir, "/var/run");
+}
+
+TEST(Params, VersionIsANumberOrAText) {
+  EXPECT_EQ(parse_params(R"({"app_name": "a", "version_id": "7b"})")->target.version_id, "7b");
+  EXPECT_EQ(parse_params(R"({"app_name": "a", "version_id": 18446744073709551615})")->target.version_id, "18446744073709551615");
+}
+
+TEST(Params, WallCountsIdleThreads) {
+  EXPECT_FALSE(parse_params(R"({"pid": 1, "event": "wall"})")->options.exclude_idle);
+  EXPECT_EQ(parse_params(R"({"pid": 1, "exclude_idle": false})")->options.event, Event::Wall);
+}
+
+TEST(Params, ADestinationsMethodFollowsItsKind) {
+  const auto method = [](const char* upload) {
+    const auto params = parse_params(std::string(R"({"pid": 1, "upload": )") + upload + "}");
+    return params ? params->uploads.at(0).method : params.error().message;
+  };
+  EXPECT_EQ(method(R"({"url": "http://h/"})"), "PUT");
+  EXPECT_EQ(method(R"({"url": "http://h/", "form": {"a": "b"}})"), "POST");
+  EXPECT_EQ(method(R"({"url": "http://h/", "pyroscope": {}})"), "POST");
+  EXPECT_EQ(method(R"({"url": "s3://b/k", "s3": {"region": "eu-west-1"}})"), "PUT");
+}
+
+struct Bad {
+  const char* params;
+  const char* says;    // names the key, and what is wrong with it
+};
+
+class BadParams : public testing::TestWithParam<Bad> {};
+
+TEST_P(BadParams, OneSentenceNamesTheKey) {
+  const auto params = parse_params(GetParam().params);
+  ASSERT_FALSE(params);
+  EXPECT_EQ(params.error().code, Exit::BadParams);
+  EXPECT_THAT(params.error().message, HasSubstr(GetParam().says));
+  EXPECT_EQ(params.error().message.find('\n'), std::string::npos);
+}
+
+INSTANTIATE_TEST_SUITE_P(Table, BadParams, testing::Values(
+    // Not JSON
+    Bad{"", "line 1, column 1"},
+    Bad{"{", "line 1, column 2"},
+    Bad{"{\n  \"rate\": 1,\n  oops\n}", "line 3, column 3"},
+    Bad{"{\"rate\": 1,}", "line 1, column 12"},
+    Bad{"{'rate': 1}", "line 1, column 2"},
+    Bad{"{\"rate\": 0x10}", "line 1, column 11"},
+    Bad{"{\"rate\": NaN}", "line 1, column 10"},
+    Bad{"{\"rate\": 1} x", "line 1, column 13"},
+    Bad{"{\"app_name\": \"\xff\xfe\"}", "line 1, column 15"},
+    Bad{"{\"app_name\": \"\xed\xa0\x80\"}", "column 16"},
+    Bad{"{\"app_name\": \"a\nb\"}", "not valid JSON"},
+    Bad{"{\"rate\": 1e999}", "\"rate\" is too large"},
+    Bad{"{\"rate\": 1, \"rate\": 2}", "\"rate\" stands twice"},
+    Bad{R"({"a\nb": 1, "a\nb": 2})", R"("a\nb" stands twice)"},
+    Bad{"[]", "must be a JSON object"},
+    Bad{"null", "must be a JSON object"},
+    Bad{"\"rate\"", "must be a JSON object"},
+    // Unknown keys
+    Bad{R"({"pid": 1, "ratee": 1})", "\"ratee\" is not a key that exists: the nearest is \"rate\""},
+    Bad{R"({"pid": 1, "second": 1})", "the nearest is \"seconds\""},
+    Bad{R"({"pid": 1, "APP_NAME": "a"})", "\"APP_NAME\" is not a key that exists"},
+    Bad{R"({"pid": 1, "": 1})", "\"\" is not a key that exists"},
+    Bad{R"({"pid": 1, "upload": {"url": "http://h/", "header": {}}})", "upload.\"header\" is not a key that exists: the nearest is \"headers\""},
+    Bad{R"({"pid": 1, "upload": {"url": "http://h/", "s3": {"regio": "x"}}})", "the nearest is \"region\""},
+    // Types
+    Bad{R"({"pid": 1, "rate": "100"})", "rate is \"100\": allowed is a whole number from 1 to 10000"},
+    Bad{R"({"pid": 1, "rate": null})", "rate is null"},
+    Bad{R"({"pid": 1, "rate": [100]})", "rate is an array"},
+    Bad{R"({"pid": 1, "rate": true})", "rate is true"},
+    Bad{R"({"pid": 1, "exclude_idle": 1})", "exclude_idle is 1: allowed is true or false"},
+    Bad{R"({"pid": 1, "multi_threads": "true"})", "multi_threads is \"true\""},
+    Bad{R"({"app_name": 5, "version_id": 1})", "app_name is 5"},
+    Bad{R"({"app_name": "a", "version_id": 1.5})", "version_id is 1.5"},
+    Bad{R"({"app_name": "a", "version_id": true})", "version_id is true"},
+    Bad{R"({"app_name": "", "version_id": 1})", "app_name is \"\""},
+    Bad{R"({"app_name": "a\u0000b", "version_id": 1})", "app_name is"},
+    Bad{R"({"pid": 1, "group_by": "pod"})", "group_by is \"pod\""},
+    Bad{R"({"pid": 1, "group_by": [1]})", "group_by is an array"},
+    Bad{R"({"pid": 1, "formats": ["svg", "png"]})", "formats is an array: allowed is a list of \"svg\", \"folded\", \"speedscope\", \"pprof\""},
+    Bad{R"({"pid": 1, "formats": []})", "formats is empty"},
+    Bad{R"({"pid": 1, "upload": "http://h/"})", "upload is \"http://h/\": allowed is an object"},
+    Bad{R"({"pid": 1, "upload": []})", "upload is an array"},
+    Bad{R"({"pid": 1, "upload": [1]})", "upload is an array"},
+    // Ranges
+    Bad{R"({"pid": 1, "rate": 0})", "rate is 0"},
+    Bad{R"({"pid": 1, "rate": -1})", "rate is -1"},
+    Bad{R"({"pid": 1, "rate": 10001})", "rate is 10001: allowed is a whole number from 1 to 10000"},
+    Bad{R"({"pid": 1, "rate": 99.5})", "rate is 99.5"},
+    Bad{R"({"pid": 1, "rate": 18446744073709551616})", "rate is"},
+    Bad{R"({"pid": 1, "rate": 18446744073709551615})", "rate is 18446744073709551615"},
+    Bad{R"({"pid": 1, "seconds": 86401})", "seconds is 86401: allowed is a whole number from 1 to 86400"},
+    Bad{R"({"pid": 0})", "pid is 0"},
+    Bad{R"({"pid": []})", "pid is an array"},
+    Bad{R"({"pid": [1, "2"]})", "pid is \"2\""},
+    Bad{R"({"pid": 4294967297})", "pid is 4294967297"},
+    Bad{R"({"pid": 1, "max_processes": 0})", "max_processes is 0"},
+    Bad{R"({"pid": 1, "max_cpu_percent": 0})", "max_cpu_percent is 0"},
+    Bad{R"({"pid": 1, "min_width": -0.5})", "min_width is -0.5"},
+    Bad{R"({"pid": 1, "upload": {"url": "http://h/", "timeout_seconds": 0}})", "upload.timeout_seconds"},
+    // Choices
+    Bad{R"({"pid": 1, "event": "CPU"})", "event is \"CPU\": allowed is one of \"cpu\", \"wall\", \"offcpu\", \"gil\""},
+    Bad{R"({"pid": 1, "tier": "perf"})", "tier is \"perf\""},
+    Bad{R"({"pid": 1, "language": "cobol"})", "language is \"cobol\": allowed is one of \"auto\""},
+    Bad{R"({"pid": 1, "mode": "profil"})", "mode is \"profil\""},
+    Bad{R"({"pid": 1, "upload": {"url": "http://h/", "method": "GET"}})", "upload.method"},
+    // What does not go together
+    Bad{"{}", "no target: give app_name and version_id"},
+    Bad{R"({"app_name": "a"})", "app_name and version_id go together: version_id is missing"},
+    Bad{R"({"version_id": 1, "pid": 1})", "app_name is missing"},
+    Bad{R"({"cmdline_regex": "("})", "cmdline_regex is not a regular expression"},
+    Bad{R"({"cmdline_regex": "(a)\\1"})", "back-references"},
+    Bad{R"({"container_id": "deadbeef"})", "container_id is \"deadbeef\": allowed is 12 to 64 hex digits"},
+    Bad{R"({"container_id": "docker://xyzxyzxyzxyz"})", "container_id"},
+    Bad{R"({"pid": 1, "event": "wall", "exclude_idle": true})", "exclude_idle must be false"},
+    Bad{R"({"pid": 1, "event": "offcpu", "tier": "memory"})", "event \"offcpu\" needs tier"},
+    Bad{R"({"pid": 1, "native": true, "tier": "memory"})", "native needs tier"},
+    Bad{R"({"pid": 1, "count": 2})", "count needs every"},
+    Bad{R"({"pid": 1, "every": 10})", "every is 10: it must be at least seconds, which is 60"},
+    Bad{R"({"pid": 1, "inputs": ["a"]})", "inputs is for the modes"},
+    Bad{R"({"mode": "merge"})", "inputs is missing"},
+    Bad{R"({"mode": "diff", "inputs": ["a"]})", "inputs must be two"},
+    Bad{R"({"mode": "render", "inputs": ["a", "b"]})", "inputs must be one"},
+    Bad{R"({"pid": 1, "upload": {}})", "upload.url is missing"},
+    Bad{R"({"pid": 1, "upload": {"url": "ftp://h/"}})", "upload.url must begin with http://"},
+    Bad{R"({"pid": 1, "upload": {"url": "s3://b/k"}})", "upload.url must begin with"},
+    Bad{R"({"pid": 1, "upload": {"url": "http://h/ x"}})", "upload.url holds a blank"},
+    Bad{R"({"pid": 1, "upload": {"url": "s3://b/k", "s3": {}}})", "upload.s3.region is missing"},
+    Bad{R"({"pid": 1, "upload": {"url": "http://h/", "form": {"a": 1}}})", "upload.form.a is number"},
+    Bad{R"({"pid": 1, "upload": {"url": "http://h/", "method": "PUT", "form": {"a": "b"}}})", "upload.form needs upload.method"},
+    Bad{R"({"pid": 1, "upload": {"url": "http://h/", "headers": {"A": "x\r\nB: y"}}})", "upload.headers.A: a header's value may not hold a line break"},
+    Bad{R"({"pid": 1, "upload": {"url": "http://h/", "headers": {"A b": "x"}}})", "upload.headers: a header's name"},
+    Bad{R"({"pid": 1, "upload": {"url": "http://h/", "cert_file": "/c"}})", "upload.cert_file and upload.key_file go together"},
+    Bad{R"({"pid": 1, "upload": {"url": "http://h/", "s3": {"region": "a"}, "pyroscope": {}}})", "both s3 and pyroscope"}));
+
+TEST(Params, HugeAndDeepInputEndsInASentence) {
+  EXPECT_THAT(parse_params(std::string(10 << 20, '[')).error().message, HasSubstr("at most 1048576"));
+  EXPECT_THAT(parse_params(std::string(1 << 20, '[')).error().message, HasSubstr("nests deeper than 16 levels"));
+  EXPECT_THAT(parse_params("{\"rate\": " + std::string(100'000, '9') + "}").error().message, HasSubstr("rate"));
+  EXPECT_THAT(parse_params("{\"" + std::string(100'000, 'k') + "\": 1}").error().message, HasSubstr("is not a key that exists"));
+  const std::string text(5000, 'a');
+  const auto long_text = parse_params(Json{{"procname_prefix", text}}.dump());
+  EXPECT_THAT(long_text.error().message, HasSubstr("procname_prefix is"));
+  EXPECT_LT(long_text.error().message.size(), 200u);
+}
+
+TEST(Params, SecretsAreNotShownInErrors) {
+  const char* params[] = {R"({"pid": 1, "upload": {"url": "http://h/", "headers": {"A": ["hunter2"]}}})",
+                          R"({"pid": 1, "upload": {"url": ["hunter2"]}})",
+                          R"({"pid": 1, "upload": {"url": "ftp://hunter2/"}})",
+                          R"({"pid": 1, "upload": {"url": "http://h/", "method": "hunter2"}})",
+                          R"({"pid": 1, "upload": {"url": "http://h/", "headers": {"A": "hunter2" oops}}})",
+                          R"({"pid": 1, "upload": {"url": "http://h/", "headers": "hunter2"}})"};
+  for (const char* text : params) EXPECT_EQ(parse_params(text).error().message.find("hunter2"), std::string::npos) << text;
+}
+
+// The schema and the parser say the same: every property of one is a key of the other, and each property's own
+// examples and limits are taken and refused.
+class Schema : public testing::Test {
+ protected:
+  Json schema_ = Json::parse(params_schema());
+};
+
+void names_of(const Json& root, const Json& object, const std::string& path, std::vector<std::string>& names) {
+  for (const auto& [name, property] : object["properties"].items()) {
+    names.push_back(path + name);
+    if (property.contains("properties")) names_of(root, property, path + name + ".", names);
+    if (name == "upload") names_of(root, root["$defs"]["upload"], "upload.", names);
+  }
+}
+
+TEST_F(Schema, HasTheParsersKeys) {
+  std::vector<std::string> names;
+  names_of(schema_, schema_, "", names);
+  std::sort(names.begin(), names.end());
+  EXPECT_EQ(names, params_keys());
+}
+
+// Values that a property's schema allows, and values just outside.
+void values_of(const Json& property, std::vector<Json>& good, std::vector<Json>& bad) {
+  const std::string type = property.value("type", Json("")).is_string() ? property.value("type", "") : "";
+  if (property.contains("default")) good.push_back(property["default"]);
+  if (property.contains("enum")) {
+    for (const auto& value : property["enum"]) good.push_back(value);
+    bad.push_back("no such choice");
+    bad.push_back(7);
+  } else if (type == "integer" || type == "number") {
+    good.insert(good.end(), {property["minimum"], property["maximum"], 1.0 * property["minimum"].get<double>()});
+    bad.insert(bad.end(), {property["minimum"].get<double>() - 1, property["maximum"].get<double>() + 1, "1", nullptr, true, Json::array({Json::object()})});
+    if (type == "integer") bad.push_back(property["minimum"].get<double>() + 0.5);
+  } else if (type == "boolean") {
+    good.insert(good.end(), {true, false});
+    bad.insert(bad.end(), {0, "true", nullptr});
+  } else if (type == "string" && property.contains("maxLength")) {
+    bad.insert(bad.end(), {5, nullptr, "", Json::array(), std::string(property["maxLength"].get<std::size_t>() + 1, 'a')});
+  }
+}
+
+TEST_F(Schema, LimitsAreTheParsers) {
+  // These depend on others; the table above has them.
+  const std::set<std::string> tied = {"count", "every", "mode", "event", "tier", "language"};
+  std::size_t tried = 0;
+  for (const auto& [name, property] : schema_["properties"].items()) {
+    std::vector<Json> good, bad;
+    values_of(property, good, bad);
+    for (const Json& value : good) {
+      if (tied.contains(name)) continue;
+      const auto params = parse_params(with_target({{name, value}}).dump());
+      EXPECT_TRUE(params) << name << " = " << value.dump() << ": " << (params ? "" : params.error().message);
+      ++tried;
+    }
+    for (const Json& value : bad) {
+      const auto params = parse_params(with_target({{name, value}}).dump());
+      ASSERT_FALSE(params) << name << " = " << value.dump().substr(0, 80);
+      EXPECT_THAT(params.error().message, HasSubstr(name));
+      ++tried;
+    }
+  }
+  EXPECT_GT(tried, 120u);
+}
+
+}  // namespace
+}  // namespace sampan

@@ -52,10 +52,10 @@ int run() {
   if (!params) return end_with(progress, params.error());
   // Before any thread starts and before anything of a target is read. The doctor tries things on a child of its own.
   if (params->mode != sampan::Mode::Doctor)
-    if (const auto restricted = sampan::restrict_self(params->output_dir); !restricted.shortfall.empty())
+    if (const auto restricted = sampan::restrict_self(params->delivery.output_dir); !restricted.shortfall.empty())
       sampan::log_warning("{}", restricted.shortfall);
   sampan::raise_descriptors();
-  if (reads_targets(params->mode)) sampan::enforce(sampan::memory_budget(params->max_memory_mb));
+  if (reads_targets(params->mode)) sampan::enforce(sampan::memory_budget(params->sampling.max_memory_mb));
   return run_safely(*params, progress);
 }
 

@@ -23,20 +23,22 @@ namespace {
 
 // Where a file can go nowhere, sampling for a minute is no use.
 Result<void> probe_output(const Params& params, Progress& progress) {
-  if (auto checked = check_uploads(params, progress); !checked) return checked;
-  auto probed = probe_directory(params.output_dir);
-  if (probed || params.uploads.empty()) return probed;
+  const DeliveryOptions& delivery = params.delivery;
+  const Batch batch = batch_of(params.target, params.sampling.rate, wall_ns(), 0);
+  if (auto checked = check_uploads(delivery.uploads, params.picture.formats, batch, progress); !checked) return checked;
+  auto probed = probe_directory(delivery.output_dir);
+  if (probed || delivery.uploads.empty()) return probed;
   log_warning("{}: files go to the upload destinations only", probed.error().message);
   return {};
 }
 
-RunObserver progress_watch(const Params& params, Progress& progress) {
+RunObserver progress_watch(const SamplingOptions& sampling, Progress& progress) {
   RunObserver watch;
   watch.begin = [&](std::size_t processes, const std::string& tiers) {
-    progress.stage("sample", fmt::format("sampling {} processes at {} Hz for {} s by {}", processes, params.options.rate, params.seconds, tiers));
+    progress.stage("sample", fmt::format("sampling {} processes at {} Hz for {} s by {}", processes, sampling.rate, sampling.seconds, tiers));
   };
   watch.tick = [&](const Moment& moment) {
-    progress.beat(moment.elapsed, params.seconds, moment.quality, moment.achieved_rate, moment.processes);
+    progress.beat(moment.elapsed, sampling.seconds, moment.quality, moment.achieved_rate, moment.processes);
     return true;
   };
   return watch;
@@ -50,28 +52,27 @@ std::uint64_t time_of_name(std::uint64_t started) {
 }
 
 // What needs more memory than there is, is drawn less deep: what was sampled is never lost for that.
-RunResult draw_within_memory(Profile& profile, const Params& params, const Sampled& sampled, std::uint64_t started) {
+RunResult draw_within_memory(Profile& profile, const PictureOptions& options, const Sampled& sampled, std::uint64_t started) {
   for (const std::size_t depth : {128, 32, 8, 3}) {
     try {
       profile.settle();
-      return draw(profile, params, sampled, started);
+      return draw(profile, options, sampled, started);
     } catch (const std::bad_alloc&) {
       log_warning("memory does not suffice to draw all: frames deeper than {} are drawn as one", depth);
       profile.cut(depth, profile.intern({FrameKind::Note, "[deeper frames]", {}}));
     }
   }
-  return draw(profile, params, sampled, started);
+  return draw(profile, options, sampled, started);
 }
 
-// From what was sampled to what is delivered.
+// From a profile that says what it shows to what is delivered.
 RunResult finish(Profile& profile, const Params& params, const Sampled& sampled, std::uint64_t started, Progress& progress) {
-  const std::uint64_t named = time_of_name(started);
   progress.stage("render", fmt::format("drawing {} samples", profile.total()));
-  describe(profile, params, sampled, started);
-  RunResult outcome = draw_within_memory(profile, params, sampled, named);
+  RunResult outcome = draw_within_memory(profile, params.picture, sampled, started);
 
   progress.stage("deliver", fmt::format("delivering {} files", outcome.files.size()));
-  deliver(params, outcome, named, progress);
+  const auto duration_ns = static_cast<std::uint64_t>(sampled.seconds * 1e9);
+  deliver(params.delivery, batch_of(params.target, params.sampling.rate, started, duration_ns), outcome, progress);
   return outcome;
 }
 
@@ -85,25 +86,49 @@ RunResult profile_once(const Params& params, Progress& progress) {
 
   Profile profile;
   const std::uint64_t started = wall_ns();
-  RunObserver watch = progress_watch(params, progress);
+  RunObserver watch = progress_watch(params.sampling, progress);
+  const auto show = [&](const Sampled& sampled) {
+    describe(profile, params.picture, params.sampling.event, sampled, started);
+    return finish(profile, params, sampled, time_of_name(started), progress);
+  };
   watch.stuck = [&](const Sampled& sampled) {
     const bool any = profile.total() > 0;
-    const RunResult outcome = any ? finish(profile, params, sampled, started, progress) : failed({Exit::CannotSample, ended_sentence(sampled.ended)});
+    const RunResult outcome = any ? show(sampled) : failed({Exit::CannotSample, ended_sentence(sampled.ended)});
     progress.result(outcome);
     ::_exit(static_cast<int>(outcome.code));
   };
-  auto sampled = sample(params, *discovery, profile, watch);
+  auto sampled = sample(params.sampling, *discovery, profile, watch);
   if (!sampled) return failed(explained(sampled.error(), params.target));
-  return finish(profile, params, *sampled, started, progress);
+  return show(*sampled);
 }
+
+namespace {
+
+// What was recorded before, drawn anew.
+RunResult redraw(const Params& params, Progress& progress) {
+  const std::uint64_t started = wall_ns();
+  const auto inputs = params.inputs.size();
+  progress.stage("read", fmt::format("reading {} inputs", inputs));
+  if (auto probed = probe_output(params, progress); !probed) return failed(probed.error());
+  auto profile = read_inputs(params.inputs, params.mode == Mode::Diff);
+  if (!profile) return failed(profile.error());
+
+  Description& d = profile->description;
+  d.title = params.picture.title;
+  d.subtitle = params.picture.subtitle;
+  if (d.subtitle.empty()) d.subtitle = fmt::format("{} of {} input{}", mode_name(params.mode), inputs, inputs == 1 ? "" : "s");
+  return finish(*profile, params, {}, started, progress);
+}
+
+}  // namespace
 
 Exit run_session(const Params& params, Progress& progress) {
   RunResult outcome;
   switch (params.mode) {
-    case Mode::Profile: return run_series(params, progress, [&] { return profile_once(params, progress); });
-    case Mode::Doctor: outcome = run_doctor(params, progress); break;
-    case Mode::Dump: outcome = run_dump(params, progress); break;
-    case Mode::Top: outcome = run_top(params, progress); break;
+    case Mode::Profile: return run_series(params.series, progress, [&] { return profile_once(params, progress); });
+    case Mode::Doctor: outcome = run_doctor(params.target, params.sampling, params.delivery, progress); break;
+    case Mode::Dump: outcome = run_dump(params.target, params.sampling, progress); break;
+    case Mode::Top: outcome = run_top(params.target, params.sampling, params.picture.title, progress); break;
     case Mode::Render:
     case Mode::Merge:
     case Mode::Diff: outcome = redraw(params, progress); break;

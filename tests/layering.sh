@@ -22,6 +22,7 @@ rooms agent modes delivery run result target contract
 forbid "agent/contract agent/guard" 'agent/(modes|delivery|run|result|target)/|agent/session' 'a room at the bottom includes one above it'
 forbid agent/guard 'agent/' 'guard includes agent' "" '"agent/guard/'
 forbid "$(ls -d agent/*/)" 'agent/(session|main)' 'a room includes the session'
+forbid "agent/modes agent/delivery agent/run agent/result agent/target agent/guard" 'agent/contract/params.hpp' 'a room takes whole params: each takes its own stage of contract/stages.hpp'
 forbid flamegraph/svg 'flamegraph/formats/' 'the picture includes a format'
 forbid flamegraph/formats 'flamegraph/svg/' 'a format includes the picture'
 forbid "$(ls flamegraph/*.?pp)" 'flamegraph/(svg|formats)/' 'the ground of flamegraph includes a room'

@@ -32,47 +32,52 @@ void read_target(StrictJson& reader, TargetKeys& target) {
   reader.text("container_name", target.container_name, 253);
 }
 
-void read_sampling(StrictJson& reader, Params& params) {
-  Options& options = params.options;
+void read_sampling(StrictJson& reader, SamplingOptions& options) {
   reader.number("rate", options.rate, 1, 10'000);
-  reader.number("seconds", params.seconds, 1, 86'400);
+  reader.number("seconds", options.seconds, 1, 86'400);
   reader.flag("exclude_idle", options.exclude_idle);
   reader.flag("multi_threads", options.multi_threads);
   reader.choice("event", options.event,
                 {{"cpu", Event::Cpu}, {"wall", Event::Wall}, {"offcpu", Event::OffCpu}, {"gil", Event::Gil}});
   StrictJson::Choices<std::string> languages = {{"auto", "auto"}};
   for (const Runtime& runtime : runtimes()) languages.emplace_back(runtime.name, runtime.name);
-  reader.choice("language", params.language, languages);
+  reader.choice("language", options.language, languages);
   reader.choice<std::optional<Tier>>(
-      "tier", params.tier, {{"auto", {}}, {"ebpf", Tier::Ebpf}, {"ptrace", Tier::Ptrace}, {"memory", Tier::Memory}});
+      "tier", options.tier, {{"auto", {}}, {"ebpf", Tier::Ebpf}, {"ptrace", Tier::Ptrace}, {"memory", Tier::Memory}});
   reader.flag("native", options.native);
-  reader.flag("children", params.children);
-  reader.number("max_processes", params.max_processes, 1, 65'536);
+  reader.flag("children", options.children);
+  reader.number("max_processes", options.max_processes, 1, 65'536);
   reader.flag("lines", options.lines);
   enum class Group { Process, Thread };
   std::vector<Group> groups = {Group::Process};
   reader.choice_list("group_by", groups, {{"process", Group::Process}, {"thread", Group::Thread}});
   options.by_process = std::count(groups.begin(), groups.end(), Group::Process) > 0;
   options.by_thread = std::count(groups.begin(), groups.end(), Group::Thread) > 0;
-  reader.number("max_cpu_percent", params.max_cpu_percent, 1, 6400);
-  reader.number("max_memory_mb", params.max_memory_mb, 32, 1'048'576);
+  reader.number("max_cpu_percent", options.max_cpu_percent, 1, 6400);
+  reader.number("max_memory_mb", options.max_memory_mb, 32, 1'048'576);
 }
 
-void read_results(StrictJson& reader, Params& params) {
-  reader.choice_list("formats", params.formats, format_choices());
-  reader.text("output_dir", params.output_dir);
-  read_uploads(reader, params.uploads);
-  reader.text("title", params.title);
-  reader.text("subtitle", params.subtitle);
-  reader.flag("inverted", params.picture.inverted);
-  reader.flag("reverse", params.picture.reverse);
-  reader.real("min_width", params.picture.min_width, 0, 1000);
+void read_picture(StrictJson& reader, PictureOptions& options) {
+  reader.choice_list("formats", options.formats, format_choices());
+  reader.text("title", options.title);
+  reader.text("subtitle", options.subtitle);
+  reader.flag("inverted", options.picture.inverted);
+  reader.flag("reverse", options.picture.reverse);
+  reader.real("min_width", options.picture.min_width, 0, 1000);
+}
+
+void read_delivery(StrictJson& reader, DeliveryOptions& options) {
+  reader.text("output_dir", options.output_dir);
+  read_uploads(reader, options.uploads);
+}
+
+void read_mode(StrictJson& reader, Params& params) {
   reader.choice("mode", params.mode,
                 {{"profile", Mode::Profile}, {"doctor", Mode::Doctor}, {"dump", Mode::Dump}, {"top", Mode::Top},
                  {"render", Mode::Render}, {"merge", Mode::Merge}, {"diff", Mode::Diff}});
   reader.texts("inputs", params.inputs, 4096);
-  reader.number("every", params.every, 1, kWeek);
-  reader.number("count", params.count, 0, 1'000'000);
+  reader.number("every", params.series.every, 1, kWeek);
+  reader.number("count", params.series.count, 0, 1'000'000);
 }
 
 void check_target(Reading& reading, const Params& params) {
@@ -97,9 +102,8 @@ void check_target(Reading& reading, const Params& params) {
   }
 }
 
-void check_sampling(StrictJson& reader, Params& params) {
+void check_sampling(StrictJson& reader, SamplingOptions& options) {
   Reading& reading = reader.reading();
-  Options& options = params.options;
   if (options.event == Event::Wall) {
     if (reader.has("exclude_idle") && options.exclude_idle) {
       reading.refuse("event \"wall\" counts idle threads: exclude_idle must be false or absent");
@@ -107,20 +111,22 @@ void check_sampling(StrictJson& reader, Params& params) {
     options.exclude_idle = false;
   }
   if (options.event == Event::Cpu && !options.exclude_idle) options.event = Event::Wall;
-  if (options.event == Event::OffCpu && params.tier && *params.tier != Tier::Ebpf) {
+  if (options.event == Event::OffCpu && options.tier && *options.tier != Tier::Ebpf) {
     reading.refuse("event \"offcpu\" needs tier \"ebpf\" or \"auto\"");
   }
-  if (options.native && params.tier == Tier::Memory) reading.refuse("native needs tier \"ebpf\", \"ptrace\" or \"auto\"");
+  if (options.native && options.tier == Tier::Memory) reading.refuse("native needs tier \"ebpf\", \"ptrace\" or \"auto\"");
 }
 
 void check_series(StrictJson& reader, Params& params) {
   Reading& reading = reader.reading();
-  if (params.count != 1 && params.every == 0) reading.refuse("count needs every: the seconds from one profile to the next");
-  if (params.every != 0 && params.every < params.seconds && params.mode == Mode::Profile) {
-    reading.refuse("every is {}: it must be at least seconds, which is {}", params.every, params.seconds);
+  SeriesOptions& series = params.series;
+  const unsigned seconds = params.sampling.seconds;
+  if (series.count != 1 && series.every == 0) reading.refuse("count needs every: the seconds from one profile to the next");
+  if (series.every != 0 && series.every < seconds && params.mode == Mode::Profile) {
+    reading.refuse("every is {}: it must be at least seconds, which is {}", series.every, seconds);
   }
-  if (params.every != 0 && !reader.has("count")) params.count = 0;
-  params.endless = params.mode == Mode::Top && !reader.has("seconds");
+  if (series.every != 0 && !reader.has("count")) series.count = 0;
+  params.sampling.endless = params.mode == Mode::Top && !reader.has("seconds");
 }
 
 void check_inputs(Reading& reading, const Params& params) {
@@ -131,39 +137,33 @@ void check_inputs(Reading& reading, const Params& params) {
   if (params.mode == Mode::Render && params.inputs.size() != 1) reading.refuse("inputs must be one for mode \"render\"");
 }
 
+// What files and pictures are called where nothing else was asked for.
+void name_results(Params& params) {
+  PictureOptions& picture = params.picture;
+  picture.label = params.target.any() ? params.target.label() : mode_name(params.mode);
+  if (picture.title.empty()) picture.title = picture.label;
+}
+
 Params read_all(Reading& reading, const nlohmann::json& json) {
   Params params;
   if (!json.is_object()) reading.refuse("params must be a JSON object");
   StrictJson reader(reading, json, "");
   read_target(reader, params.target);
-  read_sampling(reader, params);
-  read_results(reader, params);
+  read_sampling(reader, params.sampling);
+  read_picture(reader, params.picture);
+  read_delivery(reader, params.delivery);
+  read_mode(reader, params);
   reader.end();
   check_target(reading, params);
-  check_sampling(reader, params);
-  if (params.formats.empty()) reading.refuse("formats is empty: name at least one");
+  check_sampling(reader, params.sampling);
+  if (params.picture.formats.empty()) reading.refuse("formats is empty: name at least one");
   check_series(reader, params);
   check_inputs(reading, params);
+  name_results(params);
   return params;
 }
 
 }  // namespace
-
-bool TargetKeys::any() const {
-  return !app_name.empty() || !procname_prefix.empty() || !cmdline_regex.empty() || !pids.empty() || by_container();
-}
-
-bool TargetKeys::by_container() const {
-  return !container_id.empty() || !pod_uid.empty() || !pod_name.empty() || !pod_namespace.empty() || !container_name.empty();
-}
-
-std::string TargetKeys::label() const {
-  if (!app_name.empty()) return app_name + "-" + version_id;
-  for (const std::string* text : {&procname_prefix, &pod_name, &container_name, &container_id, &pod_uid, &pod_namespace}) {
-    if (!text->empty()) return *text;
-  }
-  return pids.empty() ? "processes" : "pid-" + std::to_string(pids[0]);
-}
 
 Result<Params> parse_params(std::string_view text) {
   nlohmann::json json;
@@ -196,35 +196,6 @@ std::vector<std::string> params_keys() {
   Reading reading;
   read_all(reading, nlohmann::json::object());
   return {reading.keys.begin(), reading.keys.end()};
-}
-
-const char* format_name(Format format) {
-  switch (format) {
-    case Format::Svg: return "svg";
-    case Format::Folded: return "folded";
-    case Format::Speedscope: return "speedscope";
-    case Format::Pprof: return "pprof";
-  }
-  return "";
-}
-
-const char* tier_name(Tier tier) {
-  return tier == Tier::Ebpf ? "ebpf" : tier == Tier::Ptrace ? "ptrace" : "memory";
-}
-
-const char* event_name(Event event) {
-  switch (event) {
-    case Event::Cpu: return "cpu";
-    case Event::Wall: return "wall";
-    case Event::OffCpu: return "offcpu";
-    case Event::Gil: return "gil";
-  }
-  return "";
-}
-
-const char* mode_name(Mode mode) {
-  constexpr const char* kNames[] = {"profile", "doctor", "dump", "top", "render", "merge", "diff"};
-  return kNames[static_cast<std::size_t>(mode)];
 }
 
 }  // namespace sampan

@@ -1,7 +1,7 @@
 // The part of params that says where files go.
 #pragma once
 
-#include "agent/contract/params.hpp"
+#include "agent/contract/stages.hpp"
 #include "agent/contract/strict_json.hpp"
 
 namespace sampan {

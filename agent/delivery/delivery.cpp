@@ -51,10 +51,10 @@ std::string node_name() {
 
 }  // namespace
 
-Batch batch_of(const Params& params, std::uint64_t started_ns, std::uint64_t duration_ns) {
+Batch batch_of(const TargetKeys& target, unsigned rate, std::uint64_t started_ns, std::uint64_t duration_ns) {
   Batch batch;
-  batch.app_name = params.target.app_name.empty() ? params.target.label() : params.target.app_name;
-  batch.version_id = params.target.version_id.empty() ? "none" : params.target.version_id;
+  batch.app_name = target.app_name.empty() ? target.label() : target.app_name;
+  batch.version_id = target.version_id.empty() ? "none" : target.version_id;
   batch.pod = variable("POD_NAME");
   if (batch.pod.empty()) batch.pod = own_host();
   batch.node = node_name();
@@ -62,7 +62,7 @@ Batch batch_of(const Params& params, std::uint64_t started_ns, std::uint64_t dur
   batch.duration_ns = duration_ns;
   batch.run = variable("SAMPAN_RUN");
   if (batch.run.empty()) batch.run = batch.pod + "-" + std::to_string(started_ns / 1'000'000'000);
-  batch.rate = params.options.rate;
+  batch.rate = rate;
   return batch;
 }
 
@@ -70,10 +70,10 @@ std::string idempotency_key(const Batch& batch, const Artifact& file) {
   return sha256_hex(batch.app_name + "\n" + batch.version_id + "\n" + batch.run + "\n" + file.format).substr(0, 32);
 }
 
-std::string write_files(const Params& params, std::vector<Artifact>& files) {
+std::string write_files(const std::string& output_dir, std::vector<Artifact>& files) {
   std::string failure;
   for (Artifact& file : files) {
-    auto path = write_whole(params.output_dir, file.name, file.bytes);
+    auto path = write_whole(output_dir, file.name, file.bytes);
     if (path) file.path = *path;
     else if (failure.empty()) failure = path.error().message;
   }
@@ -92,12 +92,11 @@ bool takes(const Upload& upload, std::string_view format) {
 
 }  // namespace
 
-Result<void> check_uploads(const Params& params, Progress& progress) {
-  const Batch batch = batch_of(params, wall_ns(), 0);
-  for (const Upload& upload : params.uploads) {
+Result<void> check_uploads(const std::vector<Upload>& uploads, const std::vector<Format>& formats, const Batch& batch, Progress& progress) {
+  for (const Upload& upload : uploads) {
     std::set<std::string> urls;
     std::size_t files = 0;
-    for (const Format format : params.formats) {
+    for (const Format format : formats) {
       Artifact file;
       file.format = format_name(format);
       file.name = file.sha256 = file.format;   // differs as the real ones will
@@ -119,10 +118,10 @@ Result<void> check_uploads(const Params& params, Progress& progress) {
   return {};
 }
 
-std::vector<DeliveryReport> upload_files(const Params& params, const std::vector<Artifact>& files, const Batch& batch, Progress& progress) {
+std::vector<DeliveryReport> upload_files(const std::vector<Upload>& uploads, const std::vector<Artifact>& files, const Batch& batch, Progress& progress) {
   std::vector<Request> requests;
   std::vector<DeliveryReport> reports;
-  for (const Upload& upload : params.uploads) {
+  for (const Upload& upload : uploads) {
     for (const Artifact& file : files) {
       if (!takes(upload, file.format)) continue;
       auto request = request_of(upload, file, batch, progress);
@@ -174,12 +173,11 @@ void judge_delivery(RunResult& outcome, const std::string& unwritten, bool files
   }
 }
 
-void deliver(const Params& params, RunResult& outcome, std::uint64_t started_ns, Progress& progress) {
-  const auto batch = batch_of(params, started_ns, static_cast<std::uint64_t>(outcome.sampled.seconds * 1e9));
-  const std::string unwritten = write_files(params, outcome.files);
+void deliver(const DeliveryOptions& options, const Batch& batch, RunResult& outcome, Progress& progress) {
+  const std::string unwritten = write_files(options.output_dir, outcome.files);
   if (!unwritten.empty()) log_warning("{}", unwritten);
-  outcome.deliveries = upload_files(params, outcome.files, batch, progress);
-  judge_delivery(outcome, unwritten, params.uploads.empty());
+  outcome.deliveries = upload_files(options.uploads, outcome.files, batch, progress);
+  judge_delivery(outcome, unwritten, options.uploads.empty());
 }
 
 }  // namespace sampan

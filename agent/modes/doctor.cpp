@@ -129,9 +129,9 @@ Check check_kernel() {
   return {"kernel", Check::Ok, std::string("Linux ") + name.release + " " + name.machine, {}};
 }
 
-Check check_ebpf(const Params& params) {
+Check check_ebpf(const Options& options) {
   Profile profile;
-  Context context{profile, params.options, {}};
+  Context context{profile, options, {}};
   const auto opened = open_ebpf_tier(context);
   if (opened) return {"ebpf tier", Check::Ok, "stacks can be walked in the kernel", {}};
   const bool capabilities = opened.error().message.find("capabilities") != std::string::npos;
@@ -145,11 +145,11 @@ Check check_deleted_files() {
           "securityContext: {capabilities: {add: [SYS_PTRACE, CHECKPOINT_RESTORE]}}"};
 }
 
-Check check_output(const Params& params) {
-  const auto probed = probe_directory(params.output_dir);
-  if (probed) return {"output_dir", Check::Ok, params.output_dir + " can be written", {}};
-  return {"output_dir", params.uploads.empty() ? Check::Missing : Check::Optional, probed.error().message,
-          "volumeMounts: [{name: output, mountPath: " + params.output_dir + "}]"};
+Check check_output(const DeliveryOptions& options) {
+  const auto probed = probe_directory(options.output_dir);
+  if (probed) return {"output_dir", Check::Ok, options.output_dir + " can be written", {}};
+  return {"output_dir", options.uploads.empty() ? Check::Missing : Check::Optional, probed.error().message,
+          "volumeMounts: [{name: output, mountPath: " + options.output_dir + "}]"};
 }
 
 void tell(const Check& check, Progress& progress) {
@@ -179,9 +179,9 @@ Error explained(Error error, const TargetKeys& keys) {
   return error;
 }
 
-RunResult run_doctor(const Params& params, Progress& progress) {
-  auto checks = check_needs(params.target);
-  for (Check check : {check_stopping(), check_ebpf(params), check_deleted_files(), check_output(params)}) {
+RunResult run_doctor(const TargetKeys& keys, const Options& sampling, const DeliveryOptions& delivery, Progress& progress) {
+  auto checks = check_needs(keys);
+  for (Check check : {check_stopping(), check_ebpf(sampling), check_deleted_files(), check_output(delivery)}) {
     checks.push_back(std::move(check));
   }
   RunResult outcome;

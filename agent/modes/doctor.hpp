@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/contract/params.hpp"
+#include "agent/contract/stages.hpp"
 #include "agent/result/progress.hpp"
 #include "agent/result/run_result.hpp"
 
@@ -25,6 +25,6 @@ std::vector<Check> check_needs(const TargetKeys& keys);
 Error explained(Error error, const TargetKeys& keys);
 
 // The mode `doctor`: all of it, tiers and output folder included.
-RunResult run_doctor(const Params& params, Progress& progress);
+RunResult run_doctor(const TargetKeys& keys, const Options& sampling, const DeliveryOptions& delivery, Progress& progress);
 
 }  // namespace sampan

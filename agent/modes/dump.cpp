@@ -65,10 +65,10 @@ void take_stacks(const Profile& profile, std::vector<ProcessDump>& processes) {
 }
 
 // A second look that takes holders only; what it adds is taken off again.
-std::set<std::pair<pid_t, pid_t>> lock_holders(Params& params, SamplerSet& samplers, Profile& profile) {
+std::set<std::pair<pid_t, pid_t>> lock_holders(SamplingOptions& sampling, SamplerSet& samplers, Profile& profile) {
   std::vector<std::uint64_t> before;
   for (const Node& node : profile.nodes()) before.push_back(node.self);
-  params.options.event = Event::Gil;
+  sampling.event = Event::Gil;
   samplers.tick();
   std::set<std::pair<pid_t, pid_t>> holders;
   each_stack(profile, [&](NodeId id, const std::vector<FrameId>& stack) {
@@ -90,9 +90,9 @@ struct Look {
   std::vector<ProcessDump> processes;
 };
 
-Result<Look> look(Params params, const std::vector<Found>& found) {
+Result<Look> look(SamplingOptions sampling, const std::vector<Found>& found) {
   Profile profile;
-  auto samplers = SamplerSet::open(params, profile);
+  auto samplers = SamplerSet::open(sampling, profile);
   if (!samplers) return tl::unexpected(samplers.error());
   for (const Found& one : found) (*samplers)->take(one);
   Look result{0, (*samplers)->reports(), {}};
@@ -101,7 +101,7 @@ Result<Look> look(Params params, const std::vector<Found>& found) {
   for (const ProcessReport& report : result.reports) {
     if (report.failure.message.empty()) result.processes.push_back(threads_of(report));
   }
-  const auto holders = lock_holders(params, **samplers, profile);
+  const auto holders = lock_holders(sampling, **samplers, profile);
   (*samplers)->finish();
   profile.settle();
   take_stacks(profile, result.processes);
@@ -112,11 +112,10 @@ Result<Look> look(Params params, const std::vector<Found>& found) {
   return result;
 }
 
-Params dump_params(const Params& params) {
-  Params dump = params;
-  dump.options.event = Event::Wall;
-  dump.options.exclude_idle = false;
-  dump.options.by_process = dump.options.by_thread = true;
+SamplingOptions dump_options(SamplingOptions dump) {
+  dump.event = Event::Wall;
+  dump.exclude_idle = false;
+  dump.by_process = dump.by_thread = true;
   return dump;
 }
 
@@ -147,15 +146,15 @@ std::string dump_text(const std::vector<ProcessDump>& processes) {
   return text;
 }
 
-RunResult run_dump(const Params& params, Progress& progress) {
-  auto discovery = Discovery::open(params.target);
+RunResult run_dump(const TargetKeys& keys, const SamplingOptions& sampling, Progress& progress) {
+  auto discovery = Discovery::open(keys);
   if (!discovery) return failed(discovery.error());
   auto found = discovery->look();
   if (found.empty()) return failed({Exit::NoTarget, discovery->why_none()});
-  if (found.size() > params.max_processes) found.resize(params.max_processes);
+  if (found.size() > sampling.max_processes) found.resize(sampling.max_processes);
 
-  auto seen = look(dump_params(params), found);
-  if (!seen) return failed(explained(seen.error(), params.target));
+  auto seen = look(dump_options(sampling), found);
+  if (!seen) return failed(explained(seen.error(), keys));
   const std::string text = progress.secrets().scrub(dump_text(seen->processes));
   std::fputs(text.c_str(), progress.terminal() ? stdout : stderr);
   if (!progress.terminal()) progress.event("dump", {{"processes", as_json(seen->processes)}});

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/contract/params.hpp"
+#include "agent/contract/stages.hpp"
 #include "agent/result/progress.hpp"
 #include "agent/result/run_result.hpp"
 
@@ -26,6 +26,6 @@ struct ProcessDump {
 // As text, innermost frame first.
 std::string dump_text(const std::vector<ProcessDump>& processes);
 
-RunResult run_dump(const Params& params, Progress& progress);
+RunResult run_dump(const TargetKeys& keys, const SamplingOptions& sampling, Progress& progress);
 
 }  // namespace sampan

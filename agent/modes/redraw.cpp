@@ -6,14 +6,12 @@
 #include <cerrno>
 #include <cstring>
 
-#include "agent/contract/clock.hpp"
-#include "agent/delivery/delivery.hpp"
-#include "agent/delivery/files.hpp"
 #include "agent/delivery/http.hpp"
 #include "agent/guard/redact.hpp"
-#include "agent/result/draw.hpp"
 #include "flamegraph/diff.hpp"
 #include "flamegraph/formats/folded.hpp"
+#include "samplers/base/log.hpp"
+#include "samplers/base/unique_fd.hpp"
 
 namespace sampan {
 namespace {
@@ -50,21 +48,21 @@ Result<void> read_input(const std::string& input, Profile& profile) {
   return {};
 }
 
-Result<Profile> read_profile(const Params& params) {
-  if (params.mode == Mode::Diff) {
+}  // namespace
+
+Result<Profile> read_inputs(const std::vector<std::string>& inputs, bool compare) {
+  if (compare) {
     Profile before, after;
-    if (auto read = read_input(params.inputs[0], before); !read) return tl::unexpected(read.error());
-    if (auto read = read_input(params.inputs[1], after); !read) return tl::unexpected(read.error());
+    if (auto read = read_input(inputs.at(0), before); !read) return tl::unexpected(read.error());
+    if (auto read = read_input(inputs.at(1), after); !read) return tl::unexpected(read.error());
     return diff(before, after);
   }
   Profile profile;
-  for (const std::string& input : params.inputs) {
+  for (const std::string& input : inputs) {
     if (auto read = read_input(input, profile); !read) return tl::unexpected(read.error());
   }
   return profile;
 }
-
-}  // namespace
 
 bool FoldedFeed::feed(std::string_view piece) {
   const auto end = piece.rfind('\n');
@@ -88,24 +86,6 @@ void FoldedFeed::take(std::string_view text) {
   if (bad_ == 0 && read.bad > 0) first_bad_ = lines_ + read.first_bad_line;
   lines_ += read.lines;
   bad_ += read.bad;
-}
-
-RunResult redraw(const Params& params, Progress& progress) {
-  const std::uint64_t started = wall_ns();
-  progress.stage("read", fmt::format("reading {} inputs", params.inputs.size()));
-  if (auto checked = check_uploads(params, progress); !checked) return failed(checked.error());
-  if (auto probed = probe_directory(params.output_dir); !probed && params.uploads.empty()) return failed(probed.error());
-  auto profile = read_profile(params);
-  if (!profile) return failed(profile.error());
-
-  progress.stage("render", fmt::format("drawing {} samples", profile->total()));
-  Description& d = profile->description;
-  d.title = !params.title.empty() ? params.title : params.target.any() ? params.target.label() : mode_name(params.mode);
-  if (!params.subtitle.empty()) d.subtitle = params.subtitle;
-  else d.subtitle = fmt::format("{} of {} input{}", mode_name(params.mode), params.inputs.size(), params.inputs.size() == 1 ? "" : "s");
-  RunResult outcome = draw(*profile, params, {}, started);
-  deliver(params, outcome, started, progress);
-  return outcome;
 }
 
 }  // namespace sampan

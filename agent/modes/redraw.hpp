@@ -1,13 +1,19 @@
-// The modes render, merge and diff: folded files or URLs in, files and deliveries out. Nothing is sampled.
+// The modes render, merge and diff: folded files or URLs in, a profile out. Nothing is sampled.
 #pragma once
 
-#include "agent/contract/params.hpp"
-#include "agent/result/progress.hpp"
-#include "agent/result/run_result.hpp"
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "flamegraph/profile.hpp"
+#include "samplers/base/result.hpp"
 
 namespace sampan {
 
-RunResult redraw(const Params& params, Progress& progress);
+// All inputs as one profile; `compare`: two of them as the difference from the first to the second. Fails with exit code 2
+// where one cannot be read or is no folded text.
+Result<Profile> read_inputs(const std::vector<std::string>& inputs, bool compare);
 
 // Feeds folded text in pieces of any size; lines are cut where they end. Finish with flush().
 class FoldedFeed {

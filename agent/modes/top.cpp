@@ -21,9 +21,9 @@ constexpr std::size_t kTextLines = 20;
 
 class Top {
  public:
-  Top(const Params& params, const Profile& profile, Progress& progress)
+  Top(const std::string& title, const Profile& profile, Progress& progress)
       : profile_(profile), progress_(progress), terminal_(progress.terminal()) {
-    view_.title = params.title.empty() ? params.target.label() : params.title;
+    view_.title = title;
     view_.keys = view_.color = terminal_;
   }
 
@@ -103,25 +103,24 @@ class Top {
 
 }  // namespace
 
-RunResult run_top(const Params& given, Progress& progress) {
-  Params params = given;
-  params.options.lines = false;        // a function is one row; the tree stays small
-  params.options.by_process = true;
-  if (params.endless) params.seconds = kDay;
-  auto discovery = Discovery::open(params.target);
+RunResult run_top(const TargetKeys& keys, SamplingOptions sampling, const std::string& title, Progress& progress) {
+  sampling.lines = false;        // a function is one row; the tree stays small
+  sampling.by_process = true;
+  if (sampling.endless) sampling.seconds = kDay;
+  auto discovery = Discovery::open(keys);
   if (!discovery) return failed(discovery.error());
 
   Profile profile;
-  Top top(params, profile, progress);
+  Top top(title, profile, progress);
   RunObserver watch;
   watch.begin = [&](std::size_t processes, const std::string& tiers) {
-    progress.stage("sample", fmt::format("looking at {} processes at {} Hz by {}", processes, params.options.rate, tiers));
+    progress.stage("sample", fmt::format("looking at {} processes at {} Hz by {}", processes, sampling.rate, tiers));
     top.begin();
   };
   watch.tick = [&](const Moment& moment) { return top.look(moment); };
-  auto sampled = sample(params, *discovery, profile, watch);
+  auto sampled = sample(sampling, *discovery, profile, watch);
   top.end();
-  if (!sampled) return failed(explained(sampled.error(), params.target));
+  if (!sampled) return failed(explained(sampled.error(), keys));
   RunResult outcome;
   outcome.samples = profile.total();
   outcome.sentence = fmt::format("{} samples seen in {:.0f} s", outcome.samples, sampled->seconds);

@@ -27,9 +27,9 @@ Kind kind_of(Format format) {
   return {};
 }
 
-std::string render(const Profile& profile, const Params& params, Format format) {
+std::string render(const Profile& profile, const Picture& picture, Format format) {
   switch (format) {
-    case Format::Svg: return render_svg(profile, params.picture);
+    case Format::Svg: return render_svg(profile, picture);
     case Format::Folded: return to_folded(profile);
     case Format::Speedscope: return to_speedscope(profile);
     case Format::Pprof: return to_pprof(profile);
@@ -64,10 +64,10 @@ std::string share_of(std::uint64_t part, std::uint64_t whole) {
 
 }  // namespace
 
-void describe(Profile& profile, const Params& params, const Sampled& sampled, std::uint64_t started_ns) {
+void describe(Profile& profile, const PictureOptions& options, Event event, const Sampled& sampled, std::uint64_t started_ns) {
   Description& d = profile.description;
-  d.title = params.title.empty() ? params.target.label() : params.title;
-  d.subtitle = params.subtitle.empty() ? fmt::format("{}, {} tier", event_words(params.options.event), sampled.tier) : params.subtitle;
+  d.title = options.title;
+  d.subtitle = options.subtitle.empty() ? fmt::format("{}, {} tier", event_words(event), sampled.tier) : options.subtitle;
   if (d.unit.empty()) d.unit = "samples";
   d.rate = sampled.lowered_rate ? sampled.lowered_rate : sampled.rate;
   d.started_ns = started_ns;
@@ -98,19 +98,19 @@ void describe(Profile& profile, const Params& params, const Sampled& sampled, st
   note("How it was seen: " + sampled.tier_sentence + ".");
 }
 
-RunResult draw(const Profile& profile, const Params& params, Sampled sampled, std::uint64_t started_ns) {
+RunResult draw(const Profile& profile, const PictureOptions& options, Sampled sampled, std::uint64_t started_ns) {
   RunResult outcome;
   outcome.samples = profile.total();
   outcome.partial = sampled.ended != Ended::Time;
   outcome.sampled = std::move(sampled);
-  const std::string label = file_label(params.target.any() ? params.target.label() : mode_name(params.mode));
-  for (const Format format : params.formats) {
+  const std::string label = file_label(options.label);
+  for (const Format format : options.formats) {
     const Kind kind = kind_of(format);
     Artifact file;
     file.name = fmt::format("profile-{}-{}.{}", label, started_ns / 1'000'000'000, kind.extension);
     file.format = format_name(format);
     file.content_type = kind.content_type;
-    file.bytes = render(profile, params, format);
+    file.bytes = render(profile, options.picture, format);
     file.sha256 = sha256_hex(file.bytes);
     outcome.files.push_back(std::move(file));
   }

@@ -4,15 +4,15 @@
 #include <string>
 #include <vector>
 
-#include "agent/contract/params.hpp"
+#include "agent/contract/stages.hpp"
 #include "agent/result/run_result.hpp"
 
 namespace sampan {
 
 // Fills the profile's description: title, subtitle, units, times, and the quality of the data in sentences.
-void describe(Profile& profile, const Params& params, const Sampled& sampled, std::uint64_t started_ns);
+void describe(Profile& profile, const PictureOptions& options, Event event, const Sampled& sampled, std::uint64_t started_ns);
 
-// One file per format, named after the target and the time at which it began, with what was sampled beside them.
-RunResult draw(const Profile& profile, const Params& params, Sampled sampled, std::uint64_t started_ns);
+// One file per format, named after the label and the time at which it began, with what was sampled beside them.
+RunResult draw(const Profile& profile, const PictureOptions& options, Sampled sampled, std::uint64_t started_ns);
 
 }  // namespace sampan

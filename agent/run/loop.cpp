@@ -43,8 +43,8 @@ std::uint64_t age_ns(Identity id) {
 
 class Loop {
  public:
-  Loop(const Params& params, Discovery& discovery, SamplerSet& samplers, const RunObserver& watch)
-      : params_(params), discovery_(discovery), samplers_(samplers), watch_(watch), rate_(params.options.rate) {}
+  Loop(const SamplingOptions& options, Discovery& discovery, SamplerSet& samplers, const RunObserver& watch)
+      : options_(options), discovery_(discovery), samplers_(samplers), watch_(watch), rate_(options.rate) {}
 
   Result<void> take_first();
   void run();
@@ -64,7 +64,7 @@ class Loop {
   bool too_large(std::uint64_t now);
   void tick(std::uint64_t now);
 
-  const Params& params_;
+  const SamplingOptions& options_;
   Discovery& discovery_;
   SamplerSet& samplers_;
   const RunObserver& watch_;
@@ -80,8 +80,8 @@ class Loop {
   std::set<Identity> skipped_;
   std::uint64_t start_ = 0, end_ = 0, gone_since_ = 0, next_look_ = 0, next_govern_ = 0, stopped_ = 0, ticks_ = 0, late_ = 0;
   double lowered_ = 0, pace_ = 0;
-  Governor governor_{params_.max_cpu_percent};
-  MemoryBudget budget_ = memory_budget(params_.max_memory_mb);
+  Governor governor_{options_.max_cpu_percent};
+  MemoryBudget budget_ = memory_budget(options_.max_memory_mb);
   std::uint64_t weighed_ = 0;
   bool out_of_memory_ = false;
   Ended ended_ = Ended::Time;
@@ -141,7 +141,7 @@ void Loop::look_again(std::uint64_t now) {
 
 void Loop::skip(const Found& found) {
   if (skipped_.size() >= kMostSkipped || !skipped_.insert(found.id).second || skipped_.size() > kMostSkippedTold) return;
-  log_warning("process {} `{}` is skipped: max_processes is {}{}", found.id.pid, redact_command_line(found.command_line), params_.max_processes,
+  log_warning("process {} `{}` is skipped: max_processes is {}{}", found.id.pid, redact_command_line(found.command_line), options_.max_processes,
               skipped_.size() == kMostSkippedTold ? "; of more that are, the result has the number" : "");
 }
 
@@ -154,7 +154,7 @@ void Loop::take_new(const std::vector<Found>& found) {
   const std::uint64_t begun = monotonic_ns();
   for (const Found& one : found) {
     if (std::find(known_.begin(), known_.end(), one) != known_.end()) continue;
-    if (samplers_.size() >= params_.max_processes) {
+    if (samplers_.size() >= options_.max_processes) {
       skip(one);
       continue;
     }
@@ -166,7 +166,7 @@ void Loop::take_new(const std::vector<Found>& found) {
 
 // A pid that was asked for is the process that bore it at first, never a later one.
 bool Loop::may_join(const Found& found) const {
-  return first_.contains(found.id) || (params_.children && params_.target.pids.empty());
+  return first_.contains(found.id) || (options_.children && discovery_.may_grow());
 }
 
 void Loop::look(std::uint64_t now) {
@@ -188,7 +188,7 @@ void Loop::govern(std::uint64_t now, Ticker& ticker) {
   next_govern_ = now + kSecond / 4;
   const double slower = governor_.govern(now, own_cpu_ns(), rate_);
   if (slower >= rate_) return;
-  log_warning("the agent used more than {} % of a core: the rate is lowered from {:.0f} to {:.0f} Hz", params_.max_cpu_percent, rate_, slower);
+  log_warning("the agent used more than {} % of a core: the rate is lowered from {:.0f} to {:.0f} Hz", options_.max_cpu_percent, rate_, slower);
   rate_ = lowered_ = slower;
   samplers_.set_rate(slower);
   pace(now, ticker);
@@ -212,7 +212,7 @@ bool Loop::too_large(std::uint64_t now) {
 bool Loop::over(std::uint64_t now) {
   if (samplers_.size() > 0) gone_since_ = 0;
   else if (gone_since_ == 0) gone_since_ = now;
-  const bool may_return = params_.children && params_.target.pids.empty();
+  const bool may_return = options_.children && discovery_.may_grow();
   if (signals_seen() > 0) ended_ = Ended::Signal;
   else if (too_large(now)) ended_ = Ended::Memory;
   else if (gone_since_ != 0 && (!may_return || now - gone_since_ >= kAllGone)) ended_ = Ended::TargetsGone;
@@ -231,7 +231,7 @@ void Loop::tick(std::uint64_t now) {
 
 void Loop::run() {
   start_ = monotonic_ns();
-  end_ = start_ + params_.seconds * kSecond;
+  end_ = start_ + options_.seconds * kSecond;
   next_look_ = start_ + kLookEvery;
   pace_ = samplers_.ticks_sample() ? rate_ : kCollectRate;
   Ticker ticker(start_, pace_, static_cast<unsigned>(start_));
@@ -266,7 +266,7 @@ Sampled Loop::report() const {
   sampled.ended = ended_;
   sampled.ticks = ticks_;
   sampled.seconds = static_cast<double>(stopped_ - start_) / 1e9;
-  sampled.rate = params_.options.rate;
+  sampled.rate = options_.rate;
   const bool kernel_samples = !samplers_.ticks_sample();
   sampled.achieved_rate = kernel_samples ? rate_ : static_cast<double>(ticks_) / std::max(sampled.seconds, 1e-3);
   sampled.lowered_rate = static_cast<unsigned>(lowered_);
@@ -284,10 +284,10 @@ Sampled Loop::report_stuck() {
 
 }  // namespace
 
-Result<Sampled> sample(const Params& params, Discovery& discovery, Profile& profile, const RunObserver& watch) {
-  auto samplers = SamplerSet::open(params, profile);
+Result<Sampled> sample(const SamplingOptions& options, Discovery& discovery, Profile& profile, const RunObserver& watch) {
+  auto samplers = SamplerSet::open(options, profile);
   if (!samplers) return tl::unexpected(samplers.error());
-  Loop loop(params, discovery, **samplers, watch);
+  Loop loop(options, discovery, **samplers, watch);
   const Watchdog dog([&] {
     if (watch.stuck) watch.stuck(loop.report_stuck());
     ::_exit(static_cast<int>(Exit::Internal));

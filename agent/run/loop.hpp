@@ -3,7 +3,7 @@
 
 #include <functional>
 
-#include "agent/contract/params.hpp"
+#include "agent/contract/stages.hpp"
 #include "agent/result/run_result.hpp"
 #include "agent/target/discovery.hpp"
 
@@ -27,6 +27,6 @@ struct RunObserver {
 };
 
 // Samples until the time is over, a signal came, or the targets are gone. Fails where nothing could be sampled.
-Result<Sampled> sample(const Params& params, Discovery& discovery, Profile& profile, const RunObserver& watch);
+Result<Sampled> sample(const SamplingOptions& options, Discovery& discovery, Profile& profile, const RunObserver& watch);
 
 }  // namespace sampan

@@ -68,13 +68,13 @@ bool memory_readable(const Process& process) {
 
 }  // namespace
 
-SamplerSet::SamplerSet(const Params& params, Profile& profile) : params_(params), context_{profile, params.options, {}} {}
+SamplerSet::SamplerSet(const SamplingOptions& options, Profile& profile) : options_(options), context_{profile, options, {}} {}
 
-Result<std::unique_ptr<SamplerSet>> SamplerSet::open(const Params& params, Profile& profile) {
-  std::unique_ptr<SamplerSet> samplers(new SamplerSet(params, profile));
+Result<std::unique_ptr<SamplerSet>> SamplerSet::open(const SamplingOptions& options, Profile& profile) {
+  std::unique_ptr<SamplerSet> samplers(new SamplerSet(options, profile));
   // A tier that was asked for is all there is: whether it opens is known before any process is looked at.
   for (std::size_t i = 0; i < kTiers.size(); ++i) {
-    if (params.tier != kTiers[i]) continue;
+    if (options.tier != kTiers[i]) continue;
     if (auto sampler = samplers->sampler(i); !sampler) return tl::unexpected(sampler.error());
   }
   return samplers;
@@ -94,20 +94,20 @@ Result<Sampler*> SamplerSet::sampler(std::size_t index) {
 // ebpf, where the kernel walks the runtime, is exact and stops nothing. Else interpreters are read by memory; with native
 // frames mixed in, both are read in one stop.
 bool SamplerSet::wanted(Tier tier, const Runtime& runtime) const {
-  const Event event = params_.options.event;
-  if (params_.tier) return tier == *params_.tier;
+  const Event event = options_.event;
+  if (options_.tier) return tier == *options_.tier;
   if (event == Event::OffCpu) return tier == Tier::Ebpf;
   // That tier measures waits in time, the others count samples: one graph has one unit.
   if (tier == Tier::Ebpf) return event != Event::Wall && (!runtime.memory || runtime.kernel_walk);
-  return tier == (runtime.memory && !params_.options.native ? Tier::Memory : Tier::Ptrace);
+  return tier == (runtime.memory && !options_.native ? Tier::Memory : Tier::Ptrace);
 }
 
 Result<const Runtime*> SamplerSet::runtime_of(const Process& process) {
   for (const Runtime& runtime : runtimes()) {
-    if (params_.language != "auto" && params_.language != runtime.name) continue;
+    if (options_.language != "auto" && options_.language != runtime.name) continue;
     if (runtime.matches(process, context_)) return &runtime;
   }
-  if (params_.language != "auto") return fail(Exit::CannotSample, "it does not run {}", params_.language);
+  if (options_.language != "auto") return fail(Exit::CannotSample, "it does not run {}", options_.language);
   return fail(Exit::CannotSample, "it runs no language that is known");
 }
 
@@ -275,7 +275,7 @@ std::string SamplerSet::sentence() const {
                      : names == "ptrace" ? "the ptrace tier: one running thread at a time is stopped for microseconds"
                      : names == "ebpf"   ? "the ebpf tier: stacks are walked in the kernel"
                                          : "the tiers " + names;
-  if (params_.tier) return text + ", as asked for";
+  if (options_.tier) return text + ", as asked for";
   const std::string& why = refused_[0].message.empty() ? fallback_ : refused_[0].message;
   if (!why.empty()) text += fmt::format("; {} ebpf, since {}", names.starts_with("ebpf") ? "not all by" : "without", why);
   return text;

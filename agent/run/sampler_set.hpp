@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/contract/params.hpp"
+#include "agent/contract/stages.hpp"
 #include "agent/result/run_result.hpp"
 #include "agent/target/discovery.hpp"
 #include "samplers/sampler.hpp"
@@ -16,8 +16,8 @@ namespace sampan {
 
 class SamplerSet {
  public:
-  // Fails where the tier that the params name does not open. Both arguments outlive the samplers.
-  static Result<std::unique_ptr<SamplerSet>> open(const Params& params, Profile& profile);
+  // Fails where the tier that the options name does not open. Both arguments outlive the samplers.
+  static Result<std::unique_ptr<SamplerSet>> open(const SamplingOptions& options, Profile& profile);
 
   // Takes a process in; whether it could or not is in reports(), one entry a process and program.
   bool take(const Found& found);
@@ -46,7 +46,7 @@ class SamplerSet {
   std::string sentence() const;
 
  private:
-  SamplerSet(const Params& params, Profile& profile);
+  SamplerSet(const SamplingOptions& options, Profile& profile);
   Result<Sampler*> sampler(std::size_t index);
   bool wanted(Tier tier, const Runtime& runtime) const;
   ProcessReport& report_of(const Found& found);
@@ -56,7 +56,7 @@ class SamplerSet {
   Result<Tier> enlist(const Found& found, const std::string& name, std::string& runtime);
   Result<Target> target_of(const Found& found, const std::string& name, const Runtime*& runtime);
 
-  const Params& params_;
+  const SamplingOptions& options_;
   Context context_;
   std::array<std::unique_ptr<Sampler>, 3> samplers_;   // by preference: ebpf, memory, ptrace
   std::array<Error, 3> refused_;                       // why one did not open

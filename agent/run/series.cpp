@@ -70,17 +70,17 @@ std::uint64_t wait_for_next(std::uint64_t due, std::uint64_t every) {
 
 }  // namespace
 
-Exit run_series(const Params& params, Progress& progress, const std::function<RunResult()>& once) {
+Exit run_series(const SeriesOptions& options, Progress& progress, const std::function<RunResult()>& once) {
   std::uint64_t due = monotonic_ns();
   Shelf shelf;
   Exit last = Exit::Delivered;
-  for (unsigned done = 0; params.count == 0 || done < params.count; ++done) {
-    if (done > 0) due = wait_for_next(due, params.every * kSecond);
+  for (unsigned done = 0; options.count == 0 || done < options.count; ++done) {
+    if (done > 0) due = wait_for_next(due, options.every * kSecond);
     if (done > 0 && signals_seen() > 0) break;
     const RunResult outcome = once();
     progress.result(outcome);
     if (outcome.code != Exit::Delivered) last = outcome.code;
-    if (params.every == 0 || deterministic(outcome.code)) break;
+    if (options.every == 0 || deterministic(outcome.code)) break;
     remove_delivered(outcome);
     shelf.put(outcome);
     if (signals_seen() > 0) break;

@@ -3,14 +3,14 @@
 
 #include <functional>
 
-#include "agent/contract/params.hpp"
+#include "agent/contract/stages.hpp"
 #include "agent/result/progress.hpp"
 #include "agent/result/run_result.hpp"
 
 namespace sampan {
 
-// Runs `once` as often as the params say and tells each result. A deterministic failure or a signal ends the series;
+// Runs `once` as often as the options say and tells each result. A deterministic failure or a signal ends the series;
 // what else fails does not. Returns the last failure's code, or Delivered.
-Exit run_series(const Params& params, Progress& progress, const std::function<RunResult()>& once);
+Exit run_series(const SeriesOptions& options, Progress& progress, const std::function<RunResult()>& once);
 
 }  // namespace sampan

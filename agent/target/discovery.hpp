@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/contract/params.hpp"
+#include "agent/contract/stages.hpp"
 #include "agent/contract/regex.hpp"
 #include "agent/target/containers.hpp"
 #include "samplers/process/identity.hpp"
@@ -35,6 +35,8 @@ class Discovery {
   std::vector<Found> look();
   // Whether one that was found is still there and the same program.
   bool lives(const Found& found) const;
+  // Whether processes may match that were not there at first: a pid is one process, never a later one of that number.
+  bool may_grow() const { return keys_.pids.empty(); }
   // The sentence for exit 3: what was looked for, the nearest command lines, and whether hostPID is missing.
   std::string why_none() const;
 

@@ -77,17 +77,17 @@ struct Day {
 
 Day run_day(Params params, const std::string& folder) {
   Day day;
-  params.output_dir = folder;
-  params.seconds = 10;
-  params.every = 60;
-  params.count = std::getenv("SAMPAN_LONG") ? 1440 : 60;
-  params.options.rate = 5;
-  params.formats = {Format::Svg, Format::Folded};
+  params.delivery.output_dir = folder;
+  params.sampling.seconds = 10;
+  params.series.every = 60;
+  params.series.count = std::getenv("SAMPAN_LONG") ? 1440 : 60;
+  params.sampling.rate = 5;
+  params.picture.formats = {Format::Svg, Format::Folded};
   std::FILE* nowhere = std::fopen("/dev/null", "w");
   {
     Progress progress(nowhere);
     unsigned round = 0;
-    run_series(params, progress, [&] {
+    run_series(params.series, progress, [&] {
       wall_step = static_cast<std::int64_t>(kSecond) * 3600 * (static_cast<int>(round % 5) - 2);   // up to two hours off
       const std::size_t before = static_cast<std::size_t>(std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
       RunResult outcome = profile_once(params, progress);
@@ -95,16 +95,16 @@ Day run_day(Params params, const std::string& folder) {
       day.delivered += outcome.code == Exit::Delivered;
       day.lost += after != before + 2;
       day.samples += outcome.samples;
-      const bool late = ++round > params.count * 3 / 4, early = round > params.count / 8 && round <= params.count / 2;
+      const bool late = ++round > params.series.count * 3 / 4, early = round > params.series.count / 8 && round <= params.series.count / 2;
       if (early) day.early_files = std::max(day.early_files, descriptors()), day.early_bytes = std::max(day.early_bytes, resident_bytes());
       if (late) day.late_files = std::max(day.late_files, descriptors()), day.late_bytes = std::max(day.late_bytes, resident_bytes());
       return outcome;
     });
   }
   std::fclose(nowhere);
-  EXPECT_EQ(day.delivered, params.count);
+  EXPECT_EQ(day.delivered, params.series.count);
   EXPECT_EQ(day.lost, 0u);
-  EXPECT_GT(day.samples, params.count);
+  EXPECT_GT(day.samples, params.series.count);
   EXPECT_LE(day.late_files, day.early_files);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)   // whose quarantine grows as it likes
   EXPECT_LE(day.late_bytes, day.early_bytes + (std::uint64_t{2} << 20));
@@ -122,10 +122,9 @@ void day_in(Tier tier, bool python) {
   const Spinner spinner(python);
   const timespec settle{2, 200'000'000};   // until it is no longer taken for a program that has just begun
   nanosleep(&settle, nullptr);
-  Params params;
-  params.target.pids = {spinner.pid()};
-  params.tier = tier;
-  run_day(params, folder);
+  const auto params = parse_params(fmt::format(R"({{"pid": {}, "tier": "{}"}})", spinner.pid(), tier_name(tier)));
+  ASSERT_TRUE(params) << params.error().message;
+  run_day(*params, folder);
   fs::remove_all(folder);
 }
 

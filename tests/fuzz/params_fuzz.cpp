@@ -13,7 +13,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (error.message.find('\n') != std::string::npos) std::abort();
     return 0;
   }
-  if (params->options.rate < 1 || params->options.rate > 10'000 || params->seconds < 1 || params->seconds > 86'400) std::abort();
-  if (params->formats.empty() || params->uploads.size() > 16) std::abort();
+  if (params->sampling.rate < 1 || params->sampling.rate > 10'000 || params->sampling.seconds < 1 || params->sampling.seconds > 86'400) std::abort();
+  if (params->picture.formats.empty() || params->delivery.uploads.size() > 16) std::abort();
   return 0;
 }

@@ -22,11 +22,11 @@ TEST(Params, TheSeedsContractWorksAsItIs) {
       R"({"rate": 100, "seconds": 60, "exclude_idle": true, "multi_threads": true, "app_name": "arya-python3", "version_id": 2255})");
   ASSERT_TRUE(params) << params.error().message;
   EXPECT_EQ(params->target.label(), "arya-python3-2255");
-  EXPECT_EQ(params->options.rate, 100u);
-  EXPECT_EQ(params->seconds, 60u);
-  EXPECT_TRUE(params->options.exclude_idle);
-  EXPECT_EQ(params->formats, std::vector{Format::Svg});
-  EXPECT_EQ(params->output_dir, "/var/run");
+  EXPECT_EQ(params->sampling.rate, 100u);
+  EXPECT_EQ(params->sampling.seconds, 60u);
+  EXPECT_TRUE(params->sampling.exclude_idle);
+  EXPECT_EQ(params->picture.formats, std::vector{Format::Svg});
+  EXPECT_EQ(params->delivery.output_dir, "/var/run");
 }
 
 TEST(Params, VersionIsANumberOrAText) {
@@ -35,14 +35,14 @@ TEST(Params, VersionIsANumberOrAText) {
 }
 
 TEST(Params, WallCountsIdleThreads) {
-  EXPECT_FALSE(parse_params(R"({"pid": 1, "event": "wall"})")->options.exclude_idle);
-  EXPECT_EQ(parse_params(R"({"pid": 1, "exclude_idle": false})")->options.event, Event::Wall);
+  EXPECT_FALSE(parse_params(R"({"pid": 1, "event": "wall"})")->sampling.exclude_idle);
+  EXPECT_EQ(parse_params(R"({"pid": 1, "exclude_idle": false})")->sampling.event, Event::Wall);
 }
 
 TEST(Params, ADestinationsMethodFollowsItsKind) {
   const auto method = [](const char* upload) {
     const auto params = parse_params(std::string(R"({"pid": 1, "upload": )") + upload + "}");
-    return params ? params->uploads.at(0).method : params.error().message;
+    return params ? params->delivery.uploads.at(0).method : params.error().message;
   };
   EXPECT_EQ(method(R"({"url": "http://h/"})"), "PUT");
   EXPECT_EQ(method(R"({"url": "http://h/", "form": {"a": "b"}})"), "POST");

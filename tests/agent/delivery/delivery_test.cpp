@@ -7,6 +7,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "agent/contract/params.hpp"
 #include "agent/delivery/delivery.hpp"
 #include "agent/delivery/files.hpp"
 #include "agent/delivery/retry.hpp"
@@ -106,7 +107,7 @@ class RequestTest : public Folder {
   Result<Request> request(const std::string& upload) {
     const auto params = parse_params(R"({"pid": 1, "upload": )" + upload + "}");
     if (!params) return tl::unexpected(params.error());
-    upload_ = params->uploads.at(0);
+    upload_ = params->delivery.uploads.at(0);
     return request_of(upload_, file_, batch_, progress_);
   }
   std::FILE* out_ = std::tmpfile();

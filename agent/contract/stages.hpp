@@ -1,0 +1,102 @@
+// What each stage of the line takes of the params: one struct a stage. No room below the session sees the others' parts.
+#pragma once
+
+#include <sys/types.h>
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "flamegraph/svg/svg.hpp"
+#include "samplers/sampler.hpp"
+
+namespace sampan {
+
+enum class Format : std::uint8_t { Svg, Folded, Speedscope, Pprof };
+
+// Discovery: which processes; what is empty does not narrow.
+struct TargetKeys {
+  std::string app_name, version_id;
+  std::string procname_prefix;
+  std::string cmdline_regex;                 // POSIX extended, with \d \w \s
+  std::vector<pid_t> pids;
+  std::string container_id, pod_uid, pod_name, pod_namespace, container_name;
+
+  bool any() const;
+  bool by_container() const;
+  // `app-version` where both are given, else what comes closest to a name.
+  std::string label() const;
+};
+
+// Sampling: what the samplers take, and what the run around them needs.
+struct SamplingOptions : Options {
+  unsigned seconds = 60;
+  bool endless = false;                      // top without `seconds`: until a key or a signal ends it
+  std::string language = "auto";
+  std::optional<Tier> tier;                  // none: auto
+  bool children = true;
+  unsigned max_processes = 256;
+  unsigned max_cpu_percent = 50;             // of one core
+  unsigned max_memory_mb = 0;                // 0: by the agent's own cgroup, see agent/run/budget.hpp
+};
+
+// Drawing: from a profile to files in memory.
+struct PictureOptions {
+  std::vector<Format> formats = {Format::Svg};
+  std::string label;                         // files are `profile-<label>-<epoch>.<suffix>`: the target's, else the mode's
+  std::string title, subtitle;               // an empty subtitle: what was seen, by which tier
+  Picture picture;
+};
+
+// S3: the request is signed (SigV4). Keys come from the environment or from a file, never from params.
+struct S3 {
+  std::string region;
+  std::string endpoint;                      // for s3:// URLs; empty: Amazon's own of the region
+  std::string access_key_env = "AWS_ACCESS_KEY_ID";
+  std::string secret_key_env = "AWS_SECRET_ACCESS_KEY";
+  std::string session_token_env = "AWS_SESSION_TOKEN";
+  std::string credentials_file;              // the AWS tools' own format; empty: the environment
+  std::string credentials_profile = "default";
+};
+
+// Pyroscope's /ingest; the URL is the server's.
+struct Pyroscope {
+  std::string name;                          // empty: app_name, else "sampan"
+  std::map<std::string, std::string> labels;
+  std::string tenant;                        // X-Scope-OrgID
+};
+
+struct Upload {
+  std::string url;                           // a template, see agent/delivery/templates.hpp
+  std::string method;                        // PUT or POST
+  std::map<std::string, std::string> headers;
+  std::map<std::string, std::string> headers_from_env;    // header -> variable
+  std::map<std::string, std::string> headers_from_file;   // header -> path
+  std::map<std::string, std::string> form;   // not empty: multipart/form-data
+  bool multipart = false;
+  std::vector<Format> formats;               // empty: every file
+  std::optional<S3> s3;
+  std::optional<Pyroscope> pyroscope;
+  std::string ca_file, cert_file, key_file;
+  unsigned timeout_seconds = 60;             // of one attempt
+  unsigned retry_seconds = 120;              // from the first attempt to the start of the last
+};
+
+// Delivery: from files in memory to folders and servers.
+struct DeliveryOptions {
+  std::string output_dir = "/var/run";
+  std::vector<Upload> uploads;
+};
+
+// One profile after another.
+struct SeriesOptions {
+  unsigned every = 0;                        // seconds from one profile's start to the next one's; 0: one profile only
+  unsigned count = 1;                        // 0: without end
+};
+
+const char* format_name(Format format);      // `svg`, as params, events and templates say it
+const char* tier_name(Tier tier);
+const char* event_name(Event event);
+
+}  // namespace sampan

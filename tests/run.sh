@@ -16,6 +16,8 @@ for preset in release asan tsan fuzz; do
   build $preset
 done
 
+sh images/arm64.sh                       # for the arm64 guests of tests/kernels
+
 status=0
 for preset in asan tsan; do
   echo "tests under $preset (under asan some live ones too)"

@@ -1,0 +1,129 @@
+"""What is run where, as data: guests, programs with what their stacks must be, cells, and what is known to be missing."""
+import dataclasses
+import re
+
+
+@dataclasses.dataclass(frozen=True)
+class Guest:
+    name: str
+    architecture: str
+    kernel: str               # a folder of the cache, see tests/live/get_kernels.sh
+    usual: bool = False       # in the ordinary run
+    groups: str = "v2"
+    options: str = ""         # of the kernel's command line
+
+
+# 5.15 and 6.6 are in no registry that this project may use: Debian has neither.
+GUESTS = [
+    Guest("amd64-5.10", "amd64", "5.10", groups="v1"),
+    Guest("amd64-6.1", "amd64", "6.1", usual=True),
+    Guest("amd64-6.12", "amd64", "6.12", groups="v1"),
+    Guest("amd64-7", "amd64", "7", usual=True),
+    Guest("arm64-5.10", "arm64", "5.10"),
+    Guest("arm64-6.1", "arm64", "6.1", groups="v1"),
+    Guest("arm64-6.12", "arm64", "6.12", usual=True),
+    Guest("arm64-7", "arm64", "7"),
+    Guest("arm64-7-16k", "arm64", "7-16k"),
+]
+
+
+@dataclasses.dataclass(frozen=True)
+class Program:
+    command: str              # in the guest; it says `ready`
+    chain: str                # a whole stack, as a regular expression of the frames joined by `;`
+    shares: tuple             # of the frames that take 60, 30 and 10 % of the time: regular expressions
+    files: tuple = ()         # of tests/workloads, copied to /t
+    build: str = ""           # a row of BUILDS below, put at /t/<that name>
+    root: str = ""            # the cached root file system that it runs in
+    usual: bool = False       # in the ordinary run
+
+
+KERNEL = r"(;[^;]*_\[k\])*"                       # whatever the kernel did below
+MIX = (r"\bsixty\b", r"\bthirty\b", r"\bten\b")
+LIBC = r"_start;__libc_start_main;(__libc_start_call_main|libc\.so\.6!0x[0-9a-f]+);"    # Debian's libc has no names for its own
+RUN = r"split::Descent::run\(int\)"
+SPLIT = LIBC + "main((;%s){0,41}|(;%s){41};split::(sixty|thirty|ten)\\(\\))" % (RUN, RUN) + KERNEL
+# One chain of Python's own frames, each below the one that called it; what is above and below it are native frames.
+PYTHON = r"<module> \(/t/shares.py\);main \(/t/shares.py\);work \(/t/shares.py\)(;(sixty|thirty|ten) \(/t/shares.py\)(;spend \(/t/shares.py\))?)?"
+RUBY = (r"<main> \(/t/truth.rb\)(;Object#main \(/t/truth.rb\)(;Shop::Basket#round \(/t/truth.rb\)"
+        r"(;(Shop::Basket#spend|block in Shop::Basket#round|Shop::Basket#(hot|cold|clock)|Shop::Basket.warm|block in Shop::Basket#\w+) \(/t/truth.rb\)|;[A-Z]\w+[#.][^; ]+)*)?)?(;\[garbage collection\])?")
+PHP = r"\{main\} \(/t/truth.php\)(;[\w\\:{}]+( \(/t/truth.php\))?)*"
+
+BUILDS = {                                       # the words between the compiler and the sources
+    "split": ("g++", "-O2 -fomit-frame-pointer", "native/split.cpp"),
+    "split-pac": ("g++", "-O2 -fomit-frame-pointer -mbranch-protection=standard", "native/split.cpp"),
+    "split-go": ("go", "build", "native/split.go"),
+}
+
+PROGRAMS = {
+    "cpp": Program("/t/split", SPLIT, MIX, build="split", usual=True),
+    "cpp-pac": Program("/t/split-pac", SPLIT, MIX, build="split-pac"),
+    "go": Program("/t/split-go", r"runtime\.goexit.*;runtime\.main.*;main\.main.*", MIX, build="split-go"),
+    "python": Program("python3.11 /t/shares.py 900 1", PYTHON, MIX, files=("python/shares.py",), usual=True),
+    "python3.9": Program("chroot /py3.9 /usr/bin/python3.9 /t/shares.py 900 1", PYTHON, MIX, files=("python/shares.py",), root="py3.9"),
+    "python3.13": Program("chroot /py3.13 /usr/bin/python3.13 /t/shares.py 900 1", PYTHON, MIX, files=("python/shares.py",), root="py3.13"),
+    "python3.14": Program("chroot /py3.14 /usr/bin/python3.14 /t/shares.py 900 1", PYTHON, MIX, files=("python/shares.py",), root="py3.14"),
+    "ruby": Program("ruby3.1 /t/truth.rb 900", RUBY, (r"#hot\b", r"\.warm\b", r"#cold\b"), files=("ruby/truth.rb",), usual=True),
+    "php": Program("php8.2 -n /t/truth.php 900", PHP, (r"::hot\b", r"::warm\b", r"::cold\b"), files=("php/truth.php",), usual=True),
+}
+
+THREE = "+sys_ptrace,+bpf,+perfmon"
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    name: str
+    program: str
+    params: dict
+    rights: str = THREE       # capabilities, or `all`
+    paranoid: int = 2         # perf_event_paranoid; 3 is Debian's default
+    code: int = 0
+    says: str = ""            # a regular expression that the result's sentence must hold
+    usual: bool = True
+    before: str = ""          # a line of shell
+    after: str = ""
+    only: str = ""            # architecture
+
+
+def profile(tier, **more):
+    return dict({"pid": "@PID", "tier": tier, "seconds": 2, "rate": 200, "lines": False, "group_by": [], "formats": ["folded"],
+                 "output_dir": "/tmp/cell", "max_cpu_percent": 100}, **more)
+
+
+def cells():
+    yield Cell("ebpf at paranoid 3, three capabilities", "cpp", profile("ebpf"), paranoid=3, code=4, says="perf_event_paranoid")
+    yield Cell("auto at paranoid 3, three capabilities", "cpp", profile("auto"), paranoid=3, says="")
+    yield Cell("ebpf at paranoid 3, all capabilities", "cpp", profile("ebpf"), paranoid=3, rights="all")
+    for name, program in PROGRAMS.items():
+        interpreter = name.startswith(("python", "ruby", "php"))
+        only = "arm64" if name.endswith("-pac") else ""
+        if interpreter:
+            yield Cell("%s memory" % name, name, profile("memory"), rights="+sys_ptrace", usual=program.usual)
+        if not name.startswith(("ruby", "php")):
+            yield Cell("%s ptrace" % name, name, profile("ptrace", seconds=3), rights="+sys_ptrace", usual=program.usual, only=only)
+            yield Cell("%s ebpf" % name, name, profile("ebpf"), usual=program.usual, only=only)
+        if name.startswith("python"):
+            yield Cell("%s ebpf with native frames" % name, name, profile("ebpf", native=True), usual=program.usual)
+    yield Cell("wall ebpf", "cpp", profile("ebpf", event="wall"))
+    hide, show = "mount -t tmpfs none /sys/kernel/btf", "umount /sys/kernel/btf"
+    yield Cell("ebpf without BTF", "cpp", profile("ebpf"), code=4, says="BTF", before=hide, after=show, usual=False)
+    # Lockdown can only be raised: these come last.
+    yield Cell("ebpf under lockdown integrity", "cpp", profile("ebpf"), before="echo integrity > /sys/kernel/security/lockdown", usual=False)
+    yield Cell("ebpf under lockdown confidentiality", "cpp", profile("ebpf"), code=4, says="lockdown",
+               before="echo confidentiality > /sys/kernel/security/lockdown", usual=False)
+    yield Cell("memory under lockdown confidentiality", "python", profile("memory"), usual=False)
+
+
+# Cells that are known to fail, with the reason: guest and cell as regular expressions. A row goes when its fix lands; a cell
+# that comes out right in spite of its row says so.
+KNOWN_MISSING = [
+    (r"amd64-5\.10", r"(?<!without BTF)$(?<=ebpf)|ebpf (with native|at paranoid 3, all|under lockdown i)", "the ebpf tier needs 5.17 so far"),
+    (r"arm64-", r"ebpf", "there is no ebpf tier on arm64 yet"),
+    (r"arm64-", r"cpp.* ptrace|go ptrace|auto at paranoid 3", "no unwind rows on arm64 yet"),
+    (r"amd64-6\.1$", r"python.* ebpf", "kernels before 6.7 fold the walk's state to constants"),
+    (r"amd64-", r"ebpf at paranoid 3, all", "SYS_ADMIN is dropped before perf events are opened"),
+]
+
+
+def known_missing(guest, cell):
+    return next((why for on, which, why in KNOWN_MISSING if re.search(on, guest) and re.search(which, cell)), None)

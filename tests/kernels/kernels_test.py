@@ -1,0 +1,172 @@
+"""Real kernels, booted under qemu from Debian's packages: the static binary on each, every tier, known stacks and shares.
+
+kernels_test.py [GUEST…]                          those guests alone, every cell (without a name: what the ordinary run has)
+kernels_test.py --cell REGEX [GUEST…]             those cells alone
+kernels_test.py --shell-script FILE GUEST…        runs FILE as a shell script in the guest and prints what it prints; the functions
+                                                  of init.sh (start, cell, with, container) and all workloads in /t are there
+kernels_test.py --put HOST=GUEST …                further files or folders for the guest
+"""
+import argparse
+import base64
+import io
+import itertools
+import json
+import math
+import pathlib
+import re
+import sys
+import tarfile
+import tempfile
+import time
+
+import cells as table
+import machine
+import programs
+from sampan import LONG, Run, check, finish, parse_folded, skip, at_least
+
+TRUE = (0.6, 0.3, 0.1)
+
+
+def files_of(guest, names):
+    files = {"/t/sampan": machine.binary(guest.architecture)}
+    for name in names:
+        program = table.PROGRAMS[name]
+        for file in program.files:
+            path = machine.ROOT / "tests" / "workloads" / file
+            files["%s/t/%s" % ("/" + program.root if program.root else "", path.name)] = path
+        if program.build:
+            files["/t/" + program.build] = programs.build(program.build, guest.architecture)
+    return files
+
+
+def script(guest, chosen):
+    """The guest's run: one line a cell, a workload started where it changes, settings where they change."""
+    lines = ["groups " + guest.groups]
+    program = paranoid = None
+    for number, cell in enumerate(chosen):
+        if cell.before:
+            lines.append(cell.before)
+        if cell.paranoid != paranoid:
+            paranoid = cell.paranoid
+            lines.append("echo %d > /proc/sys/kernel/perf_event_paranoid" % paranoid)
+        if cell.program != program:
+            program = cell.program
+            lines.append("start " + table.PROGRAMS[program].command)
+        lines.append("cell %d %s '%s'" % (number, cell.rights, json.dumps(cell.params).replace('"@PID"', "@PID")))
+        if cell.after:
+            lines.append(cell.after)
+    return "\n".join(lines) + "\n"
+
+
+def unpack(line, folder):
+    """(number, finished run) of a line that init.sh's `cell` printed."""
+    _, number, packed = line.split(" ")
+    where = pathlib.Path(folder) / ("cell-" + number)
+    with tarfile.open(fileobj=io.BytesIO(base64.b64decode(packed)), mode="r:gz") as archive:
+        archive.extractall(where)
+    text = lambda name: (where / name).read_text(errors="replace")
+    return int(number), Run(int(text("code")), text("out"), text("err"), where)
+
+
+def short(stack):
+    """A stack to be read: a frame that follows itself is written once, with how often."""
+    return ";".join(frame + (" ×%d" % n if n > 1 else "") for frame, n in ((f, len(list(same))) for f, same in itertools.groupby(stack.split(";"))))
+
+
+def judge(cell, run):
+    """(right, sentence): the exit code and its sentence, or whole stacks with nothing foreign in them and the known shares."""
+    sentence = run.result.get("sentence") or run.err[-300:].strip()
+    if run.code != cell.code or not re.search(cell.says, sentence):
+        return False, "exit %d (wanted %d%s): %s" % (run.code, cell.code, cell.says and ", naming " + cell.says, sentence)
+    if run.code != 0:
+        return True, "exit %d: %s" % (run.code, sentence)
+    program = table.PROGRAMS[cell.program]
+    stacks = [(";".join(frames), count) for frames, count in run.stacks()]
+    every = sum(count for _, count in stacks)
+    inside = r"(.*;)?%s(;.*)?" if cell.params.get("native") else "%s"
+    whole = sum(count for stack, count in stacks if re.fullmatch(inside % program.chain, stack))
+    truncated = sum(count for stack, count in stacks if stack.startswith("[truncated]"))
+    strange = [stack for stack, _ in stacks if not stack.startswith("[truncated]") and not re.fullmatch(inside % program.chain, stack)]
+    counts = [sum(count for stack, count in stacks if re.search(pattern, stack)) for pattern in program.shares]
+    work = sum(counts)
+    # Of n samples a share strays by sqrt(p (1 - p) / n): four of those beside one point and a half. (Wall time counts nanoseconds.)
+    samples = min(work, run.result["quality"]["taken"]) or 1
+    near = all(abs(got / max(work, 1) - true) <= 0.015 + 4 * math.sqrt(true * (1 - true) / samples) for got, true in zip(counts, TRUE))
+    right = at_least(whole, every, 0.99) and not strange and near and work >= 0.8 * every
+    said = "%d samples by %s, %d of %d whole, %d truncated, %s %%" % (
+        run.result["quality"]["taken"], run.result.get("tier"), whole, every, truncated, " / ".join("%.1f" % (100 * c / max(work, 1)) for c in counts))
+    return right, said + (", foreign: " + " | ".join(short(stack) for stack in strange[:3]) if strange else "")
+
+
+def report(guest, cell, run):
+    right, sentence = judge(cell, run)
+    missing = table.known_missing(guest.name, cell.name)
+    name = "%s: %s" % (guest.name, cell.name)
+    if missing and not right:
+        return skip(name, "%s [%s]" % (missing, sentence))
+    check(right, "%s: %s%s" % (name, sentence, missing and " (its row of KNOWN_MISSING can go)" or ""))
+
+
+def chosen_cells(guest, arguments):
+    for cell in table.cells():
+        root = table.PROGRAMS[cell.program].root
+        if cell.only not in ("", guest.architecture) or arguments.cell and not re.search(arguments.cell, cell.name):
+            continue
+        if not (cell.usual or LONG or arguments.cell or arguments.guests):
+            continue
+        if root and not machine.cached(guest.architecture, root):
+            skip("%s: %s" % (guest.name, cell.name), "its root is missing (sh tests/live/get_kernels.sh %s/%s)" % (guest.architecture, root))
+            continue
+        yield cell
+
+
+def run_guest(guest, arguments, extra):
+    chosen = list(chosen_cells(guest, arguments))
+    own = arguments.shell_script and pathlib.Path(arguments.shell_script).read_text()
+    names = list(table.PROGRAMS) if own else {cell.program for cell in chosen}
+    names = [name for name in names if not own or not table.PROGRAMS[name].root]
+    roots = sorted({table.PROGRAMS[name].root for name in names} - {""})
+    begun = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="sampan-guest-") as folder:
+        files = dict(files_of(guest, names), **{"/t/run.sh": own or script(guest, chosen)}, **extra)
+        seen = set()
+        for line in machine.boot(guest, files, folder, roots, arguments.timeout, open(arguments.log, "a") if arguments.log else None):
+            if line.startswith("@@cell "):
+                number, run = unpack(line, folder)
+                if own:
+                    print("%d: exit %d\n%s%s" % (number, run.code, run.out, run.err))
+                    continue
+                seen.add(number)
+                report(guest, chosen[number], run)
+            elif own or "@@booted" in line or "@@lost" in line or "Kernel panic" in line:   # the firmware ends no line
+                print("      %s: %s (%.0f s)" % (guest.name, line.rpartition("@@")[2], time.monotonic() - begun), flush=True)
+        if not own:
+            check(len(seen) == len(chosen), "%s: %d of %d cells ran, in %.0f s from its start" % (
+                guest.name, len(seen), len(chosen), time.monotonic() - begun))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("guests", nargs="*", metavar="GUEST")
+    parser.add_argument("--cell")
+    parser.add_argument("--shell-script")
+    parser.add_argument("--put", action="append", default=[])
+    parser.add_argument("--log", help="a file for all that the guests print")
+    parser.add_argument("--timeout", type=float, default=1800 if LONG else 600)
+    arguments = parser.parse_args()
+    extra = {there: pathlib.Path(here) for here, _, there in (put.partition("=") for put in arguments.put)}
+    known = {guest.name: guest for guest in table.GUESTS}
+    if set(arguments.guests) - set(known):
+        parser.error("the guests are: " + " ".join(known))
+    for guest in [known[name] for name in arguments.guests] or [g for g in table.GUESTS if g.usual or LONG]:
+        try:
+            run_guest(guest, arguments, extra)
+        except machine.Missing as missing:
+            skip(guest.name, missing)
+        except TimeoutError as late:
+            check(False, "%s: %s" % (guest.name, late))
+    finish()
+
+
+if __name__ == "__main__":
+    main()

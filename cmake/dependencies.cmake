@@ -32,6 +32,8 @@ endfunction()
 
 # libdw needs the compression libraries that .debug sections may use.
 static_archives(elf_static dw bpf elf lzma bz2 zstd z iberty)
+static_archives(re2_static re2)
+static_archives(seccomp_static seccomp)
 
 # Debian's libcurl.a wants Kerberos and LDAP archives that do not exist: cmake/curl.sh builds an
 # HTTP-only one from Debian's source package, once, into the cache folder.

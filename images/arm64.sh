@@ -6,7 +6,7 @@ install_packages g++-aarch64-linux-gnu qemu-user-static
 
 cache=${SAMPAN_CACHE:-$HOME/.cache/sampan}
 root=$cache/arm64
-if [ ! -e "$root/done-1" ]; then
+if [ ! -e "$root/done-2" ]; then
   echo "fetching arm64 archives"
   rm -rf "$root"
   work=$(mktemp -d)
@@ -18,9 +18,9 @@ if [ ! -e "$root/done-1" ]; then
   apt-get $options -qq update
   (cd "$work/archives" && apt-get $options -qq download libelf-dev libdw-dev libbpf-dev libiberty-dev \
     liblzma-dev libzstd-dev libbz2-dev zlib1g-dev libssl-dev libgtest-dev libgmock-dev libfmt-dev nlohmann-json3-dev \
-    libexpected-dev libprotozero-dev)
+    libexpected-dev libprotozero-dev libre2-dev libseccomp-dev)
   for package in "$work"/archives/*.deb; do dpkg -x "$package" "$root"; done
-  touch "$root/done-1"
+  touch "$root/done-2"
 fi
 
 echo "building build/arm64/sampan"

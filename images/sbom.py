@@ -26,9 +26,11 @@ LICENCES = {
     "libbpf": ("libbpf", "LGPL-2.1-only OR BSD-2-Clause"),
     "tl-expected": ("tl::expected", "CC0-1.0"),
     "libiberty": ("libiberty", "LGPL-2.0-or-later"),
+    "libseccomp": ("libseccomp", "LGPL-2.1-only"),
     "protozero": ("protozero", "BSD-2-Clause AND Apache-2.0"),
     "nlohmann-json3": ("JSON for Modern C++", "MIT"),
     "openssl": ("OpenSSL", "Apache-2.0"),
+    "re2": ("RE2", "BSD-3-Clause"),
     "xz-utils": ("XZ Utils", "LicenseRef-public-domain"),
     "zlib": ("zlib", "Zlib"),
 }

@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 
 packages="build-essential cmake ninja-build pkg-config clang llvm bpftool ccache dpkg-dev ca-certificates python3
  libbpf-dev libelf-dev libdw-dev libiberty-dev libfmt-dev nlohmann-json3-dev libexpected-dev
- libssl-dev libprotozero-dev zlib1g-dev liblzma-dev libzstd-dev libbz2-dev libgtest-dev libgmock-dev libbenchmark-dev"
+ libre2-dev libseccomp-dev libssl-dev libprotozero-dev zlib1g-dev liblzma-dev libzstd-dev libbz2-dev libgtest-dev libgmock-dev libbenchmark-dev"
 
 install_packages() { # only what is missing, so that a second run needs no network
   missing=""

@@ -19,7 +19,7 @@ enum class Format : std::uint8_t { Svg, Folded, Speedscope, Pprof };
 struct TargetKeys {
   std::string app_name, version_id;
   std::string procname_prefix;
-  std::string cmdline_regex;                 // POSIX extended, with \d \w \s
+  std::string cmdline_regex;                 // RE2's syntax
   std::vector<pid_t> pids;
   std::string container_id, pod_uid, pod_name, pod_namespace, container_name;
 

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <linux/capability.h>
-#include <linux/seccomp.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -77,9 +76,8 @@ void drop_capabilities(Restriction& result, const std::string& output_dir) {
 }
 
 void install_filter(Restriction& result) {
-  const std::vector<sock_filter> code = syscall_filter(::getpid());
-  sock_fprog program{.len = static_cast<unsigned short>(code.size()), .filter = const_cast<sock_filter*>(code.data())};
-  result.filtered = ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program) == 0;
+  errno = install_syscall_filter(::getpid());
+  result.filtered = errno == 0;
   if (!result.filtered) note(result, "no system-call filter");
 }
 

@@ -1,5 +1,6 @@
 // Self-restriction: once the parameters are read, the process gives up for good whatever sampling never needs, so that
-// a hostile target that takes it over finds little. The promise "never writes to a target" is the kernel's then.
+// a hostile target that takes it over finds little. What the kernel then holds it to, and what it cannot see, stands in
+// agent/guard/syscall_filter.hpp.
 #pragma once
 
 #include <cstdint>

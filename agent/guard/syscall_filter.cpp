@@ -1,48 +1,60 @@
 #include "agent/guard/syscall_filter.hpp"
 
-#include <linux/audit.h>
-#include <linux/seccomp.h>
+#include <asm/ioctls.h>
+#include <fcntl.h>
+#include <linux/perf_event.h>
 #include <sched.h>
+#include <seccomp.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
-#include <sys/syscall.h>
+#include <sys/socket.h>
 
 #include <cerrno>
-#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <memory>
+#include <type_traits>
+#include <vector>
 
 namespace sampan {
 namespace {
 
-#if defined(__x86_64__)
-constexpr std::uint32_t kArchitecture = AUDIT_ARCH_X86_64;
-#elif defined(__aarch64__)
-constexpr std::uint32_t kArchitecture = AUDIT_ARCH_AARCH64;
-#endif
-
-constexpr std::uint32_t kDenied[] = {
-    // another process's memory and fate
-    SYS_process_vm_writev, SYS_process_madvise, SYS_move_pages, SYS_migrate_pages, SYS_userfaultfd, SYS_tkill,
-    // new programs
-    SYS_execve, SYS_execveat,
-    // namespaces and file systems
-    SYS_mount, SYS_umount2, SYS_pivot_root, SYS_chroot, SYS_setns, SYS_unshare, SYS_open_tree, SYS_move_mount, SYS_fsopen,
-    SYS_fsconfig, SYS_fsmount, SYS_fspick, SYS_open_by_handle_at, SYS_quotactl, SYS_swapon, SYS_swapoff, SYS_acct,
-    // the kernel and the machine
-    SYS_init_module, SYS_finit_module, SYS_delete_module, SYS_kexec_load, SYS_reboot, SYS_sethostname, SYS_setdomainname,
-    SYS_settimeofday, SYS_clock_settime, SYS_clock_adjtime, SYS_adjtimex, SYS_add_key, SYS_request_key, SYS_keyctl,
-    SYS_fanotify_init, SYS_io_uring_setup, SYS_personality, SYS_vhangup,
-    // other users, a server of its own
-    SYS_setuid, SYS_setgid, SYS_setreuid, SYS_setregid, SYS_setresuid, SYS_setresgid, SYS_setgroups, SYS_setfsuid,
-    SYS_setfsgid, SYS_listen, SYS_accept, SYS_accept4,
-#if defined(__x86_64__)
-    SYS_fork, SYS_vfork, SYS_iopl, SYS_ioperm, SYS_modify_ldt, SYS_kexec_file_load,
-#endif
+// Whatever their arguments. A name that an architecture does not have is passed over by libseccomp.
+constexpr int kAllowed[] = {
+    // files by descriptor
+    SCMP_SYS(read), SCMP_SYS(readv), SCMP_SYS(pread64), SCMP_SYS(write), SCMP_SYS(writev), SCMP_SYS(pwrite64), SCMP_SYS(close),
+    SCMP_SYS(lseek), SCMP_SYS(fstat), SCMP_SYS(fstatfs), SCMP_SYS(getdents64), SCMP_SYS(dup), SCMP_SYS(dup3), SCMP_SYS(ftruncate),
+    SCMP_SYS(fsync), SCMP_SYS(fdatasync), SCMP_SYS(flock), SCMP_SYS(fadvise64), SCMP_SYS(fallocate),
+    // files by name; openat2 is how a target's are read
+    SCMP_SYS(openat2), SCMP_SYS(newfstatat), SCMP_SYS(stat), SCMP_SYS(lstat), SCMP_SYS(statx), SCMP_SYS(statfs), SCMP_SYS(access),
+    SCMP_SYS(faccessat), SCMP_SYS(faccessat2), SCMP_SYS(readlink), SCMP_SYS(readlinkat), SCMP_SYS(getcwd), SCMP_SYS(mkdir),
+    SCMP_SYS(mkdirat), SCMP_SYS(linkat), SCMP_SYS(rename), SCMP_SYS(renameat), SCMP_SYS(renameat2), SCMP_SYS(unlink), SCMP_SYS(unlinkat),
+    // own memory
+    SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(mincore), SCMP_SYS(msync),
+    // own threads, time and signals
+    SCMP_SYS(futex), SCMP_SYS(futex_waitv), SCMP_SYS(set_robust_list), SCMP_SYS(rseq), SCMP_SYS(set_tid_address), SCMP_SYS(gettid), SCMP_SYS(getpid),
+    SCMP_SYS(getppid), SCMP_SYS(sched_yield), SCMP_SYS(sched_getaffinity), SCMP_SYS(sched_setaffinity), SCMP_SYS(sched_getattr),
+    SCMP_SYS(sched_setattr), SCMP_SYS(sched_getparam), SCMP_SYS(sched_getscheduler), SCMP_SYS(getcpu), SCMP_SYS(membarrier),
+    SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(wait4), SCMP_SYS(waitid), SCMP_SYS(pause), SCMP_SYS(restart_syscall),
+    SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigpending), SCMP_SYS(rt_sigtimedwait),
+    SCMP_SYS(rt_sigsuspend), SCMP_SYS(sigaltstack), SCMP_SYS(alarm), SCMP_SYS(setitimer), SCMP_SYS(clock_gettime), SCMP_SYS(clock_getres),
+    SCMP_SYS(clock_nanosleep), SCMP_SYS(nanosleep), SCMP_SYS(gettimeofday), SCMP_SYS(time), SCMP_SYS(times), SCMP_SYS(timer_create),
+    SCMP_SYS(timer_settime), SCMP_SYS(timer_delete), SCMP_SYS(timerfd_create), SCMP_SYS(timerfd_settime), SCMP_SYS(eventfd2),
+    // what it is and has
+    SCMP_SYS(capget), SCMP_SYS(getrusage), SCMP_SYS(getrlimit), SCMP_SYS(getuid), SCMP_SYS(geteuid), SCMP_SYS(getgid), SCMP_SYS(getegid),
+    SCMP_SYS(uname), SCMP_SYS(sysinfo), SCMP_SYS(getrandom), SCMP_SYS(arch_prctl),
+    // sampling
+    SCMP_SYS(process_vm_readv), SCMP_SYS(pidfd_open), SCMP_SYS(bpf), SCMP_SYS(perf_event_open), SCMP_SYS(memfd_create),
+    // waiting for descriptors
+    SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(select), SCMP_SYS(pselect6), SCMP_SYS(epoll_create1), SCMP_SYS(epoll_ctl),
+    SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_pwait2), SCMP_SYS(pipe), SCMP_SYS(pipe2),
+    // delivery: a client's calls; sockets have rules of their own
+    SCMP_SYS(connect), SCMP_SYS(bind), SCMP_SYS(shutdown), SCMP_SYS(sendto), SCMP_SYS(sendmsg), SCMP_SYS(sendmmsg), SCMP_SYS(recvfrom),
+    SCMP_SYS(recvmsg), SCMP_SYS(recvmmsg), SCMP_SYS(getsockname), SCMP_SYS(getpeername), SCMP_SYS(setsockopt), SCMP_SYS(getsockopt),
 };
 
 // What reading a stopped thread needs. PTRACE_ATTACH is not among them: it stops a whole process by a signal.
-constexpr std::uint32_t kPtraceRequests[] = {
+constexpr int kPtraceRequests[] = {
     PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_LISTEN, PTRACE_CONT, PTRACE_DETACH, PTRACE_SETOPTIONS, PTRACE_PEEKTEXT,
     PTRACE_PEEKDATA, PTRACE_PEEKUSER, PTRACE_GETREGSET, PTRACE_GETSIGINFO, PTRACE_GETEVENTMSG, PTRACE_GETSIGMASK,
     PTRACE_GET_SYSCALL_INFO,
@@ -51,118 +63,101 @@ constexpr std::uint32_t kPtraceRequests[] = {
 #endif
 };
 
-constexpr std::uint32_t kAllow = SECCOMP_RET_ALLOW;
-constexpr std::uint32_t kRefuse = SECCOMP_RET_ERRNO | EPERM;
-constexpr std::uint32_t kNotThere = SECCOMP_RET_ERRNO | ENOSYS;
+// A terminal's size and mode, an event's switch, non-blocking sockets. TIOCSTI, which types into a terminal, is not here.
+constexpr std::uint32_t kIoctls[] = {
+    TCGETS, TCSETS, TCSETSW, TCSETSF, TIOCGWINSZ, FIONBIO, FIONREAD, PERF_EVENT_IOC_ENABLE, PERF_EVENT_IOC_DISABLE,
+    PERF_EVENT_IOC_SET_BPF, PERF_EVENT_IOC_ID, PERF_EVENT_IOC_PERIOD, PERF_EVENT_IOC_RESET,
+};
+// F_SETOWN and F_NOTIFY, which send signals, are not here.
+constexpr int kFcntls[] = {F_GETFL, F_SETFL, F_GETFD, F_SETFD, F_DUPFD, F_DUPFD_CLOEXEC, F_GETLK, F_SETLK};
 
-class Program {
+class Filter {
  public:
-  void load_number() { load(offsetof(seccomp_data, nr)); }
-  void load_architecture() { load(offsetof(seccomp_data, arch)); }
-  // Both architectures are little-endian: the low half comes first.
-  void load_argument(unsigned n, bool high = false) {
-    load(static_cast<std::uint32_t>(offsetof(seccomp_data, args) + 8 * n + (high ? 4 : 0)));
-  }
-  void verdict(std::uint32_t value) { add(BPF_RET | BPF_K, 0, 0, value); }
-  void verdict_if_equal(std::uint32_t value, std::uint32_t result) { guarded(BPF_JEQ, value, true, result); }
-  void verdict_unless_equal(std::uint32_t value, std::uint32_t result) { guarded(BPF_JEQ, value, false, result); }
-  void verdict_if_bits(std::uint32_t bits, std::uint32_t result) { guarded(BPF_JSET, bits, true, result); }
-  void verdict_unless_bits(std::uint32_t bits, std::uint32_t result) { guarded(BPF_JSET, bits, false, result); }
+  Filter() : context_(seccomp_init(SCMP_ACT_ERRNO(EPERM))) {}
 
-  // Runs `body` for that system call only; the body ends with a verdict.
-  template <typename Body>
-  void for_call(std::uint32_t number, Body body) {
-    const std::size_t jump = code.size();
-    add(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, number);
-    body(*this);
-    code[jump].jf = static_cast<std::uint8_t>(code.size() - jump - 1);
+  void attribute(scmp_filter_attr name, std::uint32_t value) { note(seccomp_attr_set(context_.get(), name, value)); }
+  void allow(int call) { add(SCMP_ACT_ALLOW, call, {}); }
+  void answer(int call, unsigned error) { add(SCMP_ACT_ERRNO(error), call, {}); }
+  // Where these bits of an int argument have that value. Rules of one call add up.
+  void allow_bits(int call, unsigned argument, std::uint32_t bits, std::uint32_t value) {
+    add(SCMP_ACT_ALLOW, call, {{argument, SCMP_CMP_MASKED_EQ, bits, value}});
   }
+  void allow_number(int call, unsigned argument, std::uint32_t value) { allow_bits(call, argument, 0xffff'ffff, value); }
+  // Where all 64 bits have that value: ptrace's request is a long.
+  void allow_long(int call, unsigned argument, std::uint64_t value) { add(SCMP_ACT_ALLOW, call, {{argument, SCMP_CMP_EQ, value, 0}}); }
 
-  std::vector<sock_filter> code;
+  int load() {
+    if (error_ == 0) note(seccomp_load(context_.get()));
+    return error_;
+  }
 
  private:
-  void load(std::uint32_t offset) { add(BPF_LD | BPF_W | BPF_ABS, 0, 0, offset); }
-  void add(unsigned operation, std::uint8_t if_true, std::uint8_t if_false, std::uint32_t value) {
-    code.push_back({static_cast<std::uint16_t>(operation), if_true, if_false, value});
+  void add(std::uint32_t action, int call, std::vector<scmp_arg_cmp> when) {
+    note(seccomp_rule_add_array(context_.get(), action, call, static_cast<unsigned>(when.size()), when.data()));
   }
-  void guarded(unsigned test, std::uint32_t value, bool when, std::uint32_t result) {
-    add(BPF_JMP | test | BPF_K, when ? 0 : 1, when ? 1 : 0, value);
-    verdict(result);
+  void note(int result) {
+    if (result < 0 && error_ == 0) error_ = -result;
   }
+  struct Release {
+    void operator()(scmp_filter_ctx context) const { seccomp_release(context); }
+  };
+  std::unique_ptr<std::remove_pointer_t<scmp_filter_ctx>, Release> context_;
+  int error_ = 0;
 };
 
-void restrict_ptrace(Program& p) {
-  p.load_argument(0, true);
-  p.verdict_unless_equal(0, kRefuse);
-  p.load_argument(0);
-  for (const std::uint32_t request : kPtraceRequests) p.verdict_if_equal(request, kAllow);
-  p.verdict(kRefuse);
+// For reading; for writing where no file of that name is there, or none will have a name.
+void allow_opening(Filter& filter) {
+  for (const auto& [call, flags] : {std::pair{SCMP_SYS(open), 1u}, {SCMP_SYS(openat), 2u}}) {
+    filter.allow_bits(call, flags, O_ACCMODE | O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY), O_RDONLY);
+    filter.allow_bits(call, flags, O_CREAT | O_EXCL, O_CREAT | O_EXCL);
+    filter.allow_bits(call, flags, O_TMPFILE, O_TMPFILE);
+  }
 }
 
 // Signal 0 asks whether a process is there; the agent may signal itself.
-void restrict_signals(Program& p, pid_t self) {
-  const auto own = static_cast<std::uint32_t>(self);
-  for (const std::uint32_t call : {SYS_kill, SYS_rt_sigqueueinfo, SYS_tgkill, SYS_rt_tgsigqueueinfo})
-    p.for_call(call, [&](Program& body) {
-      body.load_argument(0);
-      body.verdict_if_equal(own, kAllow);
-      body.load_argument(call == SYS_kill || call == SYS_rt_sigqueueinfo ? 1 : 2);
-      body.verdict_unless_equal(0, kRefuse);
-      body.verdict(kAllow);
-    });
-  p.for_call(SYS_pidfd_send_signal, [](Program& body) {
-    body.load_argument(1);
-    body.verdict_unless_equal(0, kRefuse);
-    body.verdict(kAllow);
-  });
+void allow_signals(Filter& filter, pid_t self) {
+  for (const auto& [call, signal] : {std::pair{SCMP_SYS(kill), 1u}, {SCMP_SYS(rt_sigqueueinfo), 1u}, {SCMP_SYS(tgkill), 2u},
+                                     {SCMP_SYS(rt_tgsigqueueinfo), 2u}}) {
+    filter.allow_number(call, 0, static_cast<std::uint32_t>(self));
+    filter.allow_number(call, signal, 0);
+  }
+  filter.allow_number(SCMP_SYS(pidfd_send_signal), 1, 0);
 }
 
 // Threads yes, processes no. clone3 hides its flags behind a pointer: libc falls back to clone.
-void restrict_clone(Program& p) {
-  p.for_call(SYS_clone, [](Program& body) {
-    body.load_argument(0);
-    body.verdict_unless_bits(CLONE_THREAD, kRefuse);
-    body.verdict(kAllow);
-  });
-  p.verdict_if_equal(SYS_clone3, kNotThere);
+void allow_threads(Filter& filter) {
+  filter.allow_bits(SCMP_SYS(clone), 0, CLONE_THREAD, CLONE_THREAD);
+  filter.answer(SCMP_SYS(clone3), ENOSYS);
+  filter.allow_number(SCMP_SYS(prlimit64), 0, 0);   // its own limits
 }
 
-void restrict_limits(Program& p) {
-  p.for_call(SYS_prlimit64, [](Program& body) {
-    body.load_argument(0);
-    body.verdict_unless_equal(0, kRefuse);
-    body.verdict(kAllow);
-  });
+void allow_own_memory(Filter& filter) {
+  for (const int call : {SCMP_SYS(mmap), SCMP_SYS(mprotect)}) filter.allow_bits(call, 2, PROT_EXEC, 0);
 }
 
-void restrict_executable_memory(Program& p) {
-  for (const std::uint32_t call : {SYS_mmap, SYS_mprotect, SYS_pkey_mprotect})
-    p.for_call(call, [](Program& body) {
-      body.load_argument(2);
-      body.verdict_if_bits(PROT_EXEC, kRefuse);
-      body.verdict(kAllow);
-    });
+// Netlink is how libc learns which addresses the machine has. The pair is libcurl's, between its own threads.
+void allow_sockets(Filter& filter) {
+  for (const std::uint32_t family : {AF_INET, AF_INET6, AF_NETLINK}) filter.allow_number(SCMP_SYS(socket), 0, family);
+  filter.allow_number(SCMP_SYS(socketpair), 0, AF_UNIX);
 }
 
 }  // namespace
 
-std::vector<sock_filter> syscall_filter(pid_t self) {
-  Program p;
-  p.load_architecture();
-  p.verdict_unless_equal(kArchitecture, kNotThere);
-  p.load_number();
-#if defined(__x86_64__)
-  constexpr std::uint32_t kX32 = 0x40000000;   // the same calls by other numbers
-  p.verdict_if_bits(kX32, kNotThere);
-#endif
-  for (const std::uint32_t call : kDenied) p.verdict_if_equal(call, kRefuse);
-  p.for_call(SYS_ptrace, restrict_ptrace);
-  restrict_signals(p, self);
-  restrict_clone(p);
-  restrict_limits(p);
-  restrict_executable_memory(p);
-  p.verdict(kAllow);
-  return p.code;
+int install_syscall_filter(pid_t self) {
+  Filter filter;
+  filter.attribute(SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(ENOSYS));   // 32-bit calls, and x32's
+  filter.attribute(SCMP_FLTATR_CTL_TSYNC, 1);
+  filter.attribute(SCMP_FLTATR_CTL_OPTIMIZE, 2);                       // a search tree, not a list
+  for (const int call : kAllowed) filter.allow(call);
+  for (const int request : kPtraceRequests) filter.allow_long(SCMP_SYS(ptrace), 0, static_cast<std::uint64_t>(request));
+  for (const std::uint32_t request : kIoctls) filter.allow_number(SCMP_SYS(ioctl), 1, request);
+  for (const int command : kFcntls) filter.allow_number(SCMP_SYS(fcntl), 1, static_cast<std::uint32_t>(command));
+  allow_opening(filter);
+  allow_signals(filter, self);
+  allow_threads(filter);
+  allow_own_memory(filter);
+  allow_sockets(filter);
+  return filter.load();
 }
 
 }  // namespace sampan

@@ -1,17 +1,18 @@
-// The system calls that are refused after set-up, as a classic BPF program for seccomp.
+// The system calls that stay after set-up: an allow-list of libseccomp's, so that what is not known is refused.
 #pragma once
 
-#include <linux/filter.h>
 #include <sys/types.h>
-
-#include <vector>
 
 namespace sampan {
 
-// Refused with EPERM: writing to another process, new processes and programs, signals to others, everything that
-// changes the machine, executable memory, listening. `self` may still signal itself (abort). Anything else passes, so
-// that a newer libc or kernel does not break the agent. What a filter cannot see are paths: /proc/PID/mem stays to be
-// guarded by file permissions.
-std::vector<sock_filter> syscall_filter(pid_t self);
+// Forces the filter upon every thread of the process, and no_new_privs with it; returns 0, or an errno value where the
+// kernel does not take it.
+// Refused with EPERM is all that sampling and delivery do not use: writing to another process, new processes and
+// programs, signals to others (`self` may signal itself: abort), executable memory, serving a port, local sockets, opening
+// for writing what is there already: files are created anew or not at all. A new call that the agent comes to need is a
+// line of the table in the .cpp.
+// What a filter cannot see is what pointers point to: paths, and with them where a new file is made; the flags of
+// openat2, which could ask for writing; and what programs bpf() loads.
+int install_syscall_filter(pid_t self);
 
 }  // namespace sampan

@@ -109,7 +109,9 @@ std::string bar_of(double share) {
 
 }  // namespace
 
-Progress::Progress(std::FILE* out) : out_(out), terminal_(isatty(fileno(out)) == 1) {
+// Only where the kubelet made it: no file of this name may appear on a machine that has none.
+Progress::Progress(std::FILE* out)
+    : out_(out), terminal_(isatty(fileno(out)) == 1), termination_log_(::open(kTerminationLog, O_WRONLY | O_CLOEXEC | O_NOFOLLOW)) {
   current_ = this;
   set_log_sink([](LogLevel level, const std::string& line) { current_->log(level, line); });
 }
@@ -178,11 +180,9 @@ void Progress::result(const RunResult& outcome) {
       if (!file.path.empty()) stage("result", "  " + file.path);
     }
   }
-  // Only where the kubelet made it: no file of this name may appear on a machine that has none.
-  const int fd = ::open(kTerminationLog, O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOFOLLOW);
-  if (fd < 0) return;
-  write_all(fd, secrets_.scrub(termination_message(outcome)));
-  ::close(fd);
+  if (!termination_log_ || ::ftruncate(termination_log_.get(), 0) != 0) return;
+  ::lseek(termination_log_.get(), 0, SEEK_SET);
+  write_all(termination_log_.get(), secrets_.scrub(termination_message(outcome)));
 }
 
 std::string termination_message(const RunResult& outcome) {

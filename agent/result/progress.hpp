@@ -11,12 +11,14 @@
 #include "agent/guard/redact.hpp"
 #include "agent/result/run_result.hpp"
 #include "samplers/base/log.hpp"
+#include "samplers/base/unique_fd.hpp"
 
 namespace sampan {
 
 class Progress {
  public:
-  // Takes over the log: its lines become events. `out` is kept open by the caller.
+  // Takes over the log: its lines become events. `out` is kept open by the caller. Opens the termination log, since a
+  // restricted process (agent/guard) may not open for writing what is there already.
   explicit Progress(std::FILE* out = stdout);
   ~Progress();
   Progress(const Progress&) = delete;
@@ -39,6 +41,7 @@ class Progress {
 
   std::FILE* out_;
   bool terminal_;
+  UniqueFd termination_log_;
   bool bar_ = false;           // a bar stands on the current line
   std::uint64_t seq_ = 0;
   double last_beat_ = -1;

@@ -1,10 +1,13 @@
 // Each test restricts a forked child and looks from inside: what must be refused, and what must still work.
 #include "agent/guard/restrict.hpp"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <linux/capability.h>
+#include <linux/openat2.h>
 #include <linux/perf_event.h>
 #include <netdb.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/ptrace.h>
@@ -16,7 +19,9 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <functional>
 #include <thread>
 
@@ -118,6 +123,82 @@ TEST(Restrict, NoNewProcessesNoSignalsToOthersNoExecutableMemory) {
     if (!refused(::listen(::socket(AF_INET, SOCK_STREAM, 0), 1))) return 9;
     return 0;
   }), 0);
+}
+
+// A folder with one file, `kept`.
+class Folder {
+ public:
+  Folder() {
+    char name[] = "/tmp/sampan-restrict-XXXXXX";
+    path_ = ::mkdtemp(name);
+    ::close(::open(at("kept").c_str(), O_WRONLY | O_CREAT | O_EXCL, 0600));
+  }
+  ~Folder() { std::filesystem::remove_all(path_); }
+  std::string at(const std::string& name) const { return path_ + "/" + name; }
+
+ private:
+  std::string path_;
+};
+
+TEST(Restrict, FilesAreCreatedAnewOrNotAtAll) {
+  const Folder folder;
+  EXPECT_EQ(in_child([&] {
+    if (!restrict_self("/tmp").filtered) return 1;
+    const std::string kept = folder.at("kept"), fresh = folder.at("fresh");
+    const auto opens = [](const std::string& path, int flags) { return ::open(path.c_str(), flags, 0600); };
+    for (const int flags : {O_WRONLY, O_RDWR, O_RDONLY | O_TRUNC, O_WRONLY | O_APPEND, O_WRONLY | O_CREAT, O_RDWR | O_CREAT | O_TRUNC, O_RDONLY | O_CREAT}) {
+      if (!refused(opens(kept, flags))) return 2;
+      if (!refused(opens("/proc/self/mem", flags))) return 3;
+    }
+    if (!refused(::syscall(SYS_truncate, kept.c_str(), 0L))) return 4;
+    if (opens(kept, O_RDONLY) < 0 || opens(folder.at("."), O_RDONLY | O_DIRECTORY) < 0 || opens(kept, O_PATH) < 0) return 5;
+    if (opens(kept, O_WRONLY | O_CREAT | O_EXCL) >= 0 || errno != EEXIST) return 6;
+    const int file = opens(fresh, O_WRONLY | O_CREAT | O_EXCL);
+    if (file < 0 || ::write(file, "x", 1) != 1 || ::fsync(file) != 0) return 7;
+    if (opens(folder.at("."), O_WRONLY | O_TMPFILE) < 0 && errno == EPERM) return 8;
+    if (::rename(fresh.c_str(), kept.c_str()) != 0 || ::unlink(kept.c_str()) != 0) return 9;
+    return 0;
+  }), 0);
+}
+
+// Each of these is harmless where it passes: what is asked for is not there.
+TEST(Restrict, WhatIsNotKnownIsRefused) {
+  EXPECT_EQ(in_child([&] {
+    if (!restrict_self("/tmp").filtered) return 1;
+    constexpr long kMountSetattr = 442, kPidfdGetfd = 438, kOfTheFuture = 999;
+    int expectation = 2;
+    for (const long call : {kPidfdGetfd, kMountSetattr, kOfTheFuture, long{SYS_io_uring_setup}, long{SYS_process_madvise}, long{SYS_keyctl},
+                            long{SYS_setns}, long{SYS_chdir}, long{SYS_fchmodat}, long{SYS_process_vm_writev}}) {
+      if (!refused(::syscall(call, -1L, 0L, 0L, 0L, 0L, 0L))) return expectation;
+      ++expectation;
+    }
+    if (!refused(::socket(AF_UNIX, SOCK_STREAM, 0))) return 32;    // a container engine's own, for one
+    if (!refused(::socket(AF_PACKET, SOCK_RAW, 0))) return 33;
+    if (::socket(AF_INET, SOCK_STREAM, 0) < 0) return 34;
+    if (!refused(::ioctl(0, TIOCSTI, "x"))) return 35;
+    if (!refused(::fcntl(0, F_SETOWN, 1))) return 36;
+    if (::syscall(SYS_clone3, nullptr, 0L) != -1 || errno != ENOSYS) return 37;
+    return 0;
+  }), 0);
+}
+
+// What the filter cannot see, and images/README.md says so: flags that a pointer points to.
+TEST(Restrict, TheFlagsOfOpenat2AreNotSeen) {
+  const Folder folder;
+  EXPECT_EQ(in_child([&] {
+    if (!restrict_self("/tmp").filtered) return 1;
+    open_how how{};
+    how.flags = O_WRONLY;
+    return ::syscall(SYS_openat2, AT_FDCWD, folder.at("kept").c_str(), &how, sizeof how) >= 0 ? 0 : 2;
+  }), 0);
+}
+
+TEST(Restrict, AnAbortIsAnAbort) {
+  EXPECT_EQ(in_child([] {
+    restrict_self("/tmp");
+    std::abort();
+    return 1;
+  }), 1000 + SIGABRT);
 }
 
 TEST(Restrict, TheAgentStillWorks) {

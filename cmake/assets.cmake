@@ -13,8 +13,13 @@ set(viewer_script ${CMAKE_BINARY_DIR}/generated/viewer.js)
 add_custom_command(OUTPUT ${viewer_script} DEPENDS ${viewer_parts} ${CMAKE_SOURCE_DIR}/cmake/viewer.cmake VERBATIM
   COMMAND ${CMAKE_COMMAND} -D OUT=${viewer_script} "-DPARTS=${viewer_parts}" -P ${CMAKE_SOURCE_DIR}/cmake/viewer.cmake)
 embed_bytes(flamegraph viewer_js ${viewer_script})
-embed_bytes(flamegraph viewer_css ${viewer}/viewer.css)
+set(viewer_style ${CMAKE_BINARY_DIR}/generated/viewer.css)
+add_custom_command(OUTPUT ${viewer_style} VERBATIM
+  DEPENDS ${viewer}/viewer.css ${CMAKE_SOURCE_DIR}/flamegraph/kinds.def ${CMAKE_SOURCE_DIR}/cmake/style.cmake
+  COMMAND ${CMAKE_COMMAND} -D OUT=${viewer_style} -D STYLE=${viewer}/viewer.css
+    -D KINDS=${CMAKE_SOURCE_DIR}/flamegraph/kinds.def -P ${CMAKE_SOURCE_DIR}/cmake/style.cmake)
+embed_bytes(flamegraph viewer_css ${viewer_style})
 
 # Prints what a Content-Security-Policy names so that a picture's script and style may run.
-add_custom_target(csp_hashes DEPENDS ${viewer_script} VERBATIM
-  COMMAND sh ${CMAKE_SOURCE_DIR}/cmake/csp_hashes.sh ${viewer_script} ${viewer}/viewer.css)
+add_custom_target(csp_hashes DEPENDS ${viewer_script} ${viewer_style} VERBATIM
+  COMMAND sh ${CMAKE_SOURCE_DIR}/cmake/csp_hashes.sh ${viewer_script} ${viewer_style})

@@ -6,25 +6,26 @@
 #include <optional>
 #include <unordered_map>
 
-
 namespace sampan {
 namespace {
 
-struct Suffix {
-  std::string_view text;
+struct Endings {
   FrameKind kind;
+  std::string_view files, annotations;   // separated by blanks
 };
-constexpr Suffix kFiles[] = {
-    {".py", FrameKind::Python},   {".pyx", FrameKind::Python}, {".rb", FrameKind::Ruby},   {".erb", FrameKind::Ruby},
-    {".php", FrameKind::Php},     {".phtml", FrameKind::Php},  {".java", FrameKind::Java}, {".kt", FrameKind::Java},
-    {".scala", FrameKind::Java},  {".groovy", FrameKind::Java}, {".js", FrameKind::Node},  {".mjs", FrameKind::Node},
-    {".cjs", FrameKind::Node},    {".ts", FrameKind::Node},    {".tsx", FrameKind::Node},  {".go", FrameKind::Go},
+constexpr Endings kEndings[] = {
+#define KIND(enumerator, code, language, light, dark, files, annotations) {FrameKind::enumerator, files, annotations},
+#include "flamegraph/kinds.def"
 };
-// perf's and async-profiler's annotations; `_[w]` marks a waker, which has no kind of its own.
-constexpr Suffix kAnnotations[] = {
-    {"_[k]", FrameKind::Kernel}, {"_[j]", FrameKind::Java},   {"_[i]", FrameKind::JavaInlined},
-    {"_[0]", FrameKind::JavaInterpreted}, {"_[1]", FrameKind::Java}, {"_[w]", FrameKind::Native},
-};
+
+// Whether a list of words holds this one.
+bool holds(std::string_view words, std::string_view word) {
+  for (auto at = words.find(word); !word.empty() && at != std::string_view::npos; at = words.find(word, at + 1)) {
+    const auto end = at + word.size();
+    if ((at == 0 || words[at - 1] == ' ') && (end == words.size() || words[end] == ' ')) return true;
+  }
+  return false;
+}
 
 bool is_native(FrameKind kind) { return kind == FrameKind::Native || kind == FrameKind::Kernel; }
 
@@ -68,13 +69,26 @@ bool parse_place(Frame& frame, std::string_view name, std::string_view inside) {
     }
   }
   if (const auto dot = found.file.rfind('.'); dot != std::string_view::npos && dot > 0) {
-    for (const auto& [text, kind] : kFiles) {
-      if (found.file.substr(dot) == text) found.kind = kind;
+    for (const Endings& row : kEndings) {
+      if (holds(row.files, found.file.substr(dot))) found.kind = row.kind;
     }
   }
   if (is_native(found.kind) && (found.line == 0 || found.file.find('.') == std::string_view::npos)) return false;
   frame = found;
   return true;
+}
+
+// Takes `_[k]` or the like off a label's end.
+bool take_annotation(std::string_view& label, FrameKind& kind) {
+  constexpr std::size_t kSize = 4;
+  if (label.size() <= kSize || label.back() != ']') return false;
+  for (const Endings& row : kEndings) {
+    if (!holds(row.annotations, label.substr(label.size() - kSize))) continue;
+    label.remove_suffix(kSize);
+    kind = row.kind;
+    return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -86,7 +100,7 @@ void append_label(std::string& out, const Frame& frame) {
     return append_number(out, frame.address, 16);
   }
   out += frame.name;
-  if (frame.kind == FrameKind::Process || frame.kind == FrameKind::Thread) {
+  if (is_group(frame.kind)) {
     if (frame.line == 0) return;
     out += frame.kind == FrameKind::Process ? " (pid " : " (tid ";
     append_number(out, frame.line);
@@ -111,15 +125,7 @@ std::string frame_label(const Frame& frame) {
 
 Frame parse_label(std::string_view label) {
   Frame frame;
-  bool annotated = false;
-  for (const auto& [text, kind] : kAnnotations) {
-    if (!label.ends_with(']')) break;
-    if (label.size() <= text.size() || !label.ends_with(text)) continue;
-    label.remove_suffix(text.size());
-    frame.kind = kind;
-    annotated = true;
-    break;
-  }
+  const bool annotated = take_annotation(label, frame.kind);
   frame.name = label;
   if (label.ends_with(')')) {
     const auto open = label.rfind(" (");

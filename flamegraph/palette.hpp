@@ -14,25 +14,14 @@ struct Hue {
   char code;                  // in the data layer and as CSS class `k-…`
   std::string_view language;  // in the legend; kinds of one language share its name
   std::string_view light;     // fill in the light theme
-  std::string_view dark;      // and in the dark theme, behind dark text too: dark yellows are mud; viewer.css holds the same
+  std::string_view dark;      // and in the dark theme
 };
 
-// One row a kind, in the order of FrameKind.
-inline constexpr std::array<Hue, 13> kHues{{
-    {FrameKind::Process, 'p', "Process", "#c5ced9", "#98a4b3"},
-    {FrameKind::Thread, 't', "Thread", "#dce2e9", "#b3bdc9"},
-    {FrameKind::Python, 'y', "Python", "#f7c04a", "#e2aa3c"},
-    {FrameKind::Ruby, 'r', "Ruby", "#f58f82", "#e57c70"},
-    {FrameKind::Php, 'h', "PHP", "#b3a3f0", "#a392ea"},
-    {FrameKind::Java, 'j', "Java", "#f4a25c", "#e08f4a"},
-    {FrameKind::JavaInterpreted, 'i', "Java", "#f8c9a0", "#eab98d"},
-    {FrameKind::JavaInlined, 'l', "Java", "#eab583", "#c99a6e"},
-    {FrameKind::Node, 'n', "Node.js", "#8fd07f", "#79bd69"},
-    {FrameKind::Go, 'g', "Go", "#63cdd2", "#48b7bd"},
-    {FrameKind::Native, 'c', "native", "#94bdea", "#76a7de"},
-    {FrameKind::Kernel, 'k', "kernel", "#dd9ecb", "#cf88bc"},
-    {FrameKind::Note, 'u', "unknown", "#cfcfcb", "#a3a39f"},
-}};
+// The rows of kinds.def, in the order of FrameKind; cmake/style.cmake makes the viewer's style of the same rows.
+inline constexpr auto kHues = std::to_array<Hue>({
+#define KIND(enumerator, code, language, light, dark, ...) {FrameKind::enumerator, code, language, light, dark},
+#include "flamegraph/kinds.def"
+});
 
 inline constexpr const Hue& hue(FrameKind kind) { return kHues[static_cast<std::size_t>(kind)]; }
 

@@ -12,10 +12,13 @@
 
 namespace sampan {
 
+// kinds.def has a row for each. Note says what is not known: `[truncated]`, `[idle]`.
 enum class FrameKind : std::uint8_t {
-  Process, Thread, Python, Ruby, Php, Java, JavaInterpreted, JavaInlined, Node, Go, Native, Kernel,
-  Note,  // says what is not known: `[truncated]`, `[idle]`
+#define KIND(enumerator, ...) enumerator,
+#include "flamegraph/kinds.def"
 };
+// Kinds that group stacks, by process and thread, and show no code.
+inline bool is_group(FrameKind kind) { return kind == FrameKind::Process || kind == FrameKind::Thread; }
 
 // One place in a program. Views passed to intern() are copied; views returned live as long as the profile.
 struct Frame {

@@ -14,8 +14,6 @@
 namespace sampan {
 namespace {
 
-bool is_group(FrameKind kind) { return kind == FrameKind::Process || kind == FrameKind::Thread; }
-
 // Labels that differ only in the line are one function.
 struct Functions {
   std::vector<std::uint32_t> of_label;

@@ -5,15 +5,13 @@
 namespace sampan {
 
 // Each runtime folder defines `Runtime <name>_runtime()`.
-#define RUNTIME(name) Runtime name##_runtime();
-#include "samplers/runtimes.def"
-#undef RUNTIME
+#define RUNTIME(runtime, ...) Runtime runtime##_runtime();
+#include "flamegraph/kinds.def"
 
 std::span<const Runtime> runtimes() {
   static const std::vector<Runtime> rows = {
-#define RUNTIME(name) name##_runtime(),
-#include "samplers/runtimes.def"
-#undef RUNTIME
+#define RUNTIME(runtime, ...) runtime##_runtime(),
+#include "flamegraph/kinds.def"
   };
   return rows;
 }

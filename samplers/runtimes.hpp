@@ -1,4 +1,4 @@
-// The registry of runtimes, made from runtimes.def.
+// The registry of runtimes, made from flamegraph/kinds.def.
 #pragma once
 
 #include <span>

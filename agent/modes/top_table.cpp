@@ -55,7 +55,7 @@ std::string name_of(const Frame& frame) {
   return printable(name + " (" + std::string(frame.file.substr(slash == std::string_view::npos ? 0 : slash + 1)) + ")", 240);
 }
 
-bool is_root(const Frame& frame) { return frame.kind == FrameKind::Process || frame.kind == FrameKind::Thread; }
+bool is_root(const Frame& frame) { return is_group(frame.kind); }
 
 void sort_rows(std::vector<TopRow>& rows, TopSort sort) {
   std::sort(rows.begin(), rows.end(), [&](const TopRow& a, const TopRow& b) {

@@ -31,8 +31,6 @@ enum Line : protozero::pbf_tag_type { FunctionRef = 1, LineNumber = 2 };
 enum Function : protozero::pbf_tag_type { FunctionId = 1, Name = 2, SystemName = 3, File = 4 };
 }  // namespace field
 
-bool is_group(FrameKind kind) { return kind == FrameKind::Process || kind == FrameKind::Thread; }
-
 class Writer {
  public:
   Writer(const Profile& profile, const BuildIdOf& build_id)

@@ -10,8 +10,6 @@
 namespace sampan {
 namespace {
 
-bool is_group(FrameKind kind) { return kind == FrameKind::Process || kind == FrameKind::Thread; }
-
 // Equal shown frames are one (speedscope keys them by name, file and line).
 struct Frames {
   std::string json;

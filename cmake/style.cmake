@@ -1,0 +1,15 @@
+# The picture's style: flamegraph/viewer/viewer.css with the kinds' colours of flamegraph/kinds.def in place of the lines
+# `@light@` and `@dark@`. cmake -D OUT=file -D STYLE=viewer.css -D KINDS=kinds.def -P style.cmake
+cmake_minimum_required(VERSION 3.25)
+file(READ "${STYLE}" style)
+file(STRINGS "${KINDS}" rows REGEX "^(KIND|RUNTIME)\\(.*\"#")
+set(light "")
+set(dark "")
+foreach(row IN LISTS rows)
+  string(REGEX MATCH "'(.)', \"[^\"]*\", \"(#[0-9a-f]+)\", \"(#[0-9a-f]+)\"" found "${row}")
+  string(APPEND light ".sampan .k-${CMAKE_MATCH_1}{--c:${CMAKE_MATCH_2};fill:var(--c)}\n")
+  string(APPEND dark ".sampan .k-${CMAKE_MATCH_1}{--c:${CMAKE_MATCH_3}}\n")
+endforeach()
+string(REPLACE "@light@\n" "${light}" style "${style}")
+string(REPLACE "@dark@\n" "${dark}" style "${style}")
+file(WRITE "${OUT}" "${style}")

@@ -28,8 +28,8 @@ forbid flamegraph/formats 'flamegraph/svg/' 'a format includes the picture'
 forbid "$(ls flamegraph/*.?pp)" 'flamegraph/(svg|formats)/' 'the ground of flamegraph includes a room'
 forbid "samplers/base samplers/process samplers/elf samplers/unwind samplers/symbols" \
   'samplers/(tiers|python|ruby|php|native|go|java|node)/' 'a shared room includes a tier or a runtime'
-for runtime in python ruby php native go java; do
-  others=$(echo python ruby php native go java | tr ' ' '\n' | grep -v "^$runtime$" | paste -sd '|')
+for runtime in python ruby php native go java node; do
+  others=$(echo python ruby php native go java node | tr ' ' '\n' | grep -v "^$runtime$" | paste -sd '|')
   forbid samplers/$runtime "samplers/($others|tiers)/" "runtime $runtime includes a tier or another runtime"
 done
 forbid samplers/tiers 'samplers/(python|ruby|php|native|go|java|node)/' 'a tier includes a runtime' ebpf.bpf.c   # one program walks them all in the kernel

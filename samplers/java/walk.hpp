@@ -6,7 +6,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "samplers/java/stack_view.hpp"
+#include "samplers/unwind/stack_view.hpp"
 #include "samplers/java/vm.hpp"
 #include "samplers/java/x86_code.hpp"
 #include "samplers/symbols/native_stack.hpp"

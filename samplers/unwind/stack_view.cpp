@@ -1,8 +1,8 @@
-#include "samplers/java/stack_view.hpp"
+#include "samplers/unwind/stack_view.hpp"
 
 #include <algorithm>
 
-namespace sampan::java {
+namespace sampan {
 namespace {
 
 constexpr std::size_t kStep = 64 * 1024;
@@ -46,4 +46,4 @@ std::optional<std::uint64_t> StackView::word(std::uint64_t address) {
   }
 }
 
-}  // namespace sampan::java
+}  // namespace sampan

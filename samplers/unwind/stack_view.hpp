@@ -8,7 +8,7 @@
 #include "samplers/process/memory.hpp"
 #include "samplers/unwind/unwinder.hpp"
 
-namespace sampan::java {
+namespace sampan {
 
 // The address of a word of the stack, `words` from `base`.
 inline std::uint64_t slot(std::uint64_t base, std::int64_t words) { return base + static_cast<std::uint64_t>(words * 8); }
@@ -36,4 +36,4 @@ class StackView {
   bool extended_ = false;
 };
 
-}  // namespace sampan::java
+}  // namespace sampan

@@ -1,0 +1,254 @@
+#include "samplers/node/walk.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "samplers/base/clock.hpp"
+
+namespace sampan::node {
+namespace {
+
+constexpr std::size_t kMostFrames = 32'768;            // V8 gives out before, at about 1 MB of stack
+constexpr std::uint64_t kRemapEvery = 50'000'000;      // ns
+constexpr unsigned kAttempts = 3;
+constexpr unsigned kRdi = 5;                           // DWARF numbers
+constexpr unsigned kR9 = 9, kR12 = 12;
+constexpr std::int64_t kMarkerSlot = -1, kFunctionSlot = -2, kBytecodesSlot = -4, kOffsetSlot = -5;
+constexpr std::int64_t kExitFunctionSlot = 3;          // BuiltinExitFrame: the JSFunction
+
+}  // namespace
+
+Walk::Walk(const Layout& layout, const Builtins& builtins, Memory& memory, NativeStack& native, Context& context)
+    : layout_(layout), builtins_(builtins), memory_(memory), native_(native), context_(context), heap_(memory, layout),
+      functions_(heap_, context.profile, context.options.lines), codes_(heap_) {}
+
+Walked Walk::run(const ThreadSnapshot& thread, std::vector<FrameId>& frames) {
+  functions_.trim();
+  codes_.trim();
+  Walked result = Walked::Failed;
+  for (unsigned attempt = 0; attempt < kAttempts; ++attempt) {
+    result = once(thread);
+    if (result == Walked::Failed || result == Walked::NoFrames || still_true()) break;
+    result = Walked::Suspect;   // what was known is no longer so: it has been forgotten and is read anew
+  }
+  if (result == Walked::Suspect) found_.assign(1, note("[code that changed while it was read]"));
+  if (found_.empty()) return result;
+  if (doubtful_ && result == Walked::Whole) result = Walked::Suspect;
+  if (result == Walked::Truncated) frames.push_back(native_.truncated());
+  frames.insert(frames.end(), found_.rbegin(), found_.rend());
+  for (std::size_t i = thread.kernel.size(); i-- > 0;) frames.push_back(native_.kernel_frame(thread.kernel[i]));
+  return result;
+}
+
+Walked Walk::once(const ThreadSnapshot& thread) {
+  found_.clear();
+  watched_.clear();
+  doubtful_ = false;
+  if (!thread.registers) return Walked::NoFrames;
+  at_ = {};
+  at_.registers = *thread.registers;
+  at_.fp_known = thread.fp_known;
+  stack_.reset(memory_, thread.registers->sp, thread.stack, 0);
+  return loop();
+}
+
+Walked Walk::loop() {
+  std::uint64_t before = 0;
+  for (std::size_t i = 0; i < kMostFrames; ++i) {
+    if (at_.registers.sp < before || !stack_.holds(at_.registers.sp)) return Walked::Truncated;
+    before = at_.registers.sp;
+    const Place place = place_of(at_.lookup());
+    const Went went = place.where == Where::Native ? native_frame() : v8_frame(place);
+    if (went == Went::End) return Walked::Whole;
+    if (went == Went::Lost) return Walked::Truncated;
+  }
+  return Walked::Truncated;
+}
+
+Walk::Place Walk::place_of(std::uint64_t pc) {
+  if (!is_mapped(pc)) return {};
+  const CodeRegion* region = native_.space().find(pc);
+  if (region->path.empty()) return {Where::Jit, region->start};
+  return {builtins_.hold(*region, pc) ? Where::Builtin : Where::Native, region->start};
+}
+
+// V8 maps code while it runs: mappings are read again now and then where a pc lies in none.
+bool Walk::is_mapped(std::uint64_t pc) {
+  if (native_.space().find(pc)) return true;
+  const std::uint64_t now = now_ns();
+  if (now < next_remap_) return false;
+  next_remap_ = now + kRemapEvery;
+  native_.refresh();
+  return native_.space().find(pc) != nullptr;
+}
+
+Walk::Went Walk::native_frame() {
+  if (!is_mapped(at_.lookup()) && !at_.exact) return Went::Lost;
+  found_.push_back(native_.frame(at_.lookup()));
+  const FrameState before = at_;
+  Step done = step(native_.space(), stack_.copy(), at_);
+  while (done == Step::OutOfStack && stack_.extend()) {
+    at_ = before;
+    done = step(native_.space(), stack_.copy(), at_);
+  }
+  return done == Step::Root ? Went::End : done == Step::Caller ? Went::On : Went::Lost;
+}
+
+Walk::Went Walk::leave(std::uint64_t pc, std::uint64_t sp, std::uint64_t fp) {
+  if (sp < at_.registers.sp || !is_mapped(pc - 1)) return Went::Lost;
+  at_.registers.pc = pc;
+  at_.registers.sp = sp;
+  at_.registers.fp = fp;
+  at_.fp_known = true;
+  at_.innermost = at_.exact = false;
+  return Went::On;
+}
+
+bool Walk::slot_pushed(std::int64_t words) const { return slot(at_.registers.fp, words) >= at_.registers.sp; }
+
+Walk::Went Walk::v8_frame(const Place& place) {
+  if (at_.exact) return v8_top(place);
+  return standing_frame(place);
+}
+
+// The frame that rbp shows, whose slots tell what it is.
+Walk::Went Walk::standing_frame(const Place& place) {
+  const std::uint64_t fp = at_.registers.fp;
+  if (!at_.fp_known || fp < at_.registers.sp || fp % 8 != 0) return Went::Lost;
+  const auto caller_pc = stack_.word(fp + 8);
+  const auto caller_fp = stack_.word(fp);
+  const auto marker = stack_.word(slot(fp, kMarkerSlot));
+  if (!caller_pc || !caller_fp) return Went::Lost;
+  if (marker && slot_pushed(kMarkerSlot) && !(*marker & 1)) {
+    stub(*marker >> 1, place);
+  } else if (marker && slot_pushed(kFunctionSlot)) {
+    javascript(place);
+  } else if (at_.exact && place.where == Where::Builtin) {
+    found_.push_back(native_.frame(at_.registers.pc));
+  }
+  return leave(*caller_pc, fp + 16, *caller_fp);
+}
+
+void Walk::stub(std::uint64_t type, const Place& place) {
+  if (type == layout_.frames.builtin_exit) {
+    const auto function = stack_.word(slot(at_.registers.fp, kExitFunctionSlot));
+    if (Function* known = function ? functions_.of_js_function(*function) : nullptr) push(known, 0);
+  } else if (type == layout_.frames.wasm) {
+    found_.push_back(context_.profile.intern({FrameKind::Node, "(wasm function)", {}, 0, 0}));
+  } else if (at_.exact && place.where == Where::Builtin) {
+    found_.push_back(native_.frame(at_.registers.pc));
+  }
+}
+
+void Walk::javascript(const Place& place) {
+  const std::uint64_t function = stack_.word(slot(at_.registers.fp, kFunctionSlot)).value_or(0);
+  Code* code = place.where == Where::Jit ? codes_.find(at_.lookup(), place.low) : nullptr;
+  if (code) {
+    watch(code->witnesses, 0, code->start);
+    if (code->kind == CodeKind::Baseline) return baseline(*code, function, true);
+    if (code->kind >= CodeKind::Maglev) return optimised(*code);
+    if (code->kind == CodeKind::Regexp) {
+      if (at_.exact) found_.push_back(context_.profile.intern({FrameKind::Node, "(regexp)", {}, 0, 0}));
+      return;
+    }
+  }
+  if (interpreted(function)) return;
+  // A builtin that JavaScript calls as a function; or code that was not found, whose function is as little known.
+  Function* known = place.where == Where::Builtin ? functions_.of_js_function(function) : nullptr;
+  if (known) return push(known, 0);
+  doubtful_ = true;
+  found_.push_back(note("[unknown function]"));
+}
+
+bool Walk::interpreted(std::uint64_t function) {
+  const Registers& r = at_.registers;
+  if (!slot_pushed(kOffsetSlot)) return false;
+  const auto bytecodes = stack_.word(slot(r.fp, kBytecodesSlot));
+  auto offset = stack_.word(slot(r.fp, kOffsetSlot));
+  if (!bytecodes || !offset || !heap_.is(*bytecodes, layout_.types.bytecodes)) return false;
+  // What runs has its place in r9 (the slot is written at calls), as long as r12 still holds the bytecodes.
+  const std::int32_t header = layout_.row.bytecode_data - 1;
+  std::int64_t at = is_smi(*offset) ? smi(*offset) - header : -1;
+  if (at_.innermost && r.general[kR12] == *bytecodes) {
+    const auto length = heap_.field(*bytecodes, 8);
+    const std::int64_t live = static_cast<std::int64_t>(r.general[kR9]) - header;
+    if (is_smi(length) && live >= 0 && live < smi(length)) at = live;
+  }
+  if (at < 0) return false;
+  bytecode_frame(*bytecodes, function, static_cast<std::int32_t>(at));
+  return true;
+}
+
+void Walk::bytecode_frame(std::uint64_t bytecodes, std::uint64_t js_function, std::optional<std::int32_t> offset) {
+  Function* function = functions_.of_bytecodes(bytecodes, js_function);
+  if (!function) {
+    doubtful_ = true;
+    found_.push_back(note("[unknown function]"));
+    return;
+  }
+  push(function, offset ? functions_.line_of_bytecode(*function, *offset) : 0);
+}
+
+void Walk::baseline(const Code& code, std::uint64_t js_function, bool slots) {
+  codes_.read_tables(const_cast<Code&>(code));
+  std::uint64_t bytecodes = functions_.bytecodes_of(code.deopt);
+  if (!bytecodes && slots && slot_pushed(kBytecodesSlot)) bytecodes = stack_.word(slot(at_.registers.fp, kBytecodesSlot)).value_or(0);
+  Function* function = functions_.of_bytecodes(bytecodes, js_function);
+  if (!function) return bytecode_frame(bytecodes, js_function, {});
+  const auto pc = static_cast<std::uint32_t>(at_.registers.pc - code.start) + (at_.exact ? 1 : 0);
+  const auto offset = baseline_bytecode(code.offsets, functions_.code_of(*function), layout_.row.bytecodes, pc);
+  push(function, offset ? functions_.line_of_bytecode(*function, *offset) : 0);
+}
+
+void Walk::optimised(Code& code) {
+  codes_.read_tables(code);
+  spots_.clear();
+  if (!find_spots(heap_, code, at_.registers.pc, at_.exact, spots_)) {
+    doubtful_ = true;
+    found_.push_back(note("[unknown function]"));
+    return;
+  }
+  for (const Spot& spot : spots_) {
+    Function* function = spot.shared ? functions_.find(spot.shared) : nullptr;
+    if (!function) {
+      doubtful_ = true;
+      found_.push_back(note("[unknown function]"));
+      continue;
+    }
+    std::uint32_t line = 0;
+    if (spot.bytecode != Spot::kNone) line = functions_.line_of_bytecode(*function, spot.bytecode);
+    else if (spot.source != Spot::kNone && function->script) line = function->script->line_of(spot.source);
+    push(function, line);
+  }
+}
+
+void Walk::push(Function* function, std::uint32_t line) {
+  watch(function->witnesses, function->shared, 0);
+  found_.push_back(functions_.frame(*function, line));
+}
+
+void Walk::watch(const std::vector<Witness>& witnesses, std::uint64_t shared, std::uint64_t code) {
+  for (const Watched& known : watched_) {
+    if (known.shared == shared && known.code == code) return;
+  }
+  for (const Witness& witness : witnesses) watched_.push_back({witness, shared, code});
+}
+
+// Reads every witness of this walk in one batch; forgets what is no longer true.
+bool Walk::still_true() {
+  std::vector<std::uint64_t> now(watched_.size());
+  std::vector<Read> reads;
+  reads.reserve(watched_.size());
+  for (std::size_t i = 0; i < watched_.size(); ++i) reads.push_back({watched_[i].witness.address, bytes_of(now[i])});
+  memory_.read_each(reads);
+  bool good = true;
+  for (std::size_t i = 0; i < watched_.size(); ++i) {
+    if (now[i] == watched_[i].witness.value) continue;
+    good = false;
+    if (watched_[i].shared) functions_.forget(watched_[i].shared);
+    if (watched_[i].code) codes_.forget(watched_[i].code);
+  }
+  return good;
+}
+
+}  // namespace sampan::node

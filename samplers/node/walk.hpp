@@ -1,0 +1,84 @@
+// The walk itself: from registers and a stack to frames, across V8's code, interpreted or compiled, and C++, as often as
+// they alternate. First the chain is followed on the stack alone, then each frame is named from the heap.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "samplers/node/builtins.hpp"
+#include "samplers/node/codes.hpp"
+#include "samplers/node/deopt.hpp"
+#include "samplers/node/functions.hpp"
+#include "samplers/sampler.hpp"
+#include "samplers/symbols/native_stack.hpp"
+#include "samplers/unwind/stack_view.hpp"
+
+namespace sampan::node {
+
+class Walk {
+ public:
+  // All outlive it.
+  Walk(const Layout& layout, const Builtins& builtins, Memory& memory, NativeStack& native, Context& context);
+
+  // Appends frames, outermost first.
+  Walked run(const ThreadSnapshot& thread, std::vector<FrameId>& frames);
+
+ private:
+  enum class Went : std::uint8_t { On, End, Lost };
+  enum class Where : std::uint8_t { Native, Builtin, Jit };
+  struct Place {
+    Where where = Where::Native;
+    std::uint64_t low = 0;               // where the mapping starts
+  };
+
+  Walked once(const ThreadSnapshot& thread);
+  Walked loop();
+  Went native_frame();
+  Went v8_frame(const Place& place);
+  Went v8_top(const Place& place);       // the innermost frame, where its own does not stand yet or no more
+  Went standing_frame(const Place& place);
+  Went leave(std::uint64_t pc, std::uint64_t sp, std::uint64_t fp);
+  std::optional<Went> jit_top(const Code& code);
+
+  void stub(std::uint64_t marker, const Place& place);
+  void javascript(const Place& place);
+  bool interpreted(std::uint64_t function);
+  void baseline(const Code& code, std::uint64_t function, bool slots);
+  void optimised(Code& code);
+  void bytecode_frame(std::uint64_t bytecodes, std::uint64_t function, std::optional<std::int32_t> offset);
+  void push(Function* function, std::uint32_t line);
+
+  Place place_of(std::uint64_t pc);
+  bool is_mapped(std::uint64_t pc);
+  // Whether code may return there: it is V8's and a call lies before it.
+  bool is_return_address(std::uint64_t pc);
+  bool slot_pushed(std::int64_t words) const;          // of the frame that at_ stands in
+  bool still_true();
+  void watch(const std::vector<Witness>& witnesses, std::uint64_t shared, std::uint64_t code);
+  FrameId note(const char* text) { return context_.profile.intern({FrameKind::Note, text, {}, 0, 0}); }
+
+  const Layout& layout_;
+  const Builtins& builtins_;
+  Memory& memory_;
+  NativeStack& native_;
+  Context& context_;
+  Heap heap_;
+  Functions functions_;
+  Codes codes_;
+
+  StackView stack_;
+  FrameState at_;                        // where the walk stands
+  std::uint64_t next_remap_ = 0;
+  bool doubtful_ = false;                // a frame could not be named
+  std::vector<FrameId> found_;           // innermost first
+  std::vector<Spot> spots_;
+  struct Watched {
+    Witness witness;
+    std::uint64_t shared, code;          // whose, to be forgotten
+  };
+  std::vector<Watched> watched_;
+};
+
+}  // namespace sampan::node

@@ -1,0 +1,121 @@
+// The innermost frame of V8's code on x86_64, whose own frame may not stand yet or no more. The builtins and the just-in-time
+// code have no unwind rows; both set up rbp the same way.
+#include <algorithm>
+#include <array>
+
+#include "samplers/node/walk.hpp"
+
+namespace sampan::node {
+namespace {
+
+constexpr std::size_t kPrologueWithin = 140;           // bytes: checks of a tier-up lie before it
+constexpr std::array kPrologue = {std::byte{0x55}, std::byte{0x48}, std::byte{0x89}, std::byte{0xe5}};   // push rbp; mov rbp,rsp
+constexpr std::array kTeardown = {std::byte{0x48}, std::byte{0x8b}, std::byte{0xe5}, std::byte{0x5d}};   // mov rsp,rbp; pop rbp
+constexpr std::size_t kTeardownWithin = 48;            // arguments are popped between it and the return
+constexpr std::byte kRet{0xc3}, kRetN{0xc2}, kPopRbp{0x5d}, kLeave{0xc9};
+constexpr unsigned kRdi = 5, kRcx = 2, kR10 = 10;      // DWARF numbers
+
+}  // namespace
+
+bool Walk::is_return_address(std::uint64_t pc) {
+  if (pc < 8 || place_of(pc - 1).where == Where::Native) return false;
+  std::array<std::byte, 8> before;
+  if (!memory_.read(pc - 8, before)) return false;
+  const auto byte = [&](std::size_t back) { return std::to_integer<unsigned>(before[8 - back]); };
+  if (byte(5) == 0xe8) return true;                    // call rel32
+  for (std::size_t length = 2; length <= 8; ++length) {   // call r/m
+    if (byte(length) != 0xff || (byte(length - 1) & 0x38) != 0x10) continue;
+    const unsigned mod = byte(length - 1) >> 6, rm = byte(length - 1) & 7;
+    const std::size_t sib = mod != 3 && rm == 4 ? 1 : 0;
+    const std::size_t displacement = mod == 1 ? 1 : mod == 2 || (mod == 0 && rm == 5) ? 4 : 0;
+    if (2 + sib + displacement == length) return true;
+  }
+  return false;
+}
+
+// Code that V8 compiled, where its frame does not stand: by where its prologue lies, and what comes after the pc.
+std::optional<Walk::Went> Walk::jit_top(const Code& code) {
+  const Registers r = at_.registers;
+  std::vector<std::byte> head(std::min<std::uint64_t>(kPrologueWithin + kPrologue.size(), code.size));
+  if (!memory_.read(code.start, head)) return {};
+  const auto found = std::search(head.begin(), head.end(), kPrologue.begin(), kPrologue.end());
+  const std::uint64_t top = stack_.word(r.sp).value_or(0), second = stack_.word(r.sp + 8).value_or(0);
+  if (found != head.end()) {
+    const std::uint64_t prologue = code.start + static_cast<std::uint64_t>(found - head.begin());
+    if (r.pc <= prologue) return leave(top, r.sp + 8, r.fp);
+    if (r.pc == prologue + 1 && top == r.fp) return leave(second, r.sp + 16, r.fp);
+  }
+  std::vector<std::byte> around(kTeardownWithin * 2);
+  const std::uint64_t from = std::max(code.start, r.pc - kTeardownWithin);
+  around.resize(std::min<std::uint64_t>(around.size(), code.start + code.size - from));
+  if (!memory_.read(from, around)) return {};
+  const std::size_t at = r.pc - from;
+  if (at >= around.size()) return {};
+  if (around[at] == kRet || around[at] == kRetN) return leave(top, r.sp + 8, r.fp);
+  // Past the teardown: only pops and the return lie ahead.
+  const auto begin = around.begin();
+  for (std::size_t back = 0; back + kTeardown.size() <= at; ++back) {
+    const auto teardown = begin + static_cast<std::ptrdiff_t>(at - back - kTeardown.size());
+    if (!std::equal(kTeardown.begin(), kTeardown.end(), teardown)) continue;
+    const auto ret = std::find_if(begin + static_cast<std::ptrdiff_t>(at), around.end(), [](std::byte b) { return b == kRet || b == kRetN; });
+    const bool returned = std::any_of(teardown, begin + static_cast<std::ptrdiff_t>(at), [](std::byte b) { return b == kRet; });
+    if (ret == around.end() || returned) break;
+    if (is_return_address(top)) return leave(top, r.sp + 8, r.fp);
+    // The arguments are gone already: the return address waits in a register.
+    for (const unsigned number : {kR10, kRcx}) {
+      if (is_return_address(r.general[number])) return leave(r.general[number], r.sp, r.fp);
+    }
+    break;
+  }
+  return {};
+}
+
+Walk::Went Walk::v8_top(const Place& place) {
+  const Registers r = at_.registers;
+  const FrameState before = at_;
+  if (place.where == Where::Builtin) {
+    const std::uint64_t top = stack_.word(r.sp).value_or(0);
+    std::optional<Went> went;
+    if (is_return_address(top)) went = leave(top, r.sp + 8, r.fp);
+    else if (top == r.fp && is_return_address(stack_.word(r.sp + 8).value_or(0))) went = leave(*stack_.word(r.sp + 8), r.sp + 16, r.fp);
+    if (went == Went::On) {
+      found_.push_back(native_.frame(r.pc));
+      return Went::On;
+    }
+    at_ = before;
+    return standing_frame(place);
+  }
+  Code* code = codes_.find(r.pc, place.low);
+  if (!code) return standing_frame(place);
+  // Named before the step: at_ still stands in it.
+  const bool framed = slot_pushed(-2) && r.fp >= r.sp;
+  if (const auto went = jit_top(*code); went == Went::On) {
+    const FrameState after = at_;
+    at_ = before;
+    watch(code->witnesses, 0, code->start);
+    if (code->kind == CodeKind::Baseline) baseline(*code, r.general[kRdi], false);
+    else if (code->kind >= CodeKind::Maglev) optimised(*code);
+    at_ = after;
+    return Went::On;
+  }
+  at_ = before;
+  if (code->kind == CodeKind::Regexp) {
+    // It has no marker in old versions and one of its own in new ones.
+    found_.push_back(context_.profile.intern({FrameKind::Node, "(regexp)", {}, 0, 0}));
+    const auto pc = stack_.word(r.fp + 8);
+    const auto fp = stack_.word(r.fp);
+    return pc && fp && r.fp >= r.sp ? leave(*pc, r.fp + 16, *fp) : Went::Lost;
+  }
+  if (!framed && code->kind != CodeKind::Other) {
+    // rbp is set, its slots are not: the code alone tells.
+    watch(code->witnesses, 0, code->start);
+    if (code->kind == CodeKind::Baseline) baseline(*code, r.general[kRdi], false);
+    else optimised(*code);
+    const auto pc = stack_.word(r.fp + 8);
+    const auto fp = stack_.word(r.fp);
+    return pc && fp && r.fp >= r.sp ? leave(*pc, r.fp + 16, *fp) : Went::Lost;
+  }
+  return standing_frame(place);
+}
+
+}  // namespace sampan::node

@@ -229,11 +229,11 @@ bool find_spots(const Heap& heap, const Code& code, std::uint64_t pc, bool exact
     out.insert(out.end(), ahead.begin(), ahead.end());
     return translated;
   }
-  // The outer functions that both know: their places are the translation's.
-  for (std::size_t i = 1; translated && i < own.size() && i <= ahead.size(); ++i) {
+  // Outer functions in which both are at the same call: their places are the translation's.
+  for (std::size_t i = 1; translated && i < own.size() && i < ahead.size(); ++i) {
     Spot& mine = own[own.size() - i];
     const Spot& theirs = ahead[ahead.size() - i];
-    if (mine.shared != theirs.shared) break;
+    if (mine.shared != theirs.shared || own[own.size() - i - 1].shared != ahead[ahead.size() - i - 1].shared) break;
     mine = theirs;
   }
   out.insert(out.end(), own.begin(), own.end());

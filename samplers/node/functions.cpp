@@ -9,7 +9,7 @@ namespace {
 constexpr std::int32_t kFunctionData = 8;                                  // SharedFunctionInfo
 constexpr std::int32_t kScriptSource = 8, kScriptName = 16, kScriptLineOffset = 24, kScriptId = 64;
 constexpr std::int32_t kScopeFlags = 8, kScopeLocals = 24, kScopeStart = 32;
-constexpr std::int32_t kInterpretedBytecodes = 8;                          // InterpreterData
+constexpr std::int32_t kInterpretedBytecodes = 8, kBaselineDataBytecodes = 16;   // InterpreterData, BaselineData (9.x)
 constexpr std::uint32_t kModuleScope = 5;
 constexpr std::int32_t kMostInlinedNames = 75;                             // more of them lie in a table
 constexpr std::int32_t kMostLocals = 1 << 20;
@@ -133,6 +133,7 @@ std::uint64_t Functions::bytecodes_of(std::uint64_t data, std::vector<Witness>* 
     std::int32_t next = 0;
     if (type == layout.types.code) next = layout.row.code_deopt;
     else if (type == layout.types.interpreter_data) next = kInterpretedBytecodes;
+    else if (type == layout.types.baseline_data) next = kBaselineDataBytecodes;
     else return 0;
     const std::uint64_t value = heap_.field(data, next);
     if (witnesses) witnesses->push_back({object_of(data) + static_cast<std::uint64_t>(next), value});
@@ -155,6 +156,7 @@ std::unique_ptr<Function> Functions::read(std::uint64_t shared) const {
   std::uint64_t script_word = watched(layout.row.shared_script);
   if (heap_.is(script_word, layout.types.script)) function->script = script(script_word, function->witnesses);
   function->bytecodes = bytecodes_of(watched(kFunctionData), &function->witnesses);
+  function->named = !function->name.empty();
   function->name = function->name.empty() ? "(anonymous)" : printable(std::move(function->name));
   return function;
 }

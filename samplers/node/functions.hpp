@@ -26,6 +26,7 @@ struct Script {
 struct Function {
   std::uint64_t shared = 0;
   std::string name;                          // `(anonymous)` where it has none
+  bool named = false;
   std::shared_ptr<const Script> script;      // nullptr: a builtin
   std::int32_t start = -1;                   // offset in the source; -1: not known
   std::uint64_t bytecodes = 0;               // its BytecodeArray; 0: none

@@ -27,6 +27,8 @@ constexpr Row kRows[] = {
     {14, 6, 32, 24, 40, 48, true, false, 8, 40, 56, 52, 8, 16, 24, 64, 4, 11, 12, 13, 3, 6, 7, 8, true, true, &kDeopts13_6, kBytecodes14_6},
 };
 
+constexpr std::int32_t kNoSuchType = 0xfffe;
+
 class Values {
  public:
   Values(const DynamicSymbols& symbols, Memory& memory) : symbols_(symbols), memory_(memory) {}
@@ -57,6 +59,7 @@ Types find_types(const Values& values) {
   types.stream = values.type("InstructionStream__INSTRUCTION_STREAM_TYPE", types.code);
   types.bytecodes = values.type("BytecodeArray__BYTECODE_ARRAY_TYPE");
   types.interpreter_data = values.type("InterpreterData__INTERPRETER_DATA_TYPE");
+  types.baseline_data = values.type("BaselineData__BASELINE_DATA_TYPE", kNoSuchType);
   types.shared = values.type("SharedFunctionInfo__SHARED_FUNCTION_INFO_TYPE");
   types.script = values.type("Script__SCRIPT_TYPE");
   types.scope_info = values.type("ScopeInfo__SCOPE_INFO_TYPE");

@@ -57,8 +57,7 @@ struct FrameTypes {
 };
 
 struct Types {
-  std::uint16_t map, stream, code, bytecodes, interpreter_data, shared, script, scope_info, function_first, function_last;
-  std::uint16_t fixed_array;
+  std::uint16_t map, stream, code, bytecodes, interpreter_data, baseline_data, shared, script, scope_info, function_first, function_last;
 };
 
 struct Layout {

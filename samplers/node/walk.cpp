@@ -153,9 +153,13 @@ void Walk::javascript(const Place& place) {
     }
   }
   if (interpreted(function)) return;
-  // A builtin that JavaScript calls as a function; or code that was not found, whose function is as little known.
-  Function* known = place.where == Where::Builtin ? functions_.of_js_function(function) : nullptr;
-  if (known) return push(known, 0);
+  // A builtin that JavaScript calls as a function. Those that V8 makes for itself (the closures of promises) have no name but
+  // their code's.
+  if (place.where == Where::Builtin) {
+    Function* known = functions_.of_js_function(function);
+    return known && known->named && !known->script ? push(known, 0) : found_.push_back(native_.frame(at_.lookup()));
+  }
+  if (code) return;   // a way from JavaScript into WebAssembly: what it calls has a frame of its own
   doubtful_ = true;
   found_.push_back(note("[unknown function]"));
 }

@@ -6,6 +6,7 @@ import sys
 
 import jdks
 import native_programs
+import nodes
 import sampan
 from sampan import CACHE, WORKLOADS
 
@@ -35,6 +36,11 @@ def java():
     return ["java", "-cp", jdks.classes(), "Simple", 60]
 
 
+def node():
+    found = list(nodes.fetch(["22.23.3"]).values())
+    return found and [*found, WORKLOADS / "node" / "shares.js", 60]
+
+
 def built(name):
     program = native_programs.build(name)
     return program and [program]
@@ -46,6 +52,7 @@ ROWS = {
     "ruby": (ruby, r"^<main> \(.*truth\.rb:\d+\)$", r"Basket#hot", ("memory",)),
     "php": (php, r"^\{main\} \(.*truth\.php:\d+\)$", r"Basket::hot", ("memory",)),
     "java": (java, r"^(_start|start_thread|clone3?|_?thread_start)\b", r"^Simple\.spin", ("ptrace", "ebpf")),
+    "node": (node, r"^(_start|clone3?|start_thread)\b", r"^hot \(.*shares\.js:\d+\)", ("ptrace", "ebpf")),
     "go": (lambda: built("split_go"), r"^runtime\.|^main\.|^_rt0", r"main\.sixty", ("ptrace", "ebpf")),
     "native": (lambda: built("split"), r"^_start$", r"split::sixty\(\)", ("ptrace", "ebpf")),
 }

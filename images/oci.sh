@@ -1,12 +1,19 @@
 #!/bin/sh
-# The image without a Docker engine: oci.sh BINARY OUTPUT.tar [ARCHITECTURE], an archive that `docker load` and
-# `podman load` take and that holds an OCI layout too. The same binary gives the same bytes.
+# The image without a Docker engine: oci.sh BINARY OUTPUT.tar [BINARY…], an OCI layout whose one index holds an image for each
+# binary's architecture (its ELF header tells it), and which `docker load` and `podman load` take too. The same binaries give
+# the same bytes.
 set -eu
-binary=$1 output=$2 architecture=${3:-amd64}
-exec python3 - "$binary" "$output" "$architecture" <<'PYTHON'
-import gzip, hashlib, io, json, sys, tarfile
+exec python3 - "$@" <<'PYTHON'
+import gzip, hashlib, io, json, struct, sys, tarfile
 
-binary, output, architecture = sys.argv[1:]
+first, output, *others = sys.argv[1:]
+ARCHITECTURES = {62: "amd64", 183: "arm64"}   # e_machine: EM_X86_64, EM_AARCH64
+LABELS = {
+    "org.opencontainers.image.title": "sampan",
+    "org.opencontainers.image.description": "Sampling profiler for Kubernetes: params in, a flame graph out",
+    "org.opencontainers.image.licenses": "Apache-2.0",
+}
+blobs = {}   # path in the archive → bytes
 
 def tar(entries):
     buffer = io.BytesIO()
@@ -23,42 +30,49 @@ def digest(data):
 def text(value):
     return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
 
-layer = tar([("sampan", open(binary, "rb").read(), 0o755)])
-packed = gzip.compress(layer, 9, mtime=0)
-labels = {
-    "org.opencontainers.image.title": "sampan",
-    "org.opencontainers.image.description": "Sampling profiler for Kubernetes: params in, a flame graph out",
-    "org.opencontainers.image.licenses": "Apache-2.0",
-}
-config = text({
-    "architecture": architecture, "os": "linux",
-    "config": {"Entrypoint": ["/sampan"], "Labels": labels},
-    "rootfs": {"type": "layers", "diff_ids": ["sha256:" + digest(layer)]},
-    "history": [{"created_by": "images/oci.sh"}],
-})
+def blob(data):
+    path = "blobs/sha256/" + digest(data)
+    blobs[path] = data
+    return path
 
 def descriptor(kind, data, **more):
-    return {"mediaType": kind, "digest": "sha256:" + digest(data), "size": len(data), **more}
+    blob(data)
+    return {"mediaType": "application/vnd.oci.image." + kind, "digest": "sha256:" + digest(data), "size": len(data), **more}
 
-manifest = text({
-    "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
-    "config": descriptor("application/vnd.oci.image.config.v1+json", config),
-    "layers": [descriptor("application/vnd.oci.image.layer.v1.tar+gzip", packed)],
-})
-index = text({"schemaVersion": 2, "manifests": [descriptor(
-    "application/vnd.oci.image.manifest.v1+json", manifest,
-    annotations={"org.opencontainers.image.ref.name": "latest", "io.containerd.image.name": "docker.io/library/sampan:latest"},
-    platform={"architecture": architecture, "os": "linux"})]})
-blob = lambda data: "blobs/sha256/" + digest(data)
-docker = text([{"Config": blob(config), "RepoTags": ["sampan:latest"], "Layers": [blob(packed)]}])
+def image(path):
+    """(descriptor of the manifest, Docker's own entry, lines to print) for one binary."""
+    binary = open(path, "rb").read()
+    architecture = ARCHITECTURES[struct.unpack_from("<H", binary, 18)[0]]
+    layer = tar([("sampan", binary, 0o755)])
+    packed = gzip.compress(layer, 9, mtime=0)
+    config = text({
+        "architecture": architecture, "os": "linux",
+        "config": {"Entrypoint": ["/sampan"], "Labels": LABELS},
+        "rootfs": {"type": "layers", "diff_ids": ["sha256:" + digest(layer)]},
+        "history": [{"created_by": "images/oci.sh"}],
+    })
+    manifest = text({
+        "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": descriptor("config.v1+json", config),
+        "layers": [descriptor("layer.v1.tar+gzip", packed)],
+    })
+    tag = "sampan:latest" if path == first else "sampan:" + architecture   # `docker load` knows no index
+    docker = {"Config": blob(config), "RepoTags": [tag], "Layers": [blob(packed)]}
+    lines = "%s layer sha256:%s\n%s manifest sha256:%s" % (architecture, digest(packed), architecture, digest(manifest))
+    return descriptor("manifest.v1+json", manifest, platform={"architecture": architecture, "os": "linux"}), docker, lines
 
+images = [image(path) for path in (first, *others)]
+index = text({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [each for each, _, _ in images]})
+layout = text({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [descriptor(
+    "index.v1+json", index,
+    annotations={"org.opencontainers.image.ref.name": "latest", "io.containerd.image.name": "docker.io/library/sampan:latest"})]})
 archive = tar([
-    ("oci-layout", text({"imageLayoutVersion": "1.0.0"}), 0o644), ("index.json", index, 0o644),
-    ("manifest.json", docker, 0o644),
-    (blob(config), config, 0o644), (blob(manifest), manifest, 0o644), (blob(packed), packed, 0o644),
+    ("oci-layout", text({"imageLayoutVersion": "1.0.0"}), 0o644), ("index.json", layout, 0o644),
+    ("manifest.json", text([docker for _, docker, _ in images]), 0o644), *((path, data, 0o644) for path, data in blobs.items()),
 ])
 with open(output, "wb") as file:
     file.write(archive)
-print("layer sha256:%s" % digest(packed))
-print("manifest sha256:%s" % digest(manifest))
+for _, _, lines in images:
+    print(lines)
+print("index sha256:%s" % digest(index))
 PYTHON

@@ -55,11 +55,6 @@ std::uint64_t stack_start_of(std::string_view stat) {
   return value <= 1 ? 0 : value;   // 1 and 0 stand for "may not be seen"
 }
 
-std::string first_word(std::string text) {
-  text.erase(std::min(text.find_first_of(" \t\r\n"), text.size()));
-  return text;
-}
-
 std::size_t common_prefix(std::string_view a, std::string_view b) {
   return static_cast<std::size_t>(std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin());
 }
@@ -72,6 +67,8 @@ Result<Discovery> Discovery::open(const TargetKeys& keys, std::string proc) {
   discovery.keys_.container_id = normal_container_id(keys.container_id);
   discovery.keys_.pod_uid = normal_pod_uid(keys.pod_uid);
   discovery.proc_ = std::move(proc);
+  const std::string self = discovery.proc_ + "/self/";
+  discovery.node_ = NodeView(read_file(self + "cgroup", kMostCgroup).value_or(""), read_file(self + "mountinfo", kMostMountinfo).value_or(""));
   if (!keys.app_name.empty()) discovery.prefixes_.push_back(keys.app_name + "-" + keys.version_id + "_uWSGI worker");
   if (!keys.procname_prefix.empty()) discovery.prefixes_.push_back(keys.procname_prefix);
   if (keys.cmdline_regex.empty()) return discovery;
@@ -107,6 +104,10 @@ std::vector<Found> Discovery::look() {
     }
   }
   passed_ = std::move(passed);
+  // The node's own word goes before that of a user's engine.
+  if (std::any_of(found.begin(), found.end(), [](const Found& one) { return one.container.owner.empty(); }) && keys_.by_container()) {
+    std::erase_if(found, [](const Found& one) { return !one.container.owner.empty(); });
+  }
   std::erase_if(containers_, [&](const auto& item) { return !seen.contains(item.first); });
   return found;
 }
@@ -122,13 +123,14 @@ std::optional<Found> Discovery::match(pid_t pid) {
   found.id = {pid, stat->start_time};
   found.stack_start = stack_start_of(text);
   const auto [known, fresh] = containers_.try_emplace(found.id);
-  if (fresh) {
-    known->second = parse_cgroup(read(pid, "cgroup", kMostCgroup));
-    parse_mountinfo(read(pid, "mountinfo", kMostMountinfo), known->second);
-  }
+  if (fresh) known->second = container_of(pid);
   found.container = known->second;
-  if (!matches_container(pid, found.container, found.why)) return {};
+  if (!matches_container(found.container, found.why)) return {};
   return found;
+}
+
+Container Discovery::container_of(pid_t pid) const {
+  return node_.container_of(read(pid, "cgroup", kMostCgroup), read(pid, "mountinfo", kMostMountinfo));
 }
 
 bool Discovery::matches_command_line(const std::string& line, std::string& why) const {
@@ -146,36 +148,26 @@ bool Discovery::matches_command_line(const std::string& line, std::string& why) 
   return true;
 }
 
-bool Discovery::matches_container(pid_t pid, Container& container, std::string& why) {
+bool Discovery::matches_container(const Container& container, std::string& why) const {
   if (!keys_.by_container()) return true;
   if (!keys_.container_id.empty() && !container.id.starts_with(keys_.container_id)) return false;
   if (!keys_.pod_uid.empty() && container.pod_uid != keys_.pod_uid) return false;
   if (!keys_.container_name.empty() && container.name != keys_.container_name) return false;
-  if (!matches_pod_name(pid, container)) return false;
+  if (!matches_pod_name(container)) return false;
   for (const auto& [given, key] : {std::pair{&keys_.container_id, "container_id"}, {&keys_.pod_uid, "pod_uid"},
                                    {&keys_.pod_name, "pod_name"}, {&keys_.pod_namespace, "namespace"},
                                    {&keys_.container_name, "container_name"}}) {
     if (!given->empty()) (why += why.empty() ? "" : ", ") += key;
   }
+  if (!container.owner.empty()) why += " (as the engine of " + container.owner + " says)";
   return true;
 }
 
-// The kubelet's log folders on the node say it best; without them the files that it mounts into the container do.
-bool Discovery::matches_pod_name(pid_t pid, const Container& container) const {
+// The kubelet's log folders on the node say it; a target's own hostname and token folder are its tenant's to write.
+bool Discovery::matches_pod_name(const Container& container) const {
   if (keys_.pod_name.empty() && keys_.pod_namespace.empty()) return true;
   std::string pod_namespace, name;
-  const auto node = open_root(1, proc_);
-  const bool known = node && !container.pod_uid.empty() &&
-                     pod_of_uid(list_target_folder(node->get(), "/var/log/pods"), container.pod_uid, pod_namespace, name);
-  if (!known) {
-    const auto root = open_root(pid, proc_);
-    const auto of_target = [&](const char* path) {
-      auto file = root ? open_target_file(root->get(), path) : tl::unexpected(root.error());
-      return file ? first_word(read_file(file->get(), 4096).value_or("")) : std::string();
-    };
-    name = of_target("/etc/hostname");
-    pod_namespace = of_target("/var/run/secrets/kubernetes.io/serviceaccount/namespace");
-  }
+  if (container.pod_uid.empty() || !pod_of_uid(pod_logs(node_, proc_), container.pod_uid, pod_namespace, name)) return false;
   return (keys_.pod_name.empty() || name == keys_.pod_name) && (keys_.pod_namespace.empty() || pod_namespace == keys_.pod_namespace);
 }
 
@@ -201,7 +193,7 @@ std::string Discovery::why_none() const {
   // A regular expression is no name, so label() leaves it out; here it is what the reader wants to see.
   const std::string asked_for = keys_.cmdline_regex.empty() ? keys_.label() : "cmdline_regex `" + keys_.cmdline_regex + "`";
   std::string text = fmt::format("no process matches {}", asked_for);
-  if (keys_.by_container()) text += " in the container or pod asked for";
+  if (keys_.by_container()) text += " in the container or pod asked for" + why_not_sure();
   else if (!wanted.empty()) text += fmt::format(": no command line starts with `{}`", redact_command_line(wanted, 128));
   if (!sees_host(proc_)) {
     return text + fmt::format("; the agent sees {} process(es), its own only: the pod needs `hostPID: true` (docker run --pid=host)", seen);
@@ -210,6 +202,30 @@ std::string Discovery::why_none() const {
   if (!near.empty()) text += "; the nearest:";
   for (std::size_t i = 0; i < std::min<std::size_t>(near.size(), 3); ++i) text += (i == 0 ? " " : ", ") + near[i].second;
   return text;
+}
+
+// What speaks for a process, but may be its tenant's own word.
+std::string Discovery::why_not_sure() const {
+  if ((!keys_.pod_name.empty() || !keys_.pod_namespace.empty()) && pod_logs(node_, proc_).empty()) {
+    return ": pod names come from the kubelet's folder /var/log/pods, and the node's init (process 1) does not show it here; name pod_uid "
+           "or container_id";
+  }
+  for (const pid_t pid : all_pids(proc_)) {
+    const Container container = container_of(pid);
+    for (const std::string& claim : container.claims) {
+      if ((keys_.container_id.empty() || !claim.starts_with(keys_.container_id)) && (keys_.pod_uid.empty() || claim != keys_.pod_uid)) continue;
+      return fmt::format(": process {} says so only below the control group of {}, which it may write itself; to profile a node inside a "
+                         "container, run the agent in that node", pid, container.id.empty() ? "another" : "container " + container.id.substr(0, 12));
+    }
+  }
+  return {};
+}
+
+std::vector<std::string> pod_logs(const NodeView& node, const std::string& proc) {
+  const auto text = [&](const char* file, std::size_t most) { return read_file(proc + "/1/" + file, most).value_or(""); };
+  if (!node.container_of(text("cgroup", kMostCgroup)).pod_uid.empty()) return {};
+  const auto root = open_root(1, proc);
+  return root ? list_target_folder(root->get(), "/var/log/pods") : std::vector<std::string>();
 }
 
 bool pod_of_uid(const std::vector<std::string>& logs, const std::string& uid, std::string& pod_namespace, std::string& name) {

@@ -44,8 +44,10 @@ class Discovery {
   Discovery() = default;
   std::optional<Found> match(pid_t pid);
   bool matches_command_line(const std::string& line, std::string& why) const;
-  bool matches_container(pid_t pid, Container& container, std::string& why);
-  bool matches_pod_name(pid_t pid, const Container& container) const;
+  bool matches_container(const Container& container, std::string& why) const;
+  bool matches_pod_name(const Container& container) const;
+  Container container_of(pid_t pid) const;
+  std::string why_not_sure() const;
   std::string read(pid_t pid, const char* file, std::size_t most) const;
 
   // A process that does not match: a new one is looked at each time, an old one now and then (it may change its title).
@@ -55,6 +57,7 @@ class Discovery {
 
   TargetKeys keys_;
   std::string proc_;
+  NodeView node_;
   std::map<pid_t, Passed> passed_;
   std::vector<std::string> prefixes_;   // all must hold
   std::optional<Regex> regex_;
@@ -64,6 +67,10 @@ class Discovery {
 // The namespace and name of pods by UID, as <root>/var/log/pods/<namespace>_<name>_<uid> names them; false where
 // the folder cannot be read.
 bool pod_of_uid(const std::vector<std::string>& logs, const std::string& uid, std::string& pod_namespace, std::string& name);
+
+// The folder in which the kubelet lays a folder for each pod, read in the root of the node's init; none where process 1 is
+// not the node's (the agent shares a pod's process namespace): a tenant may have laid it.
+std::vector<std::string> pod_logs(const NodeView& node, const std::string& proc = "/proc");
 
 // True where `proc` shows the whole machine's processes, or at least those of more than this container.
 bool sees_host(const std::string& proc = "/proc");

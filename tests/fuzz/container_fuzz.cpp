@@ -8,9 +8,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace sampan;
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   const std::size_t half = size / 2;
-  Container container = parse_cgroup(text.substr(0, half));
-  parse_mountinfo(text.substr(half), container);
-  parse_mountinfo(text, container);
+  const Container container = NodeView(text, text).container_of(text.substr(0, half), text.substr(half));
   const auto hex = [](const std::string& id) { return id.find_first_not_of("0123456789abcdef-") == std::string::npos; };
   if (!container.id.empty() && (container.id.size() != 64 || !hex(container.id))) std::abort();
   if (!container.pod_uid.empty() && ((container.pod_uid.size() != 32 && container.pod_uid.size() != 36) || !hex(container.pod_uid))) std::abort();

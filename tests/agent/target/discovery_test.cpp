@@ -119,7 +119,7 @@ TEST_F(DiscoveryTest, PodNamesComeFromTheNodesLogFolders) {
   EXPECT_THAT(pids(keys), IsEmpty());
 }
 
-TEST_F(DiscoveryTest, WithoutLogFoldersTheTargetsOwnFilesNameThePod) {
+TEST_F(DiscoveryTest, ATargetsOwnFilesNameNoPod) {
   proc_.process(10, "python app.py");
   proc_.container(10, kId, kUid, "web");
   proc_.put("10/root/etc/hostname", "web-5d4f\n");
@@ -127,17 +127,48 @@ TEST_F(DiscoveryTest, WithoutLogFoldersTheTargetsOwnFilesNameThePod) {
   TargetKeys keys;
   keys.pod_name = "web-5d4f";
   keys.pod_namespace = "shop";
-  EXPECT_THAT(pids(keys), ElementsAre(10));
+  EXPECT_THAT(pids(keys), IsEmpty());
+  EXPECT_THAT(Discovery::open(keys, proc_.root())->why_none(), HasSubstr("name pod_uid or container_id"));
+  proc_.put("1/root/var/log/pods/shop_other_" + kOtherUid + "/web/0.log", "");
+  EXPECT_THAT(pids(keys), IsEmpty());
+  EXPECT_THAT(Discovery::open(keys, proc_.root())->why_none(), Not(HasSubstr("name pod_uid")));
 }
 
-TEST_F(DiscoveryTest, ALinkOutOfTheTargetsRootIsNotFollowed) {
-  proc_.process(10, "python app.py");
-  proc_.put("10/root/etc/x", "");
-  proc_.put("secret-hostname", "web-5d4f\n");
-  std::filesystem::create_symlink(proc_.root() + "/secret-hostname", proc_.root() + "/10/root/etc/hostname");
+TEST_F(DiscoveryTest, TheLogFoldersOfAPodsOwnInitAreItsTenants) {
+  proc_.put("self/cgroup", "0::/\n");
+  proc_.put("self/mountinfo", "36 35 98:0 /var/lib/kubelet/pods/" + kUid + "/etc-hosts /etc/hosts rw - ext4 /dev/x rw\n");
+  proc_.process(1, "/app/server");
+  proc_.put("1/cgroup", "0::/../cri-containerd-" + kId + ".scope\n");
+  proc_.put("1/root/var/log/pods/shop_victim_" + kUid + "/web/0.log", "");
   TargetKeys keys;
-  keys.pod_name = "web-5d4f";
+  keys.pod_name = "victim";
   EXPECT_THAT(pids(keys), IsEmpty());
+  keys = {};
+  keys.pod_uid = kUid;
+  EXPECT_THAT(pids(keys), ElementsAre(1));
+}
+
+TEST_F(DiscoveryTest, AClaimBelowATenantsOwnLevelSelectsNothingAndTheSentenceSaysSo) {
+  proc_.process(10, "python app.py");
+  proc_.put("10/cgroup", "0::/kubepods/pod" + kUid + "/" + kId + "/pod" + kOtherUid + "/" + kOther + "\n");
+  for (const bool by_pod : {false, true}) {
+    TargetKeys keys;
+    (by_pod ? keys.pod_uid : keys.container_id) = by_pod ? kOtherUid : kOther;
+    EXPECT_THAT(pids(keys), IsEmpty());
+    EXPECT_THAT(Discovery::open(keys, proc_.root())->why_none(), HasSubstr("process 10 says so only below the control group of container aaaaaaaaaaaa"));
+  }
+}
+
+TEST_F(DiscoveryTest, TheNodesWordGoesBeforeAUsersEngine) {
+  proc_.process(10, "podman's");
+  proc_.put("10/cgroup", "0::/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-" + kId + ".scope/container\n");
+  TargetKeys keys;
+  keys.container_id = kId;
+  EXPECT_THAT(pids(keys), ElementsAre(10));
+  EXPECT_EQ(found_[0].why, "container_id (as the engine of user 1000 says)");
+  proc_.process(11, "docker's");
+  proc_.put("11/cgroup", "0::/system.slice/docker-" + kId + ".scope\n");
+  EXPECT_THAT(pids(keys), ElementsAre(11));
 }
 
 TEST_F(DiscoveryTest, AReusedPidAndAnExecAreOtherPrograms) {

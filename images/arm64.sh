@@ -1,11 +1,14 @@
 #!/bin/sh
 # Cross-builds build/arm64/sampan on an x86_64 Debian 12 machine as root. The machine's own packages stay as they are:
-# the arm64 archives are unpacked into the cache folder. With `test` as argument: unit tests under qemu-user too.
+# the arm64 archives are unpacked into the cache folder. With targets as arguments, those (tests: `agent_tests`, …).
 . "$(dirname "$0")/setup.sh"
-install_packages g++-aarch64-linux-gnu qemu-user-static
+install_packages g++-aarch64-linux-gnu
 
 cache=${SAMPAN_CACHE:-$HOME/.cache/sampan}
 root=$cache/arm64
+mkdir -p "$cache"
+exec 9> "$cache/.arm64.lock"
+flock 9                                  # one at a time
 if [ ! -e "$root/done-2" ]; then
   echo "fetching arm64 archives"
   rm -rf "$root"
@@ -23,11 +26,8 @@ if [ ! -e "$root/done-2" ]; then
   touch "$root/done-2"
 fi
 
+flock -u 9
+
 echo "building build/arm64/sampan"
-build arm64 ${1:+all}
+build arm64 sampan "$@"
 ls -l build/arm64/sampan
-[ "${1:-}" = test ] || exit 0
-# qemu-user 7.2 has no ptrace, seccomp, openat2, process_vm_readv or limit of the address space: the preset leaves out what
-# needs them.
-echo "unit tests under qemu-user"
-ctest --preset arm64

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Renders the same folded files with Sampan, inferno (as a library) and flamegraph.pl, and prints tables.
+"""Renders the same folded files in process: Sampan's library, inferno's and flamegraph.pl. What a user runs, whole processes, is
+render_processes.py's.
 
     python3 bench/render.py RENDER_BENCH [--pairs N] [--only REGEX] [--sampan BINARY] [--folder KEPT [--make]]
 
@@ -149,4 +150,5 @@ def main():
             print("| " + " | ".join(row(name, path, rounds, options.pairs, options.bench, inferno, perl_turns)) + " |", flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -4,6 +4,7 @@ function(embed_bytes target symbol file)
   set(assembly ${CMAKE_BINARY_DIR}/generated/${symbol}.S)
   file(CONFIGURE OUTPUT ${assembly} CONTENT [[
 .section .rodata
+.balign 8
 .global @symbol@
 .global @symbol@_end
 @symbol@:

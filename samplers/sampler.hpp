@@ -101,7 +101,7 @@ struct Runtime {
   // The process outlives the walker.
   Result<std::unique_ptr<Walker>> (*open)(Process&, Context&);
   bool memory;              // sampled by memory alone; else registers and stack are needed
-  bool kernel_walk = false; // its own frames are walked in the kernel too: the ebpf tier
+  Bytes kernel_walk{};      // its own frames are walked in the kernel too, by this BPF object (samplers/kernel); empty: not
 };
 
 // One process under a tier: the tier owns it.

@@ -28,12 +28,12 @@ forbid flamegraph/formats 'flamegraph/svg/' 'a format includes the picture'
 forbid "$(ls flamegraph/*.?pp)" 'flamegraph/(svg|formats)/' 'the ground of flamegraph includes a room'
 runtimes=$(sed -n 's/^RUNTIME(\([a-z]*\),.*/\1/p' flamegraph/kinds.def)
 any=$(echo $runtimes | tr ' ' '|')
-forbid "samplers/base samplers/process samplers/elf samplers/unwind samplers/symbols" "samplers/(tiers|$any)/" 'a shared room includes a tier or a runtime'
+forbid "samplers/base samplers/kernel samplers/process samplers/elf samplers/unwind samplers/symbols" "samplers/(tiers|$any)/" 'a shared room includes a tier or a runtime'
 for runtime in $runtimes; do
   others=$(echo $runtimes | tr ' ' '\n' | grep -v "^$runtime$" | paste -sd '|')
   forbid samplers/$runtime "samplers/($others|tiers)/" "runtime $runtime includes a tier or another runtime"
 done
-forbid samplers/tiers "samplers/($any)/" 'a tier includes a runtime' ebpf.bpf.c   # one program walks them all in the kernel
+forbid samplers/tiers "samplers/($any)/" 'a tier includes a runtime'
 # A target's files are opened by one room: nothing else opens anything, and no one names /proc/PID/root but that room.
 opens='(::open|::openat|::openat2|SYS_open[a-z0-9]*|fopen|freopen|opendir|[a-z]*fstream|directory_iterator|file_size|readlink|::stat|::lstat)\('
 if grep -rnE "$opens" samplers --include='*.hpp' --include='*.cpp' | grep -vE '^samplers/process/(files|threads)\.cpp:|^samplers/[a-z]*/[a-z_]*\.cpp:.*(ElfFile|GoPclntab|Inlines|Vm|EbpfProgram|DynamicSymbols)::open\('; then

@@ -98,7 +98,7 @@ bool SamplerSet::wanted(Tier tier, const Runtime& runtime) const {
   if (options_.tier) return tier == *options_.tier;
   if (event == Event::OffCpu) return tier == Tier::Ebpf;
   // That tier measures waits in time, the others count samples: one graph has one unit.
-  if (tier == Tier::Ebpf) return event != Event::Wall && (!runtime.memory || runtime.kernel_walk);
+  if (tier == Tier::Ebpf) return event != Event::Wall && (!runtime.memory || !runtime.kernel_walk.empty());
   return tier == (runtime.memory && !options_.native ? Tier::Memory : Tier::Ptrace);
 }
 

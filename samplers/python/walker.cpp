@@ -11,6 +11,8 @@
 #include "samplers/python/threads.hpp"
 #include "samplers/sampler.hpp"
 
+extern "C" const char python_kernel_walk[], python_kernel_walk_end[];   // python.bpf.c, compiled
+
 namespace sampan {
 namespace python {
 namespace {
@@ -268,6 +270,6 @@ Result<std::unique_ptr<Walker>> open(Process& process, Context& context) {
 }  // namespace
 }  // namespace python
 
-Runtime python_runtime() { return {"python", python::matches, python::open, true, true}; }
+Runtime python_runtime() { return {"python", python::matches, python::open, true, std::as_bytes(std::span(python_kernel_walk, python_kernel_walk_end))}; }
 
 }  // namespace sampan

@@ -1,7 +1,5 @@
 // Samples the threads of the targets: a perf event a processor for what runs, sched_switch for what waits.
 #include "samplers/tiers/ebpf_walk.bpf.h"
-// Runtimes whose own frames are walked here too.
-#include "samplers/python/python.bpf.h"
 
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
@@ -10,16 +8,22 @@ struct {
   __type(value, struct sampan_target);
 } targets SEC(".maps");
 
-struct {
-  __uint(type, BPF_MAP_TYPE_RINGBUF);
-  __uint(max_entries, 8 << 20);
-} records SEC(".maps");
+// The runtimes' own walks (samplers/kernel/walk.bpf.h), by sampan_target.walk: each ends by sending the record.
+struct walks {
+  __uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+  __uint(max_entries, SAMPAN_MOST_WALKS);
+  __type(key, __u32);
+  __type(value, __u32);
+};
+struct walks sample_walks SEC(".maps");
+struct walks switch_walks SEC(".maps");
 
 // Stack copies do not fit a per-processor map: one element a processor.
 struct stack_work {
   struct sampan_record record;
   struct sampan_registers registers;
   __u8 bytes[SAMPAN_MOST_STACK + SAMPAN_MOST_KERNEL * 8];
+  __u64 from, done, most;    // of the copy that is under way
 };
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
@@ -35,23 +39,23 @@ struct switched {
   __u32 waits;       // an OFF record was sent and its ON is due
 };
 struct {
-  __uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-  __uint(map_flags, BPF_F_NO_PREALLOC);
-  __type(key, int);
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, 8192);
+  __type(key, __u32);        // its tid in the first PID namespace
   __type(value, struct switched);
 } switches SEC(".maps");
 
-__u64 lost = 0;                     // records that the ring had no room for
 const volatile __u8 preemption = 0;     // threads that wait for a processor are told too
 
 #define WINDOW_NS 10000000
 #define WINDOW_FULL 32              // blocks a window that are all told; of more, one in WINDOW_ONE_IN
 #define WINDOW_ONE_IN 16
 
+// The target that a task belongs to, with the record's ids filled in; 0 where it is a stranger. All programs ask this.
 static __always_inline struct sampan_target *find_target(struct task_struct *task, struct sampan_record *record) {
   __u32 tgid;
   if (own_level == 0) {
-    tgid = (__u32)task->tgid;
+    tgid = (__u32)BPF_CORE_READ(task, tgid);
   } else {
     struct task_struct *leader = BPF_CORE_READ(task, group_leader);
     tgid = leader ? visible_id(leader, 0) : 0;
@@ -70,7 +74,7 @@ static __always_inline struct sampan_target *find_target(struct task_struct *tas
 
 static __always_inline void read_user_registers(struct task_struct *task, struct sampan_registers *out) {
   struct pt_regs regs = {};
-  bpf_probe_read_kernel(&regs, sizeof(regs), (void *)bpf_task_pt_regs(task));
+  bpf_probe_read_kernel(&regs, sizeof(regs), user_registers(task));
   const __u64 general[16] = {regs.rax, regs.rdx, regs.rcx, regs.rbx, regs.rsi, regs.rdi, regs.rbp, regs.rsp,
                              regs.r8, regs.r9, regs.r10, regs.r11, regs.r12, regs.r13, regs.r14, regs.r15};
   __builtin_memcpy(out->general, general, sizeof(general));
@@ -78,12 +82,9 @@ static __always_inline void read_user_registers(struct task_struct *task, struct
   out->thread_pointer = BPF_CORE_READ(task, thread.fsbase);
 }
 
-static __always_inline void send(void *record, __u64 size) {
-  if (bpf_ringbuf_output(&records, record, size, BPF_RB_NO_WAKEUP)) __sync_fetch_and_add(&lost, 1);
-}
-
-// Appends kernel addresses behind the user's, the interpreter's frames behind those, and sends the record.
-static __always_inline void send_walk(void *ctx, struct work *work, const struct sampan_target *target, int kernel, __u64 skip) {
+// Appends kernel addresses behind the user's and sends the record; a runtime's own walk does so with its frames.
+static __always_inline void send_walk(void *ctx, struct sampan_work *work, const struct sampan_target *target, int kernel,
+                                      __u64 skip, void *walks) {
   const __u32 frames = work->record.frames;
   __u32 count = 0;
   if (frames > SAMPAN_MOST_FRAMES) return;
@@ -92,66 +93,56 @@ static __always_inline void send_walk(void *ctx, struct work *work, const struct
     if (got > 0) count = (__u32)got / 8;
   }
   work->record.kernel = count;
-  if (count > SAMPAN_MOST_KERNEL) return;
-  __u64 size = ((__u64)frames + count) * 8, more = 0;
-  if (target->flags & SAMPAN_TARGET_INTERPRETER) {
-    barrier_var(size);
-    if (size > (SAMPAN_MOST_FRAMES + SAMPAN_MOST_KERNEL) * 8) return;
-    more = walk_python(target->space, work->registers.thread_pointer, work->scratch, (void *)work->addresses + size);
-    work->record.interpreter = (__u32)more;
-  }
-  size += more;
-  barrier_var(size);
-  if (size > sizeof(work->addresses)) return;
-  send(work, sizeof(struct sampan_record) + size);
+  work->out = (frames + count) * 8;
+  if (target->walk) bpf_tail_call(ctx, walks, target->walk);
+  sampan_send_walk(work, 0);
 }
 
-struct copy {
-  struct stack_work *work;
-  __u64 from;
-  __u32 done, most;
-};
-
-// One piece, to the end of its page, so that what lies past the stack's mapping costs nothing else.
-static long copy_piece(__u32 index, void *context) {
-  struct copy *c = context;
-  const __u64 at = c->from + c->done;
-  const __u64 done = c->done, left = c->most - done;
+// One piece of the stack, to the end of its page, so that what lies past the stack's mapping costs nothing else; 1 where
+// the copy has ended. Global, so that the verifier looks at it once.
+__noinline int copy_piece(__u32 cpu) {
+  struct stack_work *out = bpf_map_lookup_elem(&stack_works, &cpu);
+  if (!out) return 1;
+  const __u64 done = out->done, left = out->most - done, at = out->from + done;
   __u64 size = 4096 - (at & 4095);
-  (void)index;
-  if (done >= c->most) return 1;
+  if (done >= out->most) return 1;
   if (size > left) size = left;
   barrier_var(size);   // the checks below are for the verifier: they must stay on this very value
   if (done > SAMPAN_MOST_STACK - 4096 || size > 4096) return 1;
-  if (bpf_probe_read_user(&c->work->bytes[done], size, (void *)at)) return 1;
-  c->done = (__u32)(done + size);
+  if (bpf_probe_read_user(&out->bytes[done], size, (void *)at)) return 1;
+  out->done = done + size;
   return 0;
 }
 
-static __always_inline void send_stack(void *ctx, struct work *work, const struct sampan_target *target, int kernel,
+static __always_inline void send_stack(void *ctx, struct sampan_work *work, const struct sampan_target *target, int kernel,
                                        __u64 skip) {
   __u32 cpu = bpf_get_smp_processor_id();
   struct stack_work *out = bpf_map_lookup_elem(&stack_works, &cpu);
   if (!out) return;
   out->record = work->record;
   out->registers = work->registers;
-  struct copy c = {.work = out, .from = work->registers.general[7], .most = target->stack_bytes};
-  bpf_loop(SAMPAN_MOST_STACK / 4096 + 1, copy_piece, &c, 0);
-  const __u32 done = c.done & ~7u;
+  out->from = work->registers.general[7];
+  out->done = 0;
+  out->most = target->stack_bytes;
+  SAMPAN_REPEAT(SAMPAN_MOST_STACK / 4096 + 1, copy_piece(cpu));
+  SAMPAN_FORGET();
+  __u64 done = out->done & ~7ull;
   __u32 count = 0;
+  barrier_var(done);
   if (done > SAMPAN_MOST_STACK) return;
   if (kernel) {
     const long got = bpf_get_stack(ctx, &out->bytes[done], SAMPAN_MOST_KERNEL * 8, skip);
     if (got > 0) count = (__u32)got / 8;
   }
-  out->record.stack_bytes = done;
+  out->record.stack_bytes = (__u32)done;
   out->record.kernel = count;
-  if (count > SAMPAN_MOST_KERNEL) return;
-  send(out, sizeof(struct sampan_record) + sizeof(struct sampan_registers) + done + (__u64)count * 8);
+  __u64 size = sizeof(struct sampan_record) + sizeof(struct sampan_registers) + done + (__u64)count * 8;
+  barrier_var(size);
+  if (size <= __builtin_offsetof(struct stack_work, from)) sampan_send(&out->record, size);
 }
 
-static __always_inline struct work *begin(__u32 which, __u32 kind) {
-  struct work *work = bpf_map_lookup_elem(&works, &which);
+static __always_inline struct sampan_work *begin(__u32 which, __u32 kind) {
+  struct sampan_work *work = sampan_work_of(which);
   if (!work) return 0;
   __builtin_memset(&work->record, 0, sizeof(work->record));
   work->record.kind = kind;
@@ -160,36 +151,43 @@ static __always_inline struct work *begin(__u32 which, __u32 kind) {
 }
 
 // `skip`: kernel frames that are this program's own.
-static __always_inline void observe(void *ctx, struct task_struct *task, struct work *work, const struct sampan_target *target,
-                                    int in_kernel, __u64 skip) {
+static __always_inline void observe(void *ctx, __u32 which, struct task_struct *task, struct sampan_work *work,
+                                    const struct sampan_target *target, int in_kernel, __u64 skip, void *walks) {
   const int kernel = in_kernel && (target->flags & SAMPAN_TARGET_KERNEL);
+  work->space = target->space;
   read_user_registers(task, &work->registers);
   int stack = (target->flags & SAMPAN_TARGET_STACK) != 0;
   if (!stack) {
-    if (target->flags & SAMPAN_TARGET_MACHINE) walk_user(work, target->space);
+    if (target->flags & SAMPAN_TARGET_MACHINE) walk_user(which, work);
     // Code that was mapped a moment ago: the agent walks this one, with the mappings as they are then.
-    stack = (work->record.flags & SAMPAN_UNMAPPED) && !(target->flags & SAMPAN_TARGET_INTERPRETER);
+    stack = (work->record.flags & SAMPAN_UNMAPPED) && !target->walk;
   }
   if (stack) send_stack(ctx, work, target, kernel, skip);
-  else send_walk(ctx, work, target, kernel, skip);
+  else send_walk(ctx, work, target, kernel, skip, walks);
 }
 
 SEC("perf_event")
 int sample(struct bpf_perf_event_data *ctx) {
-  struct task_struct *task = bpf_get_current_task_btf();
-  struct work *work = begin(0, SAMPAN_RECORD_SAMPLE);
+  struct task_struct *task = (void *)bpf_get_current_task();
+  struct sampan_work *work = begin(0, SAMPAN_RECORD_SAMPLE);
   if (!work) return 0;
   const struct sampan_target *target = find_target(task, &work->record);
-  if (target) observe(ctx, task, work, target, (ctx->regs.cs & 3) == 0, 0);
+  if (target) observe(ctx, 0, task, work, target, (ctx->regs.cs & 3) == 0, 0, &sample_walks);
   return 0;
 }
 
 static __always_inline void switch_out(void *ctx, struct task_struct *task, int preempted) {
-  struct work *work = begin(1, SAMPAN_RECORD_OFF);
+  struct sampan_work *work = begin(1, SAMPAN_RECORD_OFF);
   if (!work) return;
   const struct sampan_target *target = find_target(task, &work->record);
   if (!target || (preempted && !preemption)) return;
-  struct switched *s = bpf_task_storage_get(&switches, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+  __u32 pid = (__u32)BPF_CORE_READ(task, pid);
+  struct switched *s = bpf_map_lookup_elem(&switches, &pid);
+  if (!s) {
+    const struct switched none = {};
+    bpf_map_update_elem(&switches, &pid, &none, BPF_NOEXIST);
+    s = bpf_map_lookup_elem(&switches, &pid);
+  }
   if (!s) return;
   if (work->record.time - s->window > WINDOW_NS) {
     s->window = work->record.time;
@@ -201,16 +199,17 @@ static __always_inline void switch_out(void *ctx, struct task_struct *task, int 
   }
   s->waits = 1;
   if (preempted) work->record.flags |= SAMPAN_PREEMPTED;
-  observe(ctx, task, work, target, 1, 2);
+  observe(ctx, 1, task, work, target, 1, 2, &switch_walks);
 }
 
 static __always_inline void switch_in(struct task_struct *task) {
-  struct switched *s = bpf_task_storage_get(&switches, task, 0, 0);
+  __u32 pid = (__u32)BPF_CORE_READ(task, pid);
+  struct switched *s = bpf_map_lookup_elem(&switches, &pid);
   // Without a note it has waited since before this program saw it: the agent may know since when.
   if (s && !s->waits) return;
   if (s) s->waits = 0;
-  struct work *work = begin(1, SAMPAN_RECORD_ON);
-  if (work && find_target(task, &work->record)) send(work, sizeof(struct sampan_record));
+  struct sampan_work *work = begin(1, SAMPAN_RECORD_ON);
+  if (work && find_target(task, &work->record)) sampan_send(&work->record, sizeof(struct sampan_record));
 }
 
 // The arguments: whether prev was preempted, prev, next.
@@ -218,7 +217,7 @@ SEC("tp_btf/sched_switch")
 int switched_tasks(__u64 *ctx) {
   struct task_struct *prev = (void *)ctx[1];
   struct task_struct *next = (void *)ctx[2];
-  switch_out(ctx, prev, ctx[0] != 0 || prev->__state == 0);
+  switch_out(ctx, prev, ctx[0] != 0 || is_runnable(prev));
   switch_in(next);
   return 0;
 }
@@ -226,7 +225,7 @@ int switched_tasks(__u64 *ctx) {
 SEC("tp_btf/sched_process_fork")
 int forked(__u64 *ctx) {
   struct task_struct *child = (void *)ctx[1];
-  struct work *work = begin(1, SAMPAN_RECORD_FORK);
+  struct sampan_work *work = begin(1, SAMPAN_RECORD_FORK);
   if (!work || child->pid != child->tgid) return 0;
   const struct sampan_target *parent = find_target((void *)ctx[0], &work->record);
   if (!parent) return 0;
@@ -234,14 +233,14 @@ int forked(__u64 *ctx) {
   __u32 tgid = visible_id(child, 0);
   bpf_map_update_elem(&targets, &tgid, &target, BPF_NOEXIST);
   work->record.tid = tgid;
-  send(work, sizeof(struct sampan_record));
+  sampan_send(&work->record, sizeof(struct sampan_record));
   return 0;
 }
 
 // Another program runs in the process now: its mappings are not known until the agent has read them.
 SEC("tp_btf/sched_process_exec")
 int executed(__u64 *ctx) {
-  struct work *work = begin(1, SAMPAN_RECORD_FORK);
+  struct sampan_work *work = begin(1, SAMPAN_RECORD_FORK);
   struct sampan_target *target = work ? find_target((void *)ctx[0], &work->record) : 0;
   if (target) target->space = 0;
   return 0;
@@ -251,7 +250,7 @@ int executed(__u64 *ctx) {
 SEC("tp_btf/sched_process_exit")
 int exited(__u64 *ctx) {
   struct task_struct *task = (void *)ctx[0];
-  struct work *work = BPF_CORE_READ(task, signal, live.counter) == 0 ? begin(1, SAMPAN_RECORD_FORK) : 0;
+  struct sampan_work *work = BPF_CORE_READ(task, signal, live.counter) == 0 ? begin(1, SAMPAN_RECORD_FORK) : 0;
   if (!work || !find_target(task, &work->record)) return 0;
   __u32 tgid = work->record.tgid;
   bpf_map_delete_elem(&targets, &tgid);
@@ -261,17 +260,19 @@ int exited(__u64 *ctx) {
 // Run once by the agent on itself.
 SEC("raw_tp")
 int locate(void *ctx) {
-  struct task_struct *task = bpf_get_current_task_btf();
+  struct pid *pid = BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), thread_pid);
   (void)ctx;
-  own_level = BPF_CORE_READ(task, thread_pid, level);
+  own_level = BPF_CORE_READ(pid, level);
+  own_namespace = (__u64)number_at(pid, own_level).ns;
   return 0;
 }
 
 // What runs at the kernel address ctx[0], as the kernel itself prints it: `name` or `name [module]`. Run by the agent: a
-// look-up, where /proc/kallsyms is a hundred thousand lines, which show no addresses without SYSLOG.
+// look-up, where /proc/kallsyms is a hundred thousand lines, which show no addresses without SYSLOG. From 5.13 on.
 char kernel_name[128] = {};
 SEC("raw_tp")
 int name_kernel(__u64 *ctx) {
+  if (!bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_snprintf)) return 0;
   BPF_SNPRINTF(kernel_name, sizeof(kernel_name), "%ps", ctx[0]);
   return 0;
 }

@@ -129,8 +129,9 @@ class EbpfTier final : public Sampler {
       if (auto space = program_->put_space(pid, *watched.space); !space) return space;
     }
     if (!walk->layout.empty()) {
-      if (auto done = program_->put_interpreter(pid, walk->layout); !done) return done;
-      target.flags |= SAMPAN_TARGET_INTERPRETER;
+      const auto index = program_->put_interpreter(pid, watched.target.runtime->kernel_walk, walk->layout);
+      if (!index) return tl::unexpected(index.error());
+      target.walk = *index;
     }
     if (!context_.options.multi_threads) target.flags |= SAMPAN_TARGET_MAIN_ONLY;
     target.stack_bytes = SAMPAN_MOST_STACK;

@@ -12,8 +12,10 @@
 #include <bpf/bpf_tracing.h>
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+struct pid_namespace;
 struct upid {
   int nr;
+  struct pid_namespace *ns;
 };
 struct pid {
   unsigned int level;
@@ -31,32 +33,55 @@ struct signal_struct {
 struct task_struct {
   int pid;
   int tgid;
-  unsigned int __state;
+  unsigned int __state;           // from 5.14 on
+  void *stack;
   struct task_struct *group_leader;
   struct pid *thread_pid;
   struct signal_struct *signal;
   struct thread_struct thread;
 };
+struct task_struct___before_5_14 {
+  long state;
+};
 #pragma clang attribute pop
 
-// Set by locate(): how deep the agent's own PID namespace is nested.
+// Set by locate(): the agent's own PID namespace, and how deep it is nested.
+__u64 own_namespace = 0;
 __u32 own_level = 0;
 
-static __always_inline __u32 number_at(struct pid *pid, __u32 level) {
+static __always_inline struct upid number_at(struct pid *pid, __u32 level) {
   struct upid number = {};
   const void *at = (const void *)pid + bpf_core_field_offset(struct pid, numbers) + level * bpf_core_type_size(struct upid);
   bpf_probe_read_kernel(&number.nr, sizeof(number.nr), at + bpf_core_field_offset(struct upid, nr));
-  return (__u32)number.nr;
+  bpf_probe_read_kernel(&number.ns, sizeof(number.ns), at + bpf_core_field_offset(struct upid, ns));
+  return number;
 }
 
-// A task's id as the agent sees it; 0 where it is not in the agent's namespace. `inner`: as it sees itself.
+// A task's id as the agent sees it; 0 where it is not in the agent's namespace: the same number at the same depth may be
+// another container's. `inner`: as it sees itself.
 static __always_inline __u32 visible_id(struct task_struct *task, __u32 *inner) {
   struct pid *pid = BPF_CORE_READ(task, thread_pid);
   if (!pid) return 0;
   const __u32 level = BPF_CORE_READ(pid, level);
   if (level < own_level) return 0;
-  if (inner) *inner = number_at(pid, level);
-  return number_at(pid, own_level);
+  const struct upid own = number_at(pid, own_level);
+  if ((__u64)own.ns != own_namespace) return 0;
+  if (inner) *inner = level == own_level ? (__u32)own.nr : (__u32)number_at(pid, level).nr;
+  return (__u32)own.nr;
+}
+
+// Whether it could run on.
+static __always_inline int is_runnable(struct task_struct *task) {
+  if (bpf_core_field_exists(task->__state)) return BPF_CORE_READ(task, __state) == 0;
+  return BPF_CORE_READ((struct task_struct___before_5_14 *)task, state) == 0;
+}
+
+// Where the current task's user registers were saved as it entered the kernel. Before 5.15 no helper tells: at the end
+// of its stack (arch/x86/include/asm/processor.h).
+#define KERNEL_STACK_SIZE 16384
+static __always_inline const void *user_registers(struct task_struct *current) {
+  if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs)) return (const void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+  return BPF_CORE_READ(current, stack) + KERNEL_STACK_SIZE - sizeof(struct pt_regs);
 }
 
 #endif

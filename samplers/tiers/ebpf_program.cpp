@@ -89,9 +89,15 @@ Result<std::unique_ptr<EbpfProgram>> EbpfProgram::open(Event event) {
   if (!program->skeleton_) return failed("opening the BPF program", errno);
   ebpf& skeleton = *program->skeleton_;
   skeleton.rodata->preemption = event == Event::Wall;
-  bpf_program__set_autoload(skeleton.progs.switched_tasks, event == Event::Wall || event == Event::OffCpu);
+  const bool waiting = event == Event::Wall || event == Event::OffCpu;
+  bpf_program__set_autoload(skeleton.progs.switched_tasks, waiting);
+  bpf_map__set_autocreate(skeleton.maps.switches, waiting);
   bpf_map__set_max_entries(skeleton.maps.stack_works, static_cast<std::uint32_t>(libbpf_num_possible_cpus()));
   if (const int error = ebpf__load(&skeleton); error != 0) return failed("loading the BPF program", -error);
+  program->walks_ = std::make_unique<EbpfWalks>(skeleton.obj, waiting);
+  void* totals = mmap(nullptr, sizeof(sampan_totals), PROT_READ, MAP_SHARED, bpf_map__fd(skeleton.maps.totals), 0);
+  if (totals == MAP_FAILED) return failed("mapping the sums", errno);
+  program->totals_ = static_cast<const sampan_totals*>(totals);
   bpf_test_run_opts options{};
   options.sz = sizeof options;
   if (const int error = bpf_prog_test_run_opts(bpf_program__fd(skeleton.progs.locate), &options); error != 0) {
@@ -112,6 +118,8 @@ Result<std::unique_ptr<EbpfProgram>> EbpfProgram::open(Event event) {
 EbpfProgram::~EbpfProgram() {
   for (bpf_link* link : events_) bpf_link__destroy(link);
   if (ring_) ring_buffer__free(ring_);
+  if (totals_) munmap(const_cast<sampan_totals*>(totals_), sizeof(sampan_totals));
+  walks_.reset();
   if (skeleton_) ebpf__destroy(skeleton_);
 }
 
@@ -233,14 +241,15 @@ Result<void> EbpfProgram::put_target(pid_t pid, const sampan_target& target) {
   return fail(Exit::Internal, "the kernel does not take process {}: {}", pid, std::strerror(errno));
 }
 
-Result<void> EbpfProgram::put_interpreter(pid_t pid, Bytes layout) {
-  bpf_map* map = skeleton_->maps.interpreters;
-  if (layout.size() == bpf_map__value_size(map) && bpf_map_update_elem(bpf_map__fd(map), &pid, layout.data(), BPF_ANY) == 0) return {};
-  return fail(Exit::Internal, "the kernel does not take the interpreter of process {}: {}", pid, std::strerror(errno));
+Result<std::uint32_t> EbpfProgram::put_interpreter(pid_t pid, Bytes walk, Bytes layout) {
+  const auto index = walks_->index_of(walk);
+  if (!index) return index;
+  if (auto done = walks_->put(*index, pid, layout); !done) return tl::unexpected(done.error());
+  return index;
 }
 
 void EbpfProgram::remove(pid_t pid) {
-  bpf_map_delete_elem(bpf_map__fd(skeleton_->maps.interpreters), &pid);
+  walks_->remove(pid);
   bpf_map_delete_elem(bpf_map__fd(skeleton_->maps.targets), &pid);
   bpf_map_delete_elem(bpf_map__fd(skeleton_->maps.spaces), &pid);
 }
@@ -262,6 +271,6 @@ std::string EbpfProgram::kernel_name(std::uint64_t address) {
   return name.starts_with("0x") ? std::string() : name;   // an address that no function has
 }
 
-std::uint64_t EbpfProgram::lost() const { return skeleton_->bss->lost; }
+std::uint64_t EbpfProgram::lost() const { return __atomic_load_n(&totals_->lost, __ATOMIC_RELAXED); }
 
 }  // namespace sampan

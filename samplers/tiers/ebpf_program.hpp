@@ -17,6 +17,7 @@
 #include "samplers/base/unique_fd.hpp"
 #include "samplers/sampler.hpp"
 #include "samplers/tiers/ebpf.h"
+#include "samplers/tiers/ebpf_walks.hpp"
 #include "samplers/unwind/address_space.hpp"
 
 struct ebpf;
@@ -42,8 +43,8 @@ class EbpfProgram {
   // Uploads rows that are not there yet and replaces the process's space in one step.
   Result<void> put_space(pid_t pid, const AddressSpace& space);
   Result<void> put_target(pid_t pid, const sampan_target& target);
-  // What the walk of the process's interpreter is given.
-  Result<void> put_interpreter(pid_t pid, Bytes layout);
+  // What the walk of the process's interpreter, a BPF object's bytes, is given. Returns the walk's index.
+  Result<std::uint32_t> put_interpreter(pid_t pid, Bytes walk, Bytes layout);
   void remove(pid_t pid);
 
   // Hands over every record that waits in the ring; spans live until the call returns.
@@ -60,7 +61,9 @@ class EbpfProgram {
   Result<void> upload_modules();
 
   ebpf* skeleton_ = nullptr;
+  std::unique_ptr<EbpfWalks> walks_;
   ring_buffer* ring_ = nullptr;
+  const sampan_totals* totals_ = nullptr;   // the kernel writes them
   std::vector<bpf_link*> events_;
   std::vector<int> event_fds_;          // the links own them
   double rate_ = 0;                     // of the events, a second

@@ -2,6 +2,7 @@
 #ifndef SAMPAN_TIERS_EBPF_WALK_BPF_H
 #define SAMPAN_TIERS_EBPF_WALK_BPF_H
 
+#include "samplers/kernel/walk.bpf.h"
 #include "samplers/tiers/ebpf.h"
 #include "samplers/tiers/ebpf_kernel.bpf.h"
 
@@ -33,83 +34,63 @@ struct {
   __array(values, struct inner_module);
 } modules SEC(".maps");
 
-// A record under construction. Two a processor: a sample may interrupt a switch.
-struct work {
-  struct sampan_record record;
-  __u64 addresses[SAMPAN_MOST_FRAMES + SAMPAN_MOST_KERNEL + SAMPAN_MOST_INTERPRETER / 8];
-  struct sampan_registers registers;
-  __u64 scratch[32];       // of a runtime's own walk
-};
-struct {
-  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-  __uint(max_entries, 2);
-  __type(key, __u32);
-  __type(value, struct work);
-} works SEC(".maps");
-
+// The walk's state, in the work area's scratch: registers of a frame, where a search stands.
 struct walk {
-  struct work *work;
   __u64 pc, sp, fp;
   __u64 start, end, bias;    // the mapping of the last frame
   __u32 module, pages;
-  __u32 space;
   __u32 count;
   __u32 flags;
-  __u8 exact, innermost;
+  __u32 exact, innermost;
+  __u32 low, high;
 };
 
 static __always_inline int read_word(__u64 address, __u64 *value) {
   return bpf_probe_read_user(value, sizeof(*value), (void *)address);
 }
 
-// A binary search, one step a call: loops proper cost the verifier a hundred times as much.
-struct search {
-  void *map;
-  __u32 low, high, base;
-  __u64 key;
-};
-
-// Ends with `low`: the first mapping that starts above the key.
-static long search_mappings(__u32 index, void *context) {
-  struct search *s = context;
-  __u32 middle = (s->low + s->high) / 2;
-  (void)index;
-  if (s->low >= s->high) return 1;
-  const struct sampan_mapping *m = bpf_map_lookup_elem(s->map, &middle);
-  if (!m) return 1;
-  if (m->start <= s->key) s->low = middle + 1;
-  else s->high = middle;
-  return 0;
+// Ends with w->low: the first mapping that starts above the address.
+static __always_inline void search_mappings(struct walk *w, void *space, __u64 address) {
+  for (int i = 0; i < 18; ++i) {
+    SAMPAN_FORGET();
+    const __u32 low = w->low, high = w->high;
+    __u32 middle = (low + high) / 2;
+    if (low >= high) return;
+    const struct sampan_mapping *m = bpf_map_lookup_elem(space, &middle);
+    if (!m) return;
+    if (m->start <= address) w->low = middle + 1;
+    else w->high = middle;
+  }
 }
 
-// Ends with `low`: the last row at or before the key, in [low, high).
-static long search_rows(__u32 index, void *context) {
-  struct search *s = context;
-  const __u32 middle = (s->low + s->high) / 2;
-  __u32 at = s->base + middle;
-  (void)index;
-  if (s->low + 1 >= s->high) return 1;
-  const struct sampan_row *row = bpf_map_lookup_elem(s->map, &at);
-  if (!row) return 1;
-  if (row->pc <= s->key) s->low = middle;
-  else s->high = middle;
-  return 0;
+// Ends with w->low: the last row at or before the address, in [low, high). Rows lie from `base` on.
+static __always_inline void search_rows(struct walk *w, void *rows, __u32 base, __u64 relative) {
+  for (int i = 0; i < SAMPAN_PAGE_SHIFT + 2; ++i) {
+    SAMPAN_FORGET();
+    const __u32 low = w->low, high = w->high, middle = (low + high) / 2;
+    __u32 at = base + middle;
+    if (low + 1 >= high) return;
+    const struct sampan_row *row = bpf_map_lookup_elem(rows, &at);
+    if (!row) return;
+    if (row->pc <= relative) w->low = middle;
+    else w->high = middle;
+  }
 }
 
 // Finds the mapping of an address; false where the space has none.
-static __always_inline int find_mapping(struct walk *w, __u64 address) {
+static __always_inline int find_mapping(struct walk *w, __u32 space, __u64 address) {
   if (address >= w->start && address < w->end) return 1;
-  __u32 space = w->space, zero = 0;
-  struct search s = {.low = 1, .key = address};
-  s.map = bpf_map_lookup_elem(&spaces, &space);
-  if (!s.map) return 0;
-  const struct sampan_mapping *m = bpf_map_lookup_elem(s.map, &zero);
+  __u32 zero = 0;
+  void *mappings = bpf_map_lookup_elem(&spaces, &space);
+  if (!mappings) return 0;
+  const struct sampan_mapping *m = bpf_map_lookup_elem(mappings, &zero);
   if (!m) return 0;
-  s.high = (__u32)m->start + 1;
-  bpf_loop(18, search_mappings, &s, 0);
-  __u32 at = s.low - 1;
+  w->low = 1;
+  w->high = (__u32)m->start + 1;
+  search_mappings(w, mappings, address);
+  __u32 at = w->low - 1;
   if (at == 0) return 0;
-  m = bpf_map_lookup_elem(s.map, &at);
+  m = bpf_map_lookup_elem(mappings, &at);
   if (!m || address < m->start || address >= m->end) return 0;
   w->start = m->start;
   w->end = m->end;
@@ -123,26 +104,26 @@ static __always_inline int find_mapping(struct walk *w, __u64 address) {
 static __always_inline void find_row(struct walk *w, __u64 address, struct sampan_row *row) {
   __u32 slot = w->module;
   const __u64 relative = address - w->bias;
+  const __u32 pages = w->pages;
   __u32 page = (__u32)(relative >> SAMPAN_PAGE_SHIFT);
-  if (slot == 0 || relative >> 32 || page >= w->pages) return;
-  struct search s = {.base = w->pages + 1, .key = relative};
-  s.map = bpf_map_lookup_elem(&modules, &slot);
-  if (!s.map) return;
-  const __u64 *word = bpf_map_lookup_elem(s.map, &page);
+  if (slot == 0 || relative >> 32 || page >= pages) return;
+  void *rows = bpf_map_lookup_elem(&modules, &slot);
+  if (!rows) return;
+  const __u64 *word = bpf_map_lookup_elem(rows, &page);
   if (!word) return;
-  s.low = (__u32)*word;
+  w->low = (__u32)*word;
   ++page;
-  word = bpf_map_lookup_elem(s.map, &page);
+  word = bpf_map_lookup_elem(rows, &page);
   if (!word) return;
-  s.high = (__u32)*word + 1;
-  bpf_loop(SAMPAN_PAGE_SHIFT + 2, search_rows, &s, 0);
-  __u32 at = s.base + s.low;
-  const struct sampan_row *found = bpf_map_lookup_elem(s.map, &at);
+  w->high = (__u32)*word + 1;
+  search_rows(w, rows, pages + 1, relative);
+  __u32 at = pages + 1 + w->low;
+  const struct sampan_row *found = bpf_map_lookup_elem(rows, &at);
   if (found && found->pc <= (__u32)relative) *row = *found;
 }
 
 // Moves on to the caller; 1 ends the walk.
-static __always_inline long enter(struct walk *w, __u64 pc, __u64 sp, __u64 fp, __u8 exact) {
+static __always_inline long enter(struct walk *w, __u64 pc, __u64 sp, __u64 fp, __u32 exact) {
   w->pc = pc;
   w->sp = sp;
   w->fp = fp;
@@ -189,7 +170,7 @@ static __always_inline long by_go_switch(struct walk *w, const struct sampan_row
   return enter(w, pc, sp + 8, fp, 0);
 }
 
-static __always_inline long by_row(struct walk *w, const struct sampan_row *row) {
+static __always_inline long by_row(struct walk *w, const struct sampan_registers *registers, const struct sampan_row *row) {
   const __u32 kind = SAMPAN_ROW_KIND(row->kind), rule = SAMPAN_ROW_FP_RULE(row->kind);
   const __s64 offset = (__s64)row->cfa * 8, slot = (__s64)row->fp * 8;
   __u64 cfa = 0, pc = 0, fp = w->fp;
@@ -202,13 +183,13 @@ static __always_inline long by_row(struct walk *w, const struct sampan_row *row)
     case SAMPAN_ROW_PLT: cfa = w->sp + offset + ((w->pc & 15) >= (__u64)row->fp ? 8 : 0); break;
     case SAMPAN_ROW_REGISTER:
       if (!w->innermost) return stop(w, SAMPAN_NO_RULE);
-      cfa = w->work->registers.general[reg] + offset;
+      cfa = registers->general[reg] + offset;
       break;
     default: return stop(w, SAMPAN_NO_RULE);
   }
   if (kind == SAMPAN_ROW_RA_REGISTER) {
     if (!w->innermost) return stop(w, SAMPAN_NO_RULE);
-    pc = w->work->registers.general[reg];
+    pc = registers->general[reg];
   } else {
     if (cfa <= w->sp) return stop(w, SAMPAN_NO_RULE);
     if (read_word(cfa - 8, &pc)) return stop(w, SAMPAN_NO_MEMORY);
@@ -222,15 +203,14 @@ static __always_inline long by_row(struct walk *w, const struct sampan_row *row)
   return enter(w, pc, cfa, fp, 0);
 }
 
-static long step(__u32 index, void *context) {
-  struct walk *w = context;
+static __always_inline long step(struct sampan_work *work, struct walk *w) {
   struct sampan_row row = {};
   const __u64 address = w->exact ? w->pc : w->pc - 1;
-  (void)index;
-  if (w->count >= SAMPAN_MOST_FRAMES) return 1;
-  w->work->addresses[w->count & (SAMPAN_MOST_FRAMES - 1)] = address;
-  ++w->count;
-  if (!find_mapping(w, address)) return stop(w, SAMPAN_UNMAPPED);
+  const __u32 count = w->count;
+  if (count >= SAMPAN_MOST_FRAMES) return 1;
+  work->addresses[count & (SAMPAN_MOST_FRAMES - 1)] = address;
+  w->count = count + 1;
+  if (!find_mapping(w, work->space, address)) return stop(w, SAMPAN_UNMAPPED);
   find_row(w, address, &row);
   switch (SAMPAN_ROW_KIND(row.kind)) {
     case SAMPAN_ROW_NONE: return by_frame_pointer(w, 1);
@@ -238,22 +218,34 @@ static long step(__u32 index, void *context) {
     case SAMPAN_ROW_ROOT: return stop(w, SAMPAN_ROOTED);
     case SAMPAN_ROW_SIGNAL: return by_signal_frame(w);
     case SAMPAN_ROW_GO_CGO: return by_go_switch(w, &row);
-    default: return by_row(w, &row);
+    default: return by_row(w, &work->registers, &row);
   }
 }
 
+// Some frames more; 1 where the walk has ended. Global, so that the verifier looks at it once.
+#define FRAMES_A_CALL 4
+__noinline int walk_frames(__u32 which) {
+  struct sampan_work *work = sampan_work_of(which);
+  if (!work) return 1;
+  for (int i = 0; i < FRAMES_A_CALL; ++i) {
+    SAMPAN_FORGET();
+    if (step(work, (struct walk *)work->scratch)) return 1;
+  }
+  return 0;
+}
+
 // Walks from work->registers; fills addresses, record.frames and record.flags.
-static __always_inline void walk_user(struct work *work, __u32 space) {
-  struct walk w = {.work = work, .space = space, .exact = 1, .innermost = 1};
-  w.pc = work->registers.pc;
-  w.sp = work->registers.general[7];
-  w.fp = work->registers.general[6];
-  bpf_loop(SAMPAN_MOST_FRAMES, step, &w, 0);
-  work->record.frames = w.count;
-  work->record.flags |= w.flags;
-  // However the walk ended, the verifier goes on from one state.
-  __builtin_memset(&w, 0, sizeof(w));
-  asm volatile("" ::"r"(&w) : "memory");
+static __always_inline void walk_user(__u32 which, struct sampan_work *work) {
+  struct walk *w = (struct walk *)work->scratch;
+  __builtin_memset(w, 0, sizeof(*w));
+  w->exact = w->innermost = 1;
+  w->pc = work->registers.pc;
+  w->sp = work->registers.general[7];
+  w->fp = work->registers.general[6];
+  SAMPAN_REPEAT(SAMPAN_MOST_FRAMES / FRAMES_A_CALL, walk_frames(which));
+  SAMPAN_FORGET();
+  work->record.frames = w->count;
+  work->record.flags |= w->flags;
 }
 
 #endif

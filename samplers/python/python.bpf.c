@@ -1,33 +1,27 @@
 // CPython's frames, walked by the perf-event program while the thread stands in it: nothing can change meanwhile.
 // The thread's state is the first of its interpreter's list whose thread_id is the thread pointer (pthread_t is that
 // address in glibc and musl); a fork that Python was not told of leaves older ones behind it.
-#ifndef SAMPAN_PYTHON_BPF_H
-#define SAMPAN_PYTHON_BPF_H
+#include "samplers/kernel/walk.bpf.h"
 
 typedef __u8 uint8_t;
 typedef __u32 uint32_t;
 #include "samplers/python/kernel_walk.h"
 
-#define SAMPAN_PY_MOST_STATES 4096
+#define SAMPAN_PY_MOST_STEPS 4096
+#define SAMPAN_PY_STEPS_A_CALL 16
 
-struct {
-  __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, SAMPAN_MOST_TARGETS);
-  __uint(map_flags, BPF_F_NO_PREALLOC);
-  __type(key, __u32);
-  __type(value, struct sampan_py_process);
-} interpreters SEC(".maps");
+SAMPAN_WALK_GIVEN(struct sampan_py_process)
 
+// The walk's state, in the work area's scratch.
 struct python_walk {
-  const struct sampan_py_process *process;
-  struct sampan_py_stack *out;       // frames follow
-  __u64 *scratch;                    // two of SAMPAN_PY_MOST_SPAN bytes: a frame's, a code object's
   __u64 thread;                      // its pthread_t
   __u64 interp, tstate;              // where the search stands
   __u64 frame, base, cframe;
   __u32 count, flags, begin;         // `begin`: the first frame of this state
-  __u8 walking, tried_outer;
+  __u32 walking, tried_outer, padding;
+  __u64 of_frame[SAMPAN_PY_MOST_SPAN / 8], of_code[SAMPAN_PY_MOST_SPAN / 8];   // what one read brought
 };
+_Static_assert(sizeof(struct python_walk) <= sizeof(((struct sampan_work *)0)->scratch), "python_walk fits the scratch");
 
 static __always_inline __u64 python_word(__u64 address) {
   __u64 value = 0;
@@ -97,8 +91,8 @@ static __always_inline long python_torn(struct python_walk *w, const struct samp
   return 1;
 }
 
-static __always_inline struct sampan_py_frame *python_frame(struct python_walk *w, __u32 at) {
-  struct sampan_py_frame *frames = (void *)(w->out + 1);
+static __always_inline struct sampan_py_frame *python_frame(struct sampan_py_stack *out, __u32 at) {
+  struct sampan_py_frame *frames = (void *)(out + 1);
   if (at >= SAMPAN_PY_HALF) at = SAMPAN_PY_HALF | (at & (SAMPAN_PY_HALF - 1));
   barrier_var(at);
   return &frames[at & (SAMPAN_PY_MOST_FRAMES - 1)];
@@ -122,19 +116,19 @@ static __always_inline void python_argument(struct sampan_py_frame *frame, __u64
   frame->address = (frame->argument ? python_word(frame->argument + o->object_type) & ~7ull : 0) | 1;
 }
 
-static __always_inline long python_take(struct python_walk *w, const struct sampan_py_process *p) {
+static __always_inline long python_take(struct python_walk *w, const struct sampan_py_process *p, struct sampan_py_stack *out) {
   const struct sampan_py_offsets *o = &p->offsets;
-  __u64 *of_frame = w->scratch, *of_code = w->scratch + SAMPAN_PY_MOST_SPAN / 8;
+  __u64 *of_frame = w->of_frame, *of_code = w->of_code;
   const __u64 at = w->frame;
   if (python_read(of_frame, p->frame_bytes, at)) return python_torn(w, p);
   const __u64 back = python_at(of_frame, o->frame_back);
   if (o->boundary_owner != 255 && (__u8)python_at(of_frame, o->frame_owner) >= o->boundary_owner) {
-    if (w->count > w->begin) python_frame(w, w->count - 1)->address |= 1;
+    if (w->count > w->begin) python_frame(out, w->count - 1)->address |= 1;
     w->frame = back;
     return 0;
   }
   const __u8 entry = o->frame_is_entry ? (__u8)python_at(of_frame, o->frame_is_entry) : 0;
-  struct sampan_py_frame *frame = python_frame(w, w->count);
+  struct sampan_py_frame *frame = python_frame(out, w->count);
   const __u64 code = python_at(of_frame, o->frame_code) & ~7ull;
   const __u32 from = p->code_from;
   if (python_read(of_code, p->code_bytes, code + from)) return python_torn(w, p);
@@ -150,32 +144,42 @@ static __always_inline long python_take(struct python_walk *w, const struct samp
   return 0;
 }
 
-static long python_step(__u32 index, void *context) {
-  struct python_walk *w = context;
-  const struct sampan_py_process *p = w->process;
-  (void)index;
-  if (!p) return 1;
+static __always_inline long python_step(struct python_walk *w, const struct sampan_py_process *p, struct sampan_py_stack *out) {
   if (!w->walking) return python_search(w, p);
-  if (w->frame != 0 && w->frame != w->base) return python_take(w, p);
+  if (w->frame != 0 && w->frame != w->base) return python_take(w, p, out);
   w->walking = 0;      // the thread's state in an older interpreter goes on from here
   w->tstate = 0;
   return 0;
 }
 
-// Returns the bytes written to `out`, which has room for a whole stack; 0 where the process has no Python.
-static __always_inline __u32 walk_python(__u32 space, __u64 thread, __u64 *scratch, struct sampan_py_stack *out) {
-  const struct sampan_py_process *process = bpf_map_lookup_elem(&interpreters, &space);
+__noinline int python_steps(__u32 which) {
+  struct sampan_work *work = sampan_work_of(which);
+  if (!work) return 1;
+  const struct sampan_py_process *process = sampan_process(work);
+  struct sampan_py_stack *out = sampan_out(work);
+  if (!process) return 1;
+  for (int i = 0; i < SAMPAN_PY_STEPS_A_CALL; ++i) {
+    SAMPAN_FORGET();
+    if (python_step((struct python_walk *)work->scratch, process, out)) return 1;
+  }
+  return 0;
+}
+
+static __always_inline __u64 walk_python(__u32 which, struct sampan_work *work) {
+  const struct sampan_py_process *process = sampan_process(work);
+  struct python_walk *w = (struct python_walk *)work->scratch;
+  struct sampan_py_stack *out = sampan_out(work);
   if (!process) return 0;
-  struct python_walk w = {.process = process, .out = out, .scratch = scratch, .thread = thread};
-  w.interp = python_word(process->interpreters_head);
-  w.tstate = w.interp ? python_word(w.interp + process->offsets.interp_threads_head) : 0;
-  if (w.interp) bpf_loop(SAMPAN_PY_MOST_STATES, python_step, &w, 0);
-  const __u32 count = w.count, flags = w.flags | (w.walking && w.frame && !(w.flags & SAMPAN_PY_TORN) ? SAMPAN_PY_CUT : 0);
-  out->flags = flags;
+  __builtin_memset(w, 0, __builtin_offsetof(struct python_walk, of_frame));
+  w->thread = work->registers.thread_pointer;
+  w->interp = python_word(process->interpreters_head);
+  w->tstate = w->interp ? python_word(w->interp + process->offsets.interp_threads_head) : 0;
+  if (w->interp) SAMPAN_REPEAT(SAMPAN_PY_MOST_STEPS / SAMPAN_PY_STEPS_A_CALL, python_steps(which));
+  SAMPAN_FORGET();
+  const __u32 count = w->count;
+  out->flags = w->flags | (w->walking && w->frame && !(w->flags & SAMPAN_PY_TORN) ? SAMPAN_PY_CUT : 0);
   out->frames = count;
-  __builtin_memset(&w, 0, sizeof(w));
-  asm volatile("" ::"r"(&w) : "memory");
   return sizeof(*out) + (count < SAMPAN_PY_MOST_FRAMES ? count : SAMPAN_PY_MOST_FRAMES) * sizeof(struct sampan_py_frame);
 }
 
-#endif
+SAMPAN_KERNEL_WALK(walk_python);

@@ -24,7 +24,7 @@ namespace {
 // Where a file can go nowhere, sampling for a minute is no use.
 Result<void> probe_output(const Params& params, Progress& progress) {
   const DeliveryOptions& delivery = params.delivery;
-  const Batch batch = batch_of(params.target, params.sampling.rate, wall_ns(), 0);
+  const Batch batch = batch_of(params.target, params.sampling.rate, params.series.every > 0, wall_ns(), 0);
   if (auto checked = check_uploads(delivery.uploads, params.picture.formats, batch, progress); !checked) return checked;
   auto probed = probe_directory(delivery.output_dir);
   if (probed || delivery.uploads.empty()) return probed;
@@ -72,7 +72,7 @@ RunResult finish(Profile& profile, const Params& params, const Sampled& sampled,
 
   progress.stage("deliver", fmt::format("delivering {} files", outcome.files.size()));
   const auto duration_ns = static_cast<std::uint64_t>(sampled.seconds * 1e9);
-  deliver(params.delivery, batch_of(params.target, params.sampling.rate, started, duration_ns), outcome, progress);
+  deliver(params.delivery, batch_of(params.target, params.sampling.rate, params.series.every > 0, started, duration_ns), outcome, progress);
   return outcome;
 }
 

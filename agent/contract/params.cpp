@@ -10,9 +10,6 @@
 #include "samplers/process/files.hpp"
 #include "samplers/runtimes.hpp"
 
-extern const char params_schema_json[];
-extern const char params_schema_json_end[];
-
 namespace sampan {
 namespace {
 
@@ -186,10 +183,6 @@ Result<Params> read_params() {
   const auto text = read_file(path, kMostBytes + 1);
   if (!text) return fail(Exit::BadParams, "params_file names {}, which cannot be read", path);
   return parse_params(*text);
-}
-
-std::string_view params_schema() {
-  return {params_schema_json, static_cast<std::size_t>(params_schema_json_end - params_schema_json)};
 }
 
 std::vector<std::string> params_keys() {

@@ -27,8 +27,8 @@ Result<Params> parse_params(std::string_view json);
 // From the environment: `params`, else `PARAMS`, else the file that `params_file` names.
 Result<Params> read_params();
 
-// agent/params.schema.json, as embedded.
-std::string_view params_schema();
+// agent/params.schema.json with what the registries add: formats, and each destination's keys.
+const std::string& params_schema();
 // The keys that the parser knows, dotted (`upload.s3.region`), sorted; for the test against the schema.
 std::vector<std::string> params_keys();
 

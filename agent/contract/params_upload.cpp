@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "agent/contract/sink_kind.hpp"
+
 namespace sampan {
 namespace {
 
@@ -20,51 +22,39 @@ void check_headers(Reading& reading, const std::string& path, const std::map<std
   }
 }
 
-void read_s3(StrictJson& upload, Upload& into) {
-  const auto* object = upload.object("s3");
-  if (!object && upload.has("s3")) return;
-  static const nlohmann::json kNone = nlohmann::json::object();
-  StrictJson reader(upload.reading(), object ? *object : kNone, "upload.s3.");
-  S3 s3;
-  reader.text("region", s3.region, 64);
-  reader.text("endpoint", s3.endpoint);
-  reader.text("access_key_env", s3.access_key_env, 256);
-  reader.text("secret_key_env", s3.secret_key_env, 256);
-  reader.text("session_token_env", s3.session_token_env, 256);
-  reader.text("credentials_file", s3.credentials_file);
-  reader.text("credentials_profile", s3.credentials_profile, 256);
-  reader.end();
-  if (!object) return;
-  if (s3.region.empty()) upload.reading().refuse("upload.s3.region is missing");
-  into.s3 = s3;
+bool takes_scheme(const SinkKind& kind, const std::string& url) {
+  return url.starts_with("http://") || url.starts_with("https://") ||
+         (!kind.scheme.empty() && url.starts_with(std::string(kind.scheme) + "://"));
 }
 
-void read_pyroscope(StrictJson& upload, Upload& into) {
-  const auto* object = upload.object("pyroscope");
-  if (!object && upload.has("pyroscope")) return;
-  static const nlohmann::json kNone = nlohmann::json::object();
-  StrictJson reader(upload.reading(), object ? *object : kNone, "upload.pyroscope.");
-  Pyroscope pyroscope;
-  reader.text("name", pyroscope.name, 256);
-  reader.map("labels", pyroscope.labels);
-  reader.text("tenant", pyroscope.tenant, 256);
-  reader.end();
-  if (object) into.pyroscope = pyroscope;
-}
-
-void check_upload(Reading& reading, Upload& upload, bool method_given) {
-  const bool http = upload.url.starts_with("http://") || upload.url.starts_with("https://");
-  if (upload.url.empty()) reading.refuse("upload.url is missing");
-  else if (!http && !(upload.url.starts_with("s3://") && upload.s3)) {
-    reading.refuse("upload.url must begin with http://, https://, or, beside \"s3\", s3://");
+std::string all_schemes() {
+  std::string text = "http://, https://";
+  for (const SinkKind* kind : sink_kinds()) {
+    if (!kind->scheme.empty()) text += fmt::format(", or, beside \"{}\", {}://", kind->name, kind->scheme);
   }
+  return text;
+}
+
+// One destination is one kind; where none is chosen it is the plain one.
+void read_kind(StrictJson& reader, Upload& upload) {
+  const auto kinds = sink_kinds();
+  upload.kind = kinds.front();
+  for (const SinkKind* kind : kinds) {
+    auto keys = kind->read(reader);
+    if (!keys) continue;
+    if (upload.keys) reader.reading().refuse("upload has both {} and {}: one destination is one kind", upload.kind->name, kind->name);
+    upload.kind = kind;
+    upload.keys = std::move(keys);
+  }
+}
+
+void check_upload(Reading& reading, Upload& upload) {
+  const SinkKind& kind = *upload.kind;
+  if (upload.url.empty()) reading.refuse("upload.url is missing");
+  else if (!takes_scheme(kind, upload.url)) reading.refuse("upload.url must begin with {}", all_schemes());
   if (upload.url.find_first_of(" \r\n\t") != std::string::npos) reading.refuse("upload.url holds a blank");
-  if (upload.s3 && upload.pyroscope) reading.refuse("upload has both s3 and pyroscope: one destination is one kind");
-  if (!method_given) upload.method = upload.pyroscope || upload.multipart || !upload.form.empty() ? "POST" : "PUT";
-  if (!upload.form.empty()) upload.multipart = true;
-  if (upload.multipart && upload.method != "POST") reading.refuse("upload.form needs upload.method \"POST\"");
-  if (upload.s3 && (upload.method != "PUT" || upload.multipart)) reading.refuse("upload.s3 needs upload.method \"PUT\"");
-  if (upload.pyroscope && upload.method != "POST") reading.refuse("upload.pyroscope needs upload.method \"POST\"");
+  if (upload.method.empty()) upload.method = kind.method.empty() ? "PUT" : kind.method;
+  else if (!kind.method.empty() && upload.method != kind.method) reading.refuse("upload.{} needs upload.method \"{}\"", kind.name, kind.method);
   if (upload.cert_file.empty() != upload.key_file.empty()) {
     reading.refuse("upload.cert_file and upload.key_file go together");
   }
@@ -82,26 +72,26 @@ Upload read_upload(Reading& reading, const nlohmann::json& object) {
   reader.map("headers", upload.headers);
   reader.map("headers_from_env", upload.headers_from_env);
   reader.map("headers_from_file", upload.headers_from_file);
-  reader.map("form", upload.form);
-  reader.flag("multipart", upload.multipart);
   reader.choice_list("formats", upload.formats, format_choices());
-  read_s3(reader, upload);
-  read_pyroscope(reader, upload);
+  read_kind(reader, upload);
   reader.text("ca_file", upload.ca_file);
   reader.text("cert_file", upload.cert_file);
   reader.text("key_file", upload.key_file);
   reader.number("timeout_seconds", upload.timeout_seconds, 1, 3600);
   reader.number("retry_seconds", upload.retry_seconds, 0, 3600);
   reader.end();
-  check_upload(reading, upload, reader.has("method"));
+  check_upload(reading, upload);
   return upload;
 }
 
 }  // namespace
 
-const StrictJson::Choices<Format>& format_choices() {
-  static const StrictJson::Choices<Format> choices = {
-      {"svg", Format::Svg}, {"folded", Format::Folded}, {"speedscope", Format::Speedscope}, {"pprof", Format::Pprof}};
+const StrictJson::Choices<const Format*>& format_choices() {
+  static const auto choices = [] {
+    StrictJson::Choices<const Format*> all;
+    for (const Format& format : formats()) all.emplace_back(format.name, &format);
+    return all;
+  }();
   return choices;
 }
 

@@ -6,7 +6,7 @@
 
 namespace sampan {
 
-const StrictJson::Choices<Format>& format_choices();
+const StrictJson::Choices<const Format*>& format_choices();
 
 // The key `upload`: one object or a list.
 void read_uploads(StrictJson& reader, std::vector<Upload>& into);

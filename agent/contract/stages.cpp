@@ -18,16 +18,6 @@ std::string TargetKeys::label() const {
   return pids.empty() ? "processes" : "pid-" + std::to_string(pids[0]);
 }
 
-const char* format_name(Format format) {
-  switch (format) {
-    case Format::Svg: return "svg";
-    case Format::Folded: return "folded";
-    case Format::Speedscope: return "speedscope";
-    case Format::Pprof: return "pprof";
-  }
-  return "";
-}
-
 const char* tier_name(Tier tier) {
   return tier == Tier::Ebpf ? "ebpf" : tier == Tier::Ptrace ? "ptrace" : "memory";
 }

@@ -4,16 +4,16 @@
 #include <sys/types.h>
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "flamegraph/formats.hpp"
 #include "flamegraph/svg/svg.hpp"
 #include "samplers/sampler.hpp"
 
 namespace sampan {
-
-enum class Format : std::uint8_t { Svg, Folded, Speedscope, Pprof };
 
 // Discovery: which processes; what is empty does not narrow.
 struct TargetKeys {
@@ -43,41 +43,25 @@ struct SamplingOptions : Options {
 
 // Drawing: from a profile to files in memory.
 struct PictureOptions {
-  std::vector<Format> formats = {Format::Svg};
+  std::vector<const Format*> formats = {find_format("svg")};
   std::string label;                         // files are `profile-<label>-<epoch>.<suffix>`: the target's, else the mode's
   std::string title, subtitle;               // an empty subtitle: what was seen, by which tier
   Picture picture;
 };
 
-// S3: the request is signed (SigV4). Keys come from the environment or from a file, never from params.
-struct S3 {
-  std::string region;
-  std::string endpoint;                      // for s3:// URLs; empty: Amazon's own of the region
-  std::string access_key_env = "AWS_ACCESS_KEY_ID";
-  std::string secret_key_env = "AWS_SECRET_ACCESS_KEY";
-  std::string session_token_env = "AWS_SESSION_TOKEN";
-  std::string credentials_file;              // the AWS tools' own format; empty: the environment
-  std::string credentials_profile = "default";
-};
+struct SinkKind;
+struct SinkKeys;
 
-// Pyroscope's /ingest; the URL is the server's.
-struct Pyroscope {
-  std::string name;                          // empty: app_name, else "sampan"
-  std::map<std::string, std::string> labels;
-  std::string tenant;                        // X-Scope-OrgID
-};
-
+// One destination.
 struct Upload {
   std::string url;                           // a template, see agent/delivery/templates.hpp
   std::string method;                        // PUT or POST
   std::map<std::string, std::string> headers;
   std::map<std::string, std::string> headers_from_env;    // header -> variable
   std::map<std::string, std::string> headers_from_file;   // header -> path
-  std::map<std::string, std::string> form;   // not empty: multipart/form-data
-  bool multipart = false;
-  std::vector<Format> formats;               // empty: every file
-  std::optional<S3> s3;
-  std::optional<Pyroscope> pyroscope;
+  std::vector<const Format*> formats;        // empty: every file that the kind takes
+  const SinkKind* kind = nullptr;            // see agent/contract/sink_kind.hpp; none: a plain PUT or POST
+  std::shared_ptr<const SinkKeys> keys;      // of that kind
   std::string ca_file, cert_file, key_file;
   unsigned timeout_seconds = 60;             // of one attempt
   unsigned retry_seconds = 120;              // from the first attempt to the start of the last
@@ -95,7 +79,6 @@ struct SeriesOptions {
   unsigned count = 1;                        // 0: without end
 };
 
-const char* format_name(Format format);      // `svg`, as params, events and templates say it
 const char* tier_name(Tier tier);
 const char* event_name(Event event);
 

@@ -123,6 +123,16 @@ const StrictJson::Json* StrictJson::object(const char* key) {
   return value;
 }
 
+bool StrictJson::nested(const char* key, const std::function<void(StrictJson&)>& read) {
+  const Json* found = object(key);
+  if (!found && has(key)) return false;
+  const Json none = Json::object();
+  StrictJson inner(reading_, found ? *found : none, path_ + key + ".");
+  read(inner);
+  inner.end();
+  return found != nullptr;
+}
+
 std::string StrictJson::shown(const Json& value) const {
   if (secret_) return std::string(value.type_name()) + " (not shown)";
   std::string text = value.is_structured() ? std::string("an ") + value.type_name()

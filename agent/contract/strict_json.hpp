@@ -2,6 +2,7 @@
 // the nearest. The first error is kept; what is read after it does not matter.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
@@ -38,6 +39,8 @@ class StrictJson {
   // A value that must be an object; otherwise nullptr.
   const Json* object(const char* key);
   bool has(const char* key) const;
+  // Reads an object by `read`, of nothing where the key is absent, so that its keys are known; true where it is there.
+  bool nested(const char* key, const std::function<void(StrictJson&)>& read);
 
   void flag(const char* key, bool& into);
   void number(const char* key, unsigned& into, unsigned least, unsigned most);

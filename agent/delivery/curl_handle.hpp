@@ -18,9 +18,9 @@ using CurlHandle = std::unique_ptr<CURL, CurlRelease<curl_easy_cleanup>>;
 using CurlMulti = std::unique_ptr<CURLM, CurlRelease<curl_multi_cleanup>>;
 using CurlList = std::unique_ptr<curl_slist, CurlRelease<curl_slist_free_all>>;
 using CurlMime = std::unique_ptr<curl_mime, CurlRelease<curl_mime_free>>;
-using CurlUrl = std::unique_ptr<CURLU, CurlRelease<curl_url_cleanup>>;
 
-// Protocols, time-outs, and the certificates to trust: `ca_file`, else SSL_CERT_FILE, else the embedded bundle.
-void set_common(CURL* handle, const std::string& url, const std::string& ca_file, unsigned timeout_seconds);
+// Protocols, time-outs, and the certificates to trust: `ca_file`, else SSL_CERT_FILE, else the embedded bundle. False where
+// memory does not suffice.
+bool set_common(CURL* handle, const std::string& url, const std::string& ca_file, unsigned timeout_seconds);
 
 }  // namespace sampan

@@ -3,14 +3,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <set>
 
 #include "agent/contract/clock.hpp"
 #include "agent/delivery/files.hpp"
-#include "agent/result/sha256.hpp"
+#include "agent/delivery/sinks/sink.hpp"
 #include "agent/run/signals.hpp"
-#include "samplers/process/files.hpp"
 
 namespace sampan {
 namespace {
@@ -25,50 +23,7 @@ double seconds_left() {
   return std::max(0.0, kGrace - since);
 }
 
-std::string variable(const char* name) {
-  const char* value = std::getenv(name);
-  return value ? value : "";
-}
-
-std::string own_host() {
-  char name[256] = {};
-  gethostname(name, sizeof name - 1);
-  return name;
-}
-
-// The node's name: told by the manifest, else as the host's own init sees it.
-std::string node_name() {
-  if (std::string name = variable("NODE_NAME"); !name.empty()) return name;
-  if (auto root = open_root(1)) {
-    if (auto file = open_target_file(root->get(), "/etc/hostname")) {
-      std::string name = read_file(file->get(), 256).value_or("");
-      name.erase(std::min(name.find_first_of(" \r\n"), name.size()));
-      if (!name.empty()) return name;
-    }
-  }
-  return own_host();
-}
-
 }  // namespace
-
-Batch batch_of(const TargetKeys& target, unsigned rate, std::uint64_t started_ns, std::uint64_t duration_ns) {
-  Batch batch;
-  batch.app_name = target.app_name.empty() ? target.label() : target.app_name;
-  batch.version_id = target.version_id.empty() ? "none" : target.version_id;
-  batch.pod = variable("POD_NAME");
-  if (batch.pod.empty()) batch.pod = own_host();
-  batch.node = node_name();
-  batch.started_ns = started_ns;
-  batch.duration_ns = duration_ns;
-  batch.run = variable("SAMPAN_RUN");
-  if (batch.run.empty()) batch.run = batch.pod + "-" + std::to_string(started_ns / 1'000'000'000);
-  batch.rate = rate;
-  return batch;
-}
-
-std::string idempotency_key(const Batch& batch, const Artifact& file) {
-  return sha256_hex(batch.app_name + "\n" + batch.version_id + "\n" + batch.run + "\n" + file.format).substr(0, 32);
-}
 
 std::string write_files(const std::string& output_dir, std::vector<Artifact>& files) {
   std::string failure;
@@ -80,37 +35,73 @@ std::string write_files(const std::string& output_dir, std::vector<Artifact>& fi
   return failure;
 }
 
+std::vector<const Artifact*> files_for(const Upload& upload, const std::vector<Artifact>& files) {
+  const auto wanted = [&](const Artifact& file) {
+    const auto is = [&](const Format* format) { return format->name == file.format; };
+    return upload.formats.empty() || std::any_of(upload.formats.begin(), upload.formats.end(), is);
+  };
+  std::vector<const Artifact*> chosen;
+  for (const Artifact& file : files) {
+    if (wanted(file)) chosen.push_back(&file);
+  }
+  const auto& best_first = sink_of(upload).formats;
+  if (best_first.empty()) return chosen;
+  for (const std::string_view format : best_first) {
+    const auto found = std::find_if(chosen.begin(), chosen.end(), [&](const Artifact* file) { return file->format == format; });
+    if (found != chosen.end()) return {*found};
+  }
+  return {};
+}
+
 namespace {
 
-// Whether a destination takes a file of this format.
-bool takes(const Upload& upload, std::string_view format) {
-  const auto wants = [&](Format f) { return format == format_name(f); };
-  if (!upload.formats.empty() && std::none_of(upload.formats.begin(), upload.formats.end(), wants)) return false;
-  // Pyroscope takes two of the formats and knows nothing to do with the others.
-  return !upload.pyroscope || format == "folded" || format == "pprof";
+// Files that differ from each other, and from those of another time, as the real ones will.
+std::vector<Artifact> stand_ins(const std::vector<const Format*>& formats, const Batch& batch) {
+  std::vector<Artifact> files;
+  for (const Format* format : formats) {
+    Artifact file;
+    file.format = format->name;
+    file.name = file.sha256 = fmt::format("{}.{}", batch.started_ns / 1'000'000'000, format->suffix);
+    files.push_back(std::move(file));
+  }
+  return files;
+}
+
+Result<std::set<std::string>> urls_of(const Upload& upload, const std::vector<Artifact>& files, const Batch& batch, Progress& progress) {
+  std::set<std::string> urls;
+  for (const Artifact* file : files_for(upload, files)) {
+    auto request = request_of(upload, *file, batch, progress);
+    if (!request) return fail(Exit::BadParams, "upload to {}: {}", redact_url(upload.url), request.error().message);
+    urls.insert(request->url);
+  }
+  return urls;
+}
+
+// What is put replaces what was there; what is posted does not.
+Result<void> check_objects(const Upload& upload, const std::vector<const Format*>& formats, const Batch& batch, Progress& progress) {
+  const auto files = stand_ins(formats, batch);
+  const auto urls = urls_of(upload, files, batch, progress);
+  if (!urls) return tl::unexpected(urls.error());
+  const std::size_t count = files_for(upload, files).size();
+  if (count == 0) return fail(Exit::BadParams, "upload to {}: none of the formats goes there", redact_url(upload.url));
+  if (upload.method != "PUT") return {};
+  if (urls->size() < count) {
+    return fail(Exit::BadParams, "upload to {}: {} files would be put to one object: use {{name}} or {{format}} in upload.url", redact_url(upload.url), count);
+  }
+  if (!batch.series) return {};
+  const Batch next = next_of(batch);
+  const auto later = urls_of(upload, stand_ins(formats, next), next, progress);
+  if (!later) return tl::unexpected(later.error());
+  if (*later != *urls) return {};
+  return fail(Exit::BadParams, "upload to {}: with every, each profile would replace the one before: use {{time}}, {{run}} or {{name}} in upload.url",
+              redact_url(upload.url));
 }
 
 }  // namespace
 
-Result<void> check_uploads(const std::vector<Upload>& uploads, const std::vector<Format>& formats, const Batch& batch, Progress& progress) {
+Result<void> check_uploads(const std::vector<Upload>& uploads, const std::vector<const Format*>& formats, const Batch& batch, Progress& progress) {
   for (const Upload& upload : uploads) {
-    std::set<std::string> urls;
-    std::size_t files = 0;
-    for (const Format format : formats) {
-      Artifact file;
-      file.format = format_name(format);
-      file.name = file.sha256 = file.format;   // differs as the real ones will
-      if (!takes(upload, file.format)) continue;
-      auto request = request_of(upload, file, batch, progress);
-      if (!request) return fail(Exit::BadParams, "upload to {}: {}", redact_url(upload.url), request.error().message);
-      urls.insert(request->url);
-      ++files;
-    }
-    if (files == 0) return fail(Exit::BadParams, "upload to {}: none of the formats goes there", redact_url(upload.url));
-    if (upload.method == "PUT" && urls.size() < files) {
-      return fail(Exit::BadParams, "upload to {}: {} files would be put to one object: use {{name}} or {{format}} in upload.url",
-                  redact_url(upload.url), files);
-    }
+    if (auto checked = check_objects(upload, formats, batch, progress); !checked) return checked;
     for (const std::string* path : {&upload.ca_file, &upload.cert_file, &upload.key_file}) {
       if (!path->empty() && ::access(path->c_str(), R_OK) != 0) return fail(Exit::BadParams, "upload: the file {} cannot be read", *path);
     }
@@ -122,16 +113,15 @@ std::vector<DeliveryReport> upload_files(const std::vector<Upload>& uploads, con
   std::vector<Request> requests;
   std::vector<DeliveryReport> reports;
   for (const Upload& upload : uploads) {
-    for (const Artifact& file : files) {
-      if (!takes(upload, file.format)) continue;
-      auto request = request_of(upload, file, batch, progress);
+    for (const Artifact* file : files_for(upload, files)) {
+      auto request = request_of(upload, *file, batch, progress);
       if (request) {
         requests.push_back(std::move(*request));
         continue;
       }
       DeliveryReport report;
       report.destination = redact_url(upload.url);
-      report.file = file.name;
+      report.file = file->name;
       report.refused = true;
       report.failure = request.error().message;
       reports.push_back(std::move(report));

@@ -17,8 +17,7 @@ using Transfers = std::vector<std::unique_ptr<Transfer>>;
 void start_due(CURLM* multi, const Transfers& transfers, double left) {
   for (const auto& transfer : transfers) {
     if (transfer->done() || transfer->running() || transfer->due() > now_seconds()) continue;
-    transfer->start(left);
-    curl_multi_add_handle(multi, transfer->handle());
+    transfer->start(multi, left, now_seconds());
   }
 }
 
@@ -52,9 +51,12 @@ std::size_t hand_on(char* data, std::size_t size, std::size_t count, void* take)
 }  // namespace
 
 std::vector<DeliveryReport> send_all(const std::vector<Request>& requests, double (*seconds_left)()) {
-  const CurlMulti multi(curl_multi_init());
   Transfers transfers;
   for (const Request& request : requests) transfers.push_back(std::make_unique<Transfer>(request, now_seconds()));
+  const CurlMulti multi(curl_multi_init());   // goes before the handles that it holds
+  if (!multi) {
+    for (const auto& transfer : transfers) transfer->give_up("the agent's memory does not suffice to send it");
+  }
   const auto all_done = [&] { return std::all_of(transfers.begin(), transfers.end(), [](const auto& t) { return t->done(); }); };
   while (!all_done()) {
     const double left = seconds_left();
@@ -65,8 +67,13 @@ std::vector<DeliveryReport> send_all(const std::vector<Request>& requests, doubl
     }
     start_due(multi.get(), transfers, left);
     int running = 0;
-    curl_multi_perform(multi.get(), &running);
+    const CURLMcode performed = curl_multi_perform(multi.get(), &running);
     take_finished(multi.get());
+    for (const auto& transfer : transfers) {
+      if (performed == CURLM_OK || !transfer->running()) continue;
+      curl_multi_remove_handle(multi.get(), transfer->handle());
+      transfer->give_up(curl_multi_strerror(performed));
+    }
     if (!all_done()) curl_multi_poll(multi.get(), nullptr, 0, patience(transfers), nullptr);
   }
   std::vector<DeliveryReport> reports;
@@ -77,7 +84,7 @@ std::vector<DeliveryReport> send_all(const std::vector<Request>& requests, doubl
 Result<void> fetch(const std::string& url, const std::function<bool(std::string_view)>& take) {
   constexpr unsigned kMostSeconds = 600;   // a stall ends it much sooner
   const CurlHandle handle(curl_easy_init());
-  set_common(handle.get(), url, {}, kMostSeconds);
+  if (!handle || !set_common(handle.get(), url, {}, kMostSeconds)) return fail(Exit::Internal, "the agent's memory does not suffice to fetch {}", redact_url(url));
   curl_easy_setopt(handle.get(), CURLOPT_FOLLOWLOCATION, 1L);
   curl_easy_setopt(handle.get(), CURLOPT_MAXREDIRS, 5L);
   curl_easy_setopt(handle.get(), CURLOPT_REDIR_PROTOCOLS_STR, "http,https");

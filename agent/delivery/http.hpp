@@ -14,10 +14,14 @@ namespace sampan {
 
 struct FormPart {
   std::string name;
-  std::string value;
-  std::string file_name;      // not empty: a file part
-  std::string content_type;
+  std::string value = {};
+  std::string_view file = {};        // instead of a value; lives until the end of send_all, and is not copied
+  std::string file_name = {};        // not empty: a file part
+  std::string content_type = {};
+
+  std::string_view bytes() const { return file_name.empty() ? std::string_view(value) : file; }
 };
+FormPart file_part(std::string name, const Artifact& file);
 
 struct Request {
   std::string url;            // complete

@@ -7,6 +7,7 @@
 
 #include "agent/contract/clock.hpp"
 #include "agent/guard/redact.hpp"
+#include "agent/guard/url.hpp"
 
 namespace sampan {
 namespace {
@@ -27,22 +28,52 @@ bool is_final(CURLcode code) {
   return std::find(kFinal.begin(), kFinal.end(), code) != kFinal.end();
 }
 
-std::string part_of(CURLU* url, CURLUPart part) {
-  char* text = nullptr;
-  if (curl_url_get(url, part, &text, CURLU_DEFAULT_PORT) != CURLUE_OK) return {};
-  std::string copy = text;
-  curl_free(text);
-  return copy;
-}
-
 struct Origin {
   std::string scheme, host, port;
   bool operator==(const Origin&) const = default;
 };
+// Of what is no URL: one without a scheme, which equals no real one's.
 Origin origin_of(const std::string& text) {
-  const CurlUrl url(curl_url());
-  if (!url || curl_url_set(url.get(), CURLUPART_URL, text.c_str(), 0) != CURLUE_OK) return {};
-  return {part_of(url.get(), CURLUPART_SCHEME), part_of(url.get(), CURLUPART_HOST), part_of(url.get(), CURLUPART_PORT)};
+  const auto url = Url::parse(text);
+  if (!url) return {};
+  return {url->scheme(), url->host(), url->port()};
+}
+
+bool set_header(CurlList& list, const std::string& line) {
+  curl_slist* longer = curl_slist_append(list.get(), line.c_str());
+  if (!longer) return false;
+  static_cast<void>(list.release());
+  list.reset(longer);
+  return true;
+}
+
+// A part's bytes are handed over from where they are.
+struct PartReader {
+  std::string_view bytes;
+  std::size_t at = 0;
+
+  static std::size_t read(char* into, std::size_t size, std::size_t count, void* self) {
+    auto& reader = *static_cast<PartReader*>(self);
+    const std::size_t got = reader.bytes.copy(into, size * count, reader.at);
+    reader.at += got;
+    return got;
+  }
+  static int seek(void* self, curl_off_t offset, int origin) {
+    auto& reader = *static_cast<PartReader*>(self);
+    if (origin != SEEK_SET || offset < 0 || static_cast<std::size_t>(offset) > reader.bytes.size()) return CURL_SEEKFUNC_FAIL;
+    reader.at = static_cast<std::size_t>(offset);
+    return CURL_SEEKFUNC_OK;
+  }
+  static void release(void* self) { delete static_cast<PartReader*>(self); }
+};
+
+bool add_part(curl_mime* mime, const FormPart& part) {
+  curl_mimepart* to = curl_mime_addpart(mime);
+  if (!to || curl_mime_name(to, part.name.c_str()) != CURLE_OK) return false;
+  const auto size = static_cast<curl_off_t>(part.bytes().size());
+  if (curl_mime_data_cb(to, size, PartReader::read, PartReader::seek, PartReader::release, new PartReader{part.bytes()}) != CURLE_OK) return false;
+  if (!part.file_name.empty() && curl_mime_filename(to, part.file_name.c_str()) != CURLE_OK) return false;
+  return part.content_type.empty() || curl_mime_type(to, part.content_type.c_str()) == CURLE_OK;
 }
 
 }  // namespace
@@ -70,74 +101,77 @@ std::size_t Transfer::on_header(char* data, std::size_t size, std::size_t count,
   return size * count;
 }
 
-void Transfer::set_headers() {
+// False where memory does not suffice, here and below: nothing is sent then that is not whole.
+bool Transfer::set_headers() {
   // No round trip for nothing; but libcurl would sign the header that it then leaves out.
   const bool is_signed = !request_.sigv4.empty() && !foreign_;
-  curl_slist* list = is_signed ? nullptr : curl_slist_append(nullptr, "Expect:");
+  headers_.reset();
+  bool good = is_signed || set_header(headers_, "Expect:");
   const auto append = [&](const auto& headers) {
-    for (const auto& [name, value] : headers) {
-      list = curl_slist_append(list, (value.empty() ? name + ";" : name + ": " + value).c_str());
-    }
+    for (const auto& [name, value] : headers) good = good && set_header(headers_, value.empty() ? name + ";" : name + ": " + value);
   };
   append(request_.plain_headers);
   if (!foreign_) append(request_.headers);
-  headers_.reset(list);
-  curl_easy_setopt(handle_.get(), CURLOPT_HTTPHEADER, list);
-  if (foreign_) return;
+  set(CURLOPT_HTTPHEADER, headers_.get());
+  if (foreign_) return good;
   if (is_signed) {
-    curl_easy_setopt(handle_.get(), CURLOPT_AWS_SIGV4, request_.sigv4.c_str());
-    curl_easy_setopt(handle_.get(), CURLOPT_USERPWD, request_.user_password.c_str());
+    set(CURLOPT_AWS_SIGV4, request_.sigv4.c_str());
+    set(CURLOPT_USERPWD, request_.user_password.c_str());
   }
   if (!request_.cert_file.empty()) {
-    curl_easy_setopt(handle_.get(), CURLOPT_SSLCERT, request_.cert_file.c_str());
-    curl_easy_setopt(handle_.get(), CURLOPT_SSLKEY, request_.key_file.c_str());
+    set(CURLOPT_SSLCERT, request_.cert_file.c_str());
+    set(CURLOPT_SSLKEY, request_.key_file.c_str());
   }
+  return good;
 }
 
-void Transfer::set_body() {
-  CURL* handle = handle_.get();
+bool Transfer::set_body() {
   if (request_.form.empty()) {
-    curl_easy_setopt(handle, CURLOPT_POSTFIELDS, request_.body.data() ? request_.body.data() : "");
-    curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body.size()));
-    curl_easy_setopt(handle, CURLOPT_CUSTOMREQUEST, request_.method.c_str());
-    return;
+    set(CURLOPT_POSTFIELDS, request_.body.data() ? request_.body.data() : "");   // not copied
+    set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body.size()));
+    set(CURLOPT_CUSTOMREQUEST, request_.method.c_str());
+    return true;
   }
-  mime_.reset(curl_mime_init(handle));
-  for (const FormPart& part : request_.form) {
-    curl_mimepart* to = curl_mime_addpart(mime_.get());
-    curl_mime_name(to, part.name.c_str());
-    curl_mime_data(to, part.value.data(), part.value.size());
-    if (!part.file_name.empty()) curl_mime_filename(to, part.file_name.c_str());
-    if (!part.content_type.empty()) curl_mime_type(to, part.content_type.c_str());
-  }
-  curl_easy_setopt(handle, CURLOPT_MIMEPOST, mime_.get());
+  mime_.reset(curl_mime_init(handle_.get()));
+  const auto& form = request_.form;
+  const bool whole = mime_ && std::all_of(form.begin(), form.end(), [&](const FormPart& part) { return add_part(mime_.get(), part); });
+  set(CURLOPT_MIMEPOST, mime_.get());
+  return whole;
 }
 
-void Transfer::start(double most_seconds) {
+bool Transfer::prepare(double most_seconds) {
+  mime_.reset();
   handle_.reset(curl_easy_init());
+  if (!handle_) return false;
+  set_failed_ = false;
+  set(CURLOPT_ERRORBUFFER, error_.data());
+  const double timeout = most_seconds < 0 ? request_.timeout_seconds : std::min<double>(request_.timeout_seconds, std::max(1.0, most_seconds));
+  if (!set_common(handle_.get(), url_, request_.ca_file, static_cast<unsigned>(timeout))) return false;
+  if (!set_headers() || !set_body()) return false;
+  set(CURLOPT_WRITEFUNCTION, &Transfer::on_body);
+  set(CURLOPT_WRITEDATA, this);
+  set(CURLOPT_HEADERFUNCTION, &Transfer::on_header);
+  set(CURLOPT_HEADERDATA, this);
+  set(CURLOPT_PRIVATE, this);
+  return !set_failed_;
+}
+
+bool Transfer::start(CURLM* multi, double most_seconds, double now) {
   body_.clear();
   received_ = 0;
   error_[0] = 0;
-  curl_easy_setopt(handle_.get(), CURLOPT_ERRORBUFFER, error_.data());
-  const double timeout = most_seconds < 0 ? request_.timeout_seconds : std::min<double>(request_.timeout_seconds, std::max(1.0, most_seconds));
-  set_common(handle_.get(), url_, request_.ca_file, static_cast<unsigned>(timeout));
-  set_headers();
-  set_body();
-  curl_easy_setopt(handle_.get(), CURLOPT_WRITEFUNCTION, &Transfer::on_body);
-  curl_easy_setopt(handle_.get(), CURLOPT_WRITEDATA, this);
-  curl_easy_setopt(handle_.get(), CURLOPT_HEADERFUNCTION, &Transfer::on_header);
-  curl_easy_setopt(handle_.get(), CURLOPT_HEADERDATA, this);
-  curl_easy_setopt(handle_.get(), CURLOPT_PRIVATE, this);
-  running_ = true;
   ++report_.attempts;
-  if (first_ <= 0) first_ = static_cast<double>(monotonic_ns()) / 1e9;
+  if (first_ <= 0) first_ = now;
+  running_ = prepare(most_seconds) && curl_multi_add_handle(multi, handle_.get()) == CURLM_OK;
+  if (!running_) again(now, "the agent's memory does not suffice to send it");
+  return running_;
 }
 
 bool Transfer::sent_whole() const {
   curl_off_t sent = 0;
   curl_easy_getinfo(handle_.get(), CURLINFO_SIZE_UPLOAD_T, &sent);
   std::size_t payload = request_.body.size();
-  for (const FormPart& part : request_.form) payload += part.value.size();
+  for (const FormPart& part : request_.form) payload += part.bytes().size();
   return static_cast<std::size_t>(std::max<curl_off_t>(sent, 0)) >= payload;
 }
 
@@ -154,7 +188,7 @@ void Transfer::finish(CURLcode code, double now) {
   }
   switch (verdict_of(status, request_.only_if_absent)) {
     case Verdict::Delivered: return end(true, false, {});
-    case Verdict::Redirect: return status == 303 ? end(true, false, {}) : follow(now);
+    case Verdict::Redirect: return follow(now);
     case Verdict::Refused: return end(false, true, answer());
     case Verdict::Retry: return again(now, answer());
   }
@@ -167,6 +201,10 @@ std::string Transfer::answer() const {
 }
 
 void Transfer::follow(double now) {
+  // 303, and to most clients 301 and 302 after a POST, mean a GET from then on: a page to look at, a log-in maybe, but
+  // nothing that has taken the file.
+  const bool turns_into_get = report_.status == 303 || (request_.method == "POST" && (report_.status == 301 || report_.status == 302));
+  if (turns_into_get) return end(false, true, fmt::format("the server answered {}: it sends to a page instead of taking the file", report_.status));
   char* location = nullptr;
   curl_easy_getinfo(handle_.get(), CURLINFO_REDIRECT_URL, &location);
   if (!location) return end(false, true, fmt::format("the server answered {} without a place to go to", report_.status));

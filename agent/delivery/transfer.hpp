@@ -19,15 +19,19 @@ class Transfer {
   CURL* handle() const { return handle_.get(); }
   const DeliveryReport& report() const { return report_; }
 
-  // A new attempt; to be added to the multi handle.
-  void start(double most_seconds);
+  // A new attempt by `multi`, which must outlive it or be told to let go. False where memory does not suffice for it: it is
+  // due again then, or done.
+  bool start(CURLM* multi, double most_seconds, double now);
   // The attempt is over: done, or due again.
   void finish(CURLcode code, double now);
   void give_up(const std::string& why);
 
  private:
-  void set_headers();
-  void set_body();
+  bool prepare(double most_seconds);
+  bool set_headers();
+  bool set_body();
+  template <typename T>
+  void set(CURLoption option, T value) { set_failed_ |= curl_easy_setopt(handle_.get(), option, value) != CURLE_OK; }
   void follow(double now);
   void again(double now, const std::string& why);
   void end(bool delivered, bool refused, std::string why);
@@ -45,7 +49,7 @@ class Transfer {
   std::string url_;             // where to now: redirects change it
   bool foreign_ = false;        // another host than the one asked for: no credentials go there
   unsigned redirects_ = 0;
-  bool running_ = false, done_ = false;
+  bool running_ = false, done_ = false, set_failed_ = false;
   double due_, first_ = 0;
   std::array<char, CURL_ERROR_SIZE> error_{};
   std::string body_, retry_after_;

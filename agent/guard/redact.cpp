@@ -5,6 +5,8 @@
 #include <cctype>
 #include <utility>
 
+#include "agent/guard/url.hpp"
+
 namespace sampan {
 namespace {
 
@@ -87,7 +89,10 @@ std::string redact_command_line(std::string_view line, std::size_t most) {
 }
 
 std::string redact_url(std::string_view url) {
-  return printable(without_user(url.substr(0, url.find_first_of("?#"))), 512);
+  auto parsed = Url::parse(std::string(url));
+  if (!parsed) return std::string(kMask);
+  parsed->hide_credentials(std::string(kMask));
+  return printable(parsed->text(), 512);
 }
 
 std::string printable(std::string_view text, std::size_t most) {

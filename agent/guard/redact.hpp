@@ -25,7 +25,7 @@ bool names_secret(std::string_view name);
 // passwords, tokens or keys, and users in URLs, as `***`.
 std::string redact_command_line(std::string_view line, std::size_t most = 96);
 
-// A URL without user, query and fragment: those are where credentials stand.
+// A URL without user, query and fragment: those are where credentials stand. What is no URL is hidden whole.
 std::string redact_url(std::string_view url);
 
 // Controls become blanks, and bytes that are not UTF-8 `?`; cut at a character's edge.

@@ -4,38 +4,10 @@
 #include <cctype>
 
 #include "agent/result/sha256.hpp"
-#include "flamegraph/formats/folded.hpp"
-#include "flamegraph/formats/pprof.hpp"
-#include "flamegraph/formats/speedscope.hpp"
-#include "flamegraph/svg/svg.hpp"
+#include "flamegraph/formats.hpp"
 
 namespace sampan {
 namespace {
-
-struct Kind {
-  const char* extension;
-  const char* content_type;
-};
-
-Kind kind_of(Format format) {
-  switch (format) {
-    case Format::Svg: return {"svg", "image/svg+xml"};
-    case Format::Folded: return {"folded", "text/plain; charset=utf-8"};
-    case Format::Speedscope: return {"speedscope.json", "application/json"};
-    case Format::Pprof: return {"pb.gz", "application/octet-stream"};
-  }
-  return {};
-}
-
-std::string render(const Profile& profile, const Picture& picture, Format format) {
-  switch (format) {
-    case Format::Svg: return render_svg(profile, picture);
-    case Format::Folded: return to_folded(profile);
-    case Format::Speedscope: return to_speedscope(profile);
-    case Format::Pprof: return to_pprof(profile);
-  }
-  return {};
-}
 
 // A file's name is made of these characters only, whatever the target's is.
 std::string file_label(const std::string& label) {
@@ -104,13 +76,12 @@ RunResult draw(const Profile& profile, const PictureOptions& options, Sampled sa
   outcome.partial = sampled.ended != Ended::Time;
   outcome.sampled = std::move(sampled);
   const std::string label = file_label(options.label);
-  for (const Format format : options.formats) {
-    const Kind kind = kind_of(format);
+  for (const Format* format : options.formats) {
     Artifact file;
-    file.name = fmt::format("profile-{}-{}.{}", label, started_ns / 1'000'000'000, kind.extension);
-    file.format = format_name(format);
-    file.content_type = kind.content_type;
-    file.bytes = render(profile, options.picture, format);
+    file.name = fmt::format("profile-{}-{}.{}", label, started_ns / 1'000'000'000, format->suffix);
+    file.format = format->name;
+    file.content_type = format->content_type;
+    file.bytes = format->write(profile, options.picture);
     file.sha256 = sha256_hex(file.bytes);
     outcome.files.push_back(std::move(file));
   }

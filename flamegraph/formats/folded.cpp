@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "flamegraph/formats.hpp"
 #include "flamegraph/label.hpp"
 #include "flamegraph/layout.hpp"
 #include "flamegraph/text.hpp"
@@ -45,5 +46,7 @@ std::string to_folded(const Profile& profile) {
   for (const Box& box : lay_out(profile, writer.labels, false, 0).boxes) writer.box(box);
   return std::move(writer.out);
 }
+
+std::string write_folded(const Profile& profile, const Picture&) { return to_folded(profile); }
 
 }  // namespace sampan

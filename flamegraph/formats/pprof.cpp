@@ -6,6 +6,7 @@
 #include <protozero/pbf_writer.hpp>
 #include <unordered_map>
 
+#include "flamegraph/formats.hpp"
 #include "flamegraph/label.hpp"
 #include "flamegraph/text.hpp"
 
@@ -209,5 +210,7 @@ std::string gzip(const std::string& data) {
 std::string to_pprof(const Profile& profile, const BuildIdOf& build_id) {
   return gzip(Writer(profile, build_id).write());
 }
+
+std::string write_pprof(const Profile& profile, const Picture&) { return to_pprof(profile); }
 
 }  // namespace sampan

@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "flamegraph/formats.hpp"
 #include "flamegraph/label.hpp"
 #include "flamegraph/text.hpp"
 
@@ -101,5 +102,7 @@ std::string to_speedscope(const Profile& profile) {
   }
   return out + "]}\n";
 }
+
+std::string write_speedscope(const Profile& profile, const Picture&) { return to_speedscope(profile); }
 
 }  // namespace sampan

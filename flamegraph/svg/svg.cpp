@@ -72,4 +72,6 @@ std::string render_svg(const Profile& profile, const Picture& picture) {
   return out;
 }
 
+std::string write_svg(const Profile& profile, const Picture& picture) { return render_svg(profile, picture); }
+
 }  // namespace sampan

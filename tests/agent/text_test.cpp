@@ -30,6 +30,9 @@ TEST(Redact, LinesAreShortAndPrintable) {
 TEST(Redact, UrlsLoseWhatMayHoldCredentials) {
   EXPECT_EQ(redact_url("https://u:p@h:1/a/b?X-Amz-Signature=1#f"), "https://***@h:1/a/b");
   EXPECT_EQ(redact_url("http://h/a@b"), "http://h/a@b");
+  EXPECT_EQ(redact_url("s3://bucket/{name}"), "s3://bucket/{name}");
+  EXPECT_EQ(redact_url("https://token@h/a/../b"), "https://***@h/a/../b");
+  EXPECT_EQ(redact_url("http://u:p/w@h/"), "***");   // libcurl's reading, not a guess
 }
 
 TEST(Secrets, AreScrubbedLongestFirst) {

@@ -82,7 +82,7 @@ Day run_day(Params params, const std::string& folder) {
   params.series.every = 60;
   params.series.count = std::getenv("SAMPAN_LONG") ? 1440 : 60;
   params.sampling.rate = 5;
-  params.picture.formats = {Format::Svg, Format::Folded};
+  params.picture.formats = {find_format("svg"), find_format("folded")};
   std::FILE* nowhere = std::fopen("/dev/null", "w");
   {
     Progress progress(nowhere);

@@ -238,9 +238,15 @@ def over_contracts():
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Recorder)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     url = "http://127.0.0.1:%d" % server.server_port
-    run = render({"url": url, "pyroscope": {"name": "shop.cpu", "labels": {"env": "prod"}, "tenant": "team-a"}}, formats=["folded", "svg", "pprof"])
-    check(run.code == 0 and len(Recorder.requests) == 2, "Pyroscope gets folded and pprof, not the picture: exit %d" % run.code)
-    for path, headers, body in Recorder.requests:
+    sink = {"url": url, "pyroscope": {"name": "shop.cpu", "labels": {"env": "prod"}, "tenant": "team-a"}}
+    run = render(sink, formats=["folded", "svg", "pprof"])
+    check(run.code == 0 and len(Recorder.requests) == 1, "Pyroscope gets one file of a profile, its time once: %d, exit %d" % (len(Recorder.requests), run.code))
+    taken = [(run, *Recorder.requests[0])]
+    run = render(sink, formats=["folded", "svg"])
+    check(run.code == 0 and len(Recorder.requests) == 2, "folded where there is no pprof: exit %d" % run.code)
+    taken.append((run, *Recorder.requests[1]))
+    check(["format=pprof" in taken[0][1], "format=folded" in taken[1][1]] == [True, True], "pprof first")
+    for run, path, headers, body in taken:
         query = {k: v[0] for k, v in urllib.parse.parse_qs(urllib.parse.urlsplit(path).query).items()}
         good = path.startswith("/ingest?") and query["name"] == "shop.cpu{env=prod}" and int(query["until"]) >= int(query["from"]) and headers["X-Scope-OrgID"] == "team-a"
         if query["format"] == "folded":

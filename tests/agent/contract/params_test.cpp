@@ -25,7 +25,7 @@ TEST(Params, TheSeedsContractWorksAsItIs) {
   EXPECT_EQ(params->sampling.rate, 100u);
   EXPECT_EQ(params->sampling.seconds, 60u);
   EXPECT_TRUE(params->sampling.exclude_idle);
-  EXPECT_EQ(params->picture.formats, std::vector{Format::Svg});
+  EXPECT_EQ(params->picture.formats, std::vector{find_format("svg")});
   EXPECT_EQ(params->delivery.output_dir, "/var/run");
 }
 
@@ -159,7 +159,14 @@ INSTANTIATE_TEST_SUITE_P(Table, BadParams, testing::Values(
     Bad{R"({"pid": 1, "upload": {"url": "http://h/", "headers": {"A": "x\r\nB: y"}}})", "upload.headers.A: a header's value may not hold a line break"},
     Bad{R"({"pid": 1, "upload": {"url": "http://h/", "headers": {"A b": "x"}}})", "upload.headers: a header's name"},
     Bad{R"({"pid": 1, "upload": {"url": "http://h/", "cert_file": "/c"}})", "upload.cert_file and upload.key_file go together"},
-    Bad{R"({"pid": 1, "upload": {"url": "http://h/", "s3": {"region": "a"}, "pyroscope": {}}})", "both s3 and pyroscope"}));
+    Bad{R"({"pid": 1, "upload": {"url": "http://h/", "s3": {"region": "a"}, "pyroscope": {}}})", "both s3 and pyroscope"},
+    Bad{R"({"pid": 1, "upload": {"url": "http://h/", "form": {"a": "b"}, "pyroscope": {}}})", "both form and pyroscope"},
+    Bad{R"({"pid": 1, "upload": {"url": "http://h/", "method": "PUT", "pyroscope": {}}})", "upload.pyroscope needs upload.method \"POST\""},
+    Bad{R"({"pid": 1, "upload": {"url": "http://h/", "pyroscope": {"labels": {"a-b": "x"}}}})", "upload.pyroscope.labels: a label's name"},
+    Bad{R"({"pid": 1, "upload": {"url": "http://h/", "pyroscope": {"labels": {"1a": "x"}}}})", "upload.pyroscope.labels: a label's name"},
+    Bad{R"({"pid": 1, "upload": {"url": "http://h/", "pyroscope": {"labels": {"a": "x,b=y"}}}})", "upload.pyroscope.labels.a: a label's value"},
+    Bad{R"({"pid": 1, "upload": {"url": "http://h/", "pyroscope": {"labels": {"a": ""}}}})", "upload.pyroscope.labels.a: a label's value"},
+    Bad{R"({"pid": 1, "upload": {"url": "http://h/", "pyroscope": {"name": "a{b=c}"}}})", "upload.pyroscope.name holds a brace"}));
 
 TEST(Params, HugeAndDeepInputEndsInASentence) {
   EXPECT_THAT(parse_params(std::string(10 << 20, '[')).error().message, HasSubstr("at most 1048576"));
@@ -221,6 +228,17 @@ void values_of(const Json& property, std::vector<Json>& good, std::vector<Json>&
     bad.insert(bad.end(), {0, "true", nullptr});
   } else if (type == "string" && property.contains("maxLength")) {
     bad.insert(bad.end(), {5, nullptr, "", Json::array(), std::string(property["maxLength"].get<std::size_t>() + 1, 'a')});
+  }
+}
+
+TEST_F(Schema, ListsTheFormatsOfTheTable) {
+  std::vector<std::string> names;
+  for (const Format& format : formats()) names.emplace_back(format.name);
+  EXPECT_EQ(schema_["$defs"]["format"]["enum"].get<std::vector<std::string>>(), names);
+  for (const std::string& name : names) {
+    const auto params = parse_params(with_target({{"formats", name}}).dump());
+    ASSERT_TRUE(params) << params.error().message;
+    EXPECT_EQ(params->picture.formats.at(0)->name, name);
   }
 }
 

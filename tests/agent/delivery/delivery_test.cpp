@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <thread>
 
 #include "agent/contract/params.hpp"
 #include "agent/delivery/delivery.hpp"
@@ -82,6 +84,41 @@ TEST_F(Folder, FilesAreWrittenWhole) {
   EXPECT_EQ(entries(), 1u);
 }
 
+// What a reader holds or finds under the name is one whole file or the other, at every moment.
+TEST_F(Folder, AFileIsReplacedInOneMoment) {
+  const std::string old(1 << 16, 'a'), fresh(1 << 16, 'b'), path = path_ + "/a.svg";
+  ASSERT_TRUE(write_whole(path_, "a.svg", old));
+  std::atomic<bool> over = false;
+  std::size_t looks = 0, missing = 0, torn = 0;
+  std::thread reader([&] {
+    while (!over) {
+      std::ifstream file(path, std::ios::binary);
+      std::ostringstream text;
+      text << file.rdbuf();
+      ++looks;
+      missing += !file.is_open();
+      torn += file.is_open() && text.str() != old && text.str() != fresh;
+    }
+  });
+  for (int i = 0; i < 300; ++i) ASSERT_TRUE(write_whole(path_, "a.svg", i % 2 ? old : fresh));
+  over = true;
+  reader.join();
+  EXPECT_GT(looks, 100u);
+  EXPECT_EQ(missing, 0u);
+  EXPECT_EQ(torn, 0u);
+  EXPECT_EQ(entries(), 1u);
+}
+
+TEST_F(Folder, WhatAKilledAgentLeftIsReplaced) {
+  std::ofstream(path_ + "/.a.svg.part") << "half";
+  std::ofstream(path_ + "/.sampan-probe") << "";
+  ASSERT_TRUE(probe_directory(path_));
+  const auto path = write_whole(path_, "a.svg", "whole");
+  ASSERT_TRUE(path) << path.error().message;
+  EXPECT_EQ(content(*path), "whole");
+  EXPECT_EQ(entries(), 1u);
+}
+
 TEST_F(Folder, AMissingFolderIsMadeOrTheSentenceSaysWhy) {
   EXPECT_TRUE(probe_directory(path_ + "/a/b"));
   std::ofstream(path_ + "/file") << "";
@@ -101,7 +138,7 @@ class RequestTest : public Folder {
     file_.content_type = "image/svg+xml";
     file_.bytes = "<svg/>";
     file_.sha256 = sha256_hex(file_.bytes);
-    batch_ = {"shop", "7", "pod-1", "node-1", 1'000'000'000'000, 60'000'000'000, "run-1", 100};
+    batch_ = {"shop", "7", "pod-1", "node-1", 1'000'000'000'000, 60'000'000'000, "run-1", "0", 100};
   }
   ~RequestTest() override { std::fclose(out_); }
   Result<Request> request(const std::string& upload) {
@@ -158,6 +195,68 @@ TEST_F(RequestTest, TheIdempotencyKeyIsTheRunsAndTheFormats) {
   EXPECT_NE(key(), first);
 }
 
+// A variable for as long as a test runs.
+class Variable {
+ public:
+  Variable(const char* name, const char* value) : name_(name) { setenv(name, value, 1); }
+  ~Variable() { unsetenv(name_); }
+
+ private:
+  const char* name_;
+};
+
+constexpr std::uint64_t kMinute = 60'000'000'000;
+
+TEST_F(RequestTest, ProfilesOfASeriesAndPodsOfAnIndexedJobShareNoKey) {
+  const Variable run("SAMPAN_RUN", "job-uid");
+  TargetKeys target;
+  target.app_name = "shop", target.version_id = "7";
+  const auto at = [&](bool series, std::uint64_t started) { return batch_of(target, 100, series, started, kMinute); };
+  EXPECT_EQ(idempotency_key(at(false, kMinute), file_), idempotency_key(at(false, 2 * kMinute), file_));   // a second try of the Job
+  EXPECT_NE(idempotency_key(at(true, kMinute), file_), idempotency_key(at(true, 2 * kMinute), file_));
+  EXPECT_NE(at(true, kMinute).run, at(true, 2 * kMinute).run);
+  const Batch alone = at(false, kMinute);
+  const Variable index("JOB_COMPLETION_INDEX", "3");
+  EXPECT_NE(idempotency_key(at(false, kMinute), file_), idempotency_key(alone, file_));
+  EXPECT_EQ(at(false, kMinute).run, "job-uid-3");
+  EXPECT_EQ(words_of(at(false, kMinute), file_).at("index"), "3");
+}
+
+TEST_F(RequestTest, WithEveryAUrlMustVary) {
+  const auto checked = [&](const std::string& upload, bool series) {
+    const auto params = parse_params(R"({"pid": 1, "formats": ["svg"], "upload": )" + upload + "}");
+    EXPECT_TRUE(params) << params.error().message;
+    const Batch batch = batch_of(params->target, 100, series, kMinute, 0);
+    const auto good = check_uploads(params->delivery.uploads, params->picture.formats, batch, progress_);
+    return good ? std::string() : good.error().message;
+  };
+  const Variable run("SAMPAN_RUN", "job-uid");
+  for (const char* varies : {R"({"url": "http://h/{time}"})", R"({"url": "http://h/{run}"})", R"({"url": "http://h/{name}"})", R"({"url": "http://h/"})",
+                             R"({"url": "http://h/{sha256}"})", R"({"url": "http://h/x", "method": "POST"})"}) {
+    EXPECT_EQ(checked(varies, true), "") << varies;
+  }
+  for (const char* same : {R"({"url": "http://h/x"})", R"({"url": "http://h/{app_name}.{format}"})", R"({"url": "http://h/{pod}/{node}/{index}?X-Amz-Signature=0123456789abcdef"})"}) {
+    EXPECT_THAT(checked(same, true), HasSubstr("use {time}, {run} or {name} in upload.url")) << same;
+    EXPECT_EQ(checked(same, false), "") << same;
+  }
+}
+
+TEST_F(RequestTest, PyroscopeGetsOneFileOfAProfile) {
+  std::vector<Artifact> files(3);
+  files[0].format = "svg", files[1].format = "folded", files[2].format = "pprof";
+  const auto formats = [&](const std::string& keys) {
+    const auto params = parse_params(R"({"pid": 1, "upload": {"url": "http://p:4040")" + keys + "}}");
+    std::vector<std::string> names;
+    for (const Artifact* file : files_for(params->delivery.uploads.at(0), files)) names.push_back(file->format);
+    return names;
+  };
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(formats(R"(, "pyroscope": {})"), Names{"pprof"});
+  EXPECT_EQ(formats(R"(, "pyroscope": {}, "formats": ["svg", "folded"])"), Names{"folded"});
+  EXPECT_EQ(formats(R"(, "pyroscope": {}, "formats": ["svg"])"), Names{});
+  EXPECT_EQ(formats(""), (Names{"svg", "folded", "pprof"}));
+}
+
 TEST_F(RequestTest, S3UrlsArePathStyleAtAnEndpointAndVirtualHostedAtAmazons) {
   std::ofstream(path_ + "/credentials") << "[other]\naws_access_key_id = no\n[default]\naws_access_key_id = AK\naws_secret_access_key = SECRETKEY\n";
   const std::string file = R"("credentials_file": ")" + path_ + R"(/credentials")";
@@ -174,7 +273,7 @@ TEST_F(RequestTest, S3UrlsArePathStyleAtAnEndpointAndVirtualHostedAtAmazons) {
 TEST_F(RequestTest, PyroscopesIngestHasItsQuery) {
   file_.format = "folded";
   const auto post = request(R"({"url": "http://p:4040", "pyroscope": {"labels": {"env": "prod"}, "tenant": "t1"}})");
-  EXPECT_THAT(post->url, HasSubstr("http://p:4040/ingest?name=shop%7Benv%3Dprod%7D&from=1000&until=1060&format=folded&sampleRate=100"));
+  EXPECT_THAT(post->url, HasSubstr("http://p:4040/ingest?name=shop%7benv%3dprod%7d&from=1000&until=1060&format=folded&sampleRate=100"));
   EXPECT_THAT(post->headers, Contains(Pair("X-Scope-OrgID", "t1")));
   file_.format = "pprof";
   EXPECT_EQ(request(R"({"url": "http://p:4040/ingest", "pyroscope": {}})")->form.at(0).name, "profile");
@@ -184,6 +283,7 @@ TEST_F(RequestTest, AFormHasFieldsMetadataAndTheFile) {
   const auto post = request(R"({"url": "http://h/", "form": {"task": "{app_name}", "attachment": "@file"}})");
   ASSERT_EQ(post->form.size(), 3u);
   EXPECT_EQ(post->form[0].file_name, file_.name);
+  EXPECT_EQ(post->form[0].bytes().data(), file_.bytes.data());   // not a copy
   EXPECT_EQ(post->form[1].value, "shop");
   EXPECT_THAT(post->form[2].value, HasSubstr(file_.sha256));
 }

@@ -34,10 +34,16 @@ CONF
   apt-get -qq update
 }
 
-# kernel NAME SUITE ARCHITECTURE PATTERN: the newest package of that pattern that can be had (some are listed but gone).
+# kernel NAME SUITE[,SUITE] ARCHITECTURE PATTERN: the newest package of that pattern that can be had (some are listed but gone).
 kernel() {
   folder=$cache/$3/$1
-  [ -e "$folder/vmlinuz" ] && return 0
+  for suite in $(echo "$2" | tr , ' '); do
+    [ -e "$folder/vmlinuz" ] || kernel_of_suite "$1" "$suite" "$3" "$4"
+  done
+  [ -e "$folder/vmlinuz" ] || echo "SKIP: kernel $1 for $3: Debian $2 has none that can be had"
+}
+
+kernel_of_suite() {
   private_apt "$2" "$3"
   for package in $(apt-cache pkgnames linux- | grep -E "^$4\$" | sort -rV); do
     rm -rf "$work/deb" "$work/tree"
@@ -51,7 +57,6 @@ kernel() {
     echo "kernel $3 $1: $(cat "$folder/package") bytes"
     return 0
   done
-  echo "SKIP: kernel $1 for $3: Debian $2 has none that can be had"
 }
 
 # root NAME SUITE ARCHITECTURE PACKAGE…: their files with all that they depend on, as one archive for an initramfs, below /NAME
@@ -91,7 +96,7 @@ for architecture in amd64 arm64; do
     case $architecture/$name in amd64/*-16k) continue ;; esac
     $kind "$name" "$suite" "$architecture" $(echo "$rest" | sed "s/ARCH/$architecture/g")
   done <<TABLE
-kernel 5.10 bullseye-security linux-image-5[.]10[.]0-[0-9]+-cloud-ARCH
+kernel 5.10 bullseye-security,bullseye linux-image-5[.]10[.]0-[0-9]+-cloud-ARCH
 kernel 6.1  bookworm          linux-image-6[.]1[.]0-[0-9]+-cloud-ARCH
 kernel 6.12 trixie            linux-image-6[.]12[.][0-9]+[+]deb13-cloud-ARCH
 kernel 7    trixie-backports  linux-binary-7[.][0-9.]+[+]deb13-cloud-ARCH

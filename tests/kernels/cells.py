@@ -27,6 +27,11 @@ GUESTS = [
 ]
 
 
+UNIT_GUEST = "arm64-6.12"                         # all unit tests of arm64, none left out
+UNIT_TESTS = ("flamegraph_tests", "samplers_tests", "agent_tests")
+UNIT_DATA = ("tests/agent/target/recorded", "tests/workloads/native")
+
+
 @dataclasses.dataclass(frozen=True)
 class Program:
     command: str              # in the guest; it says `ready`
@@ -44,10 +49,11 @@ LIBC = r"_start;__libc_start_main;(__libc_start_call_main|libc\.so\.6!0x[0-9a-f]
 RUN = r"split::Descent::run\(int\)"
 SPLIT = LIBC + "main((;%s){0,41}|(;%s){41};split::(sixty|thirty|ten)\\(\\))" % (RUN, RUN) + KERNEL
 # One chain of Python's own frames, each below the one that called it; what is above and below it are native frames.
-PYTHON = r"<module> \(/t/shares.py\);main \(/t/shares.py\);work \(/t/shares.py\)(;(sixty|thirty|ten) \(/t/shares.py\)(;spend \(/t/shares.py\))?)?"
-RUBY = (r"<main> \(/t/truth.rb\)(;Object#main \(/t/truth.rb\)(;Shop::Basket#round \(/t/truth.rb\)"
-        r"(;(Shop::Basket#spend|block in Shop::Basket#round|Shop::Basket#(hot|cold|clock)|Shop::Basket.warm|block in Shop::Basket#\w+) \(/t/truth.rb\)|;[A-Z]\w+[#.][^; ]+)*)?)?(;\[garbage collection\])?")
-PHP = r"\{main\} \(/t/truth.php\)(;[\w\\:{}]+( \(/t/truth.php\))?)*"
+PYTHON = r"<module> \(/t/rounds.py\)(;main \(/t/rounds.py\)(;(sixty|thirty|ten) \(/t/rounds.py\)(;rounds \(/t/rounds.py\))?)?)?"
+RUBY = (r"<main> \(/t/rounds.rb\);Object#main \(/t/rounds.rb\);Kernel#loop( \([^;]*\))?;block in Object#main \(/t/rounds.rb\)"
+        r"(;Shop::Basket#(sixty|thirty|ten) \(/t/rounds.rb\)(;Shop::Basket#rounds \(/t/rounds.rb\)(;Integer#[^;]*)?)?)?(;\[garbage collection\])?")
+PHP = (r"\{main\} \(/t/rounds.php\);Shop\\Basket::main \(/t/rounds.php\)"
+       r"(;Shop\\Basket::(sixty|thirty|ten) \(/t/rounds.php\)(;Shop\\Basket::rounds \(/t/rounds.php\))?)?")
 
 BUILDS = {                                       # the words between the compiler and the sources
     "split": ("g++", "-O2 -fomit-frame-pointer", "native/split.cpp"),
@@ -59,12 +65,12 @@ PROGRAMS = {
     "cpp": Program("/t/split", SPLIT, MIX, build="split", usual=True),
     "cpp-pac": Program("/t/split-pac", SPLIT, MIX, build="split-pac"),
     "go": Program("/t/split-go", r"runtime\.goexit.*;runtime\.main.*;main\.main.*", MIX, build="split-go"),
-    "python": Program("python3.11 /t/shares.py 900 1", PYTHON, MIX, files=("python/shares.py",), usual=True),
-    "python3.9": Program("chroot /py3.9 /usr/bin/python3.9 /t/shares.py 900 1", PYTHON, MIX, files=("python/shares.py",), root="py3.9"),
-    "python3.13": Program("chroot /py3.13 /usr/bin/python3.13 /t/shares.py 900 1", PYTHON, MIX, files=("python/shares.py",), root="py3.13"),
-    "python3.14": Program("chroot /py3.14 /usr/bin/python3.14 /t/shares.py 900 1", PYTHON, MIX, files=("python/shares.py",), root="py3.14"),
-    "ruby": Program("ruby3.1 /t/truth.rb 900", RUBY, (r"#hot\b", r"\.warm\b", r"#cold\b"), files=("ruby/truth.rb",), usual=True),
-    "php": Program("php8.2 -n /t/truth.php 900", PHP, (r"::hot\b", r"::warm\b", r"::cold\b"), files=("php/truth.php",), usual=True),
+    "python": Program("python3.11 /t/rounds.py", PYTHON, MIX, files=("python/rounds.py",), usual=True),
+    "python3.9": Program("chroot /py3.9 /usr/bin/python3.9 /t/rounds.py", PYTHON, MIX, files=("python/rounds.py",), root="py3.9"),
+    "python3.13": Program("chroot /py3.13 /usr/bin/python3.13 /t/rounds.py", PYTHON, MIX, files=("python/rounds.py",), root="py3.13"),
+    "python3.14": Program("chroot /py3.14 /usr/bin/python3.14 /t/rounds.py", PYTHON, MIX, files=("python/rounds.py",), root="py3.14"),
+    "ruby": Program("ruby3.1 /t/rounds.rb", RUBY, MIX, files=("ruby/rounds.rb",), usual=True),
+    "php": Program("php8.2 -n /t/rounds.php", PHP, MIX, files=("php/rounds.php",), usual=True),
 }
 
 THREE = "+sys_ptrace,+bpf,+perfmon"
@@ -86,7 +92,7 @@ class Cell:
 
 
 def profile(tier, **more):
-    return dict({"pid": "@PID", "tier": tier, "seconds": 2, "rate": 200, "lines": False, "group_by": [], "formats": ["folded"],
+    return dict({"pid": "@PID", "tier": tier, "seconds": 3, "rate": 200, "lines": False, "group_by": [], "formats": ["folded"],
                  "output_dir": "/tmp/cell", "max_cpu_percent": 100}, **more)
 
 
@@ -100,7 +106,7 @@ def cells():
         if interpreter:
             yield Cell("%s memory" % name, name, profile("memory"), rights="+sys_ptrace", usual=program.usual)
         if not name.startswith(("ruby", "php")):
-            yield Cell("%s ptrace" % name, name, profile("ptrace", seconds=3), rights="+sys_ptrace", usual=program.usual, only=only)
+            yield Cell("%s ptrace" % name, name, profile("ptrace"), rights="+sys_ptrace", usual=program.usual, only=only)
             yield Cell("%s ebpf" % name, name, profile("ebpf"), usual=program.usual, only=only)
         if name.startswith("python"):
             yield Cell("%s ebpf with native frames" % name, name, profile("ebpf", native=True), usual=program.usual)

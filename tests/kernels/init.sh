@@ -59,6 +59,13 @@ cell() {
   echo "@@cell $1 $(tar -C /tmp/cell -c . | gzip -1 | base64 -w 0)"
 }
 
+# unit NAME: a program of unit tests; its end goes out as one line.
+unit() {
+  /t/$1 --gtest_color=no --gtest_brief=1 > /tmp/unit 2>&1
+  code=$?
+  echo "@@unit $1 $code $(tail -c 20000 /tmp/unit | gzip -1 | base64 -w 0)"
+}
+
 # container GROUP COMMAND…: a workload in a control group and a PID namespace of its own.
 container() {
   group=$1

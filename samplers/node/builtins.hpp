@@ -12,6 +12,7 @@ namespace sampan::node {
 
 class Builtins {
  public:
+  Builtins() = default;                 // none are known
   // Finds the code in the file that holds V8; `table` are its rows.
   Builtins(const std::shared_ptr<ElfFile>& file, const UnwindTable& table);
 

@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::int32_t kFunctionData = 8;                                  // SharedFunctionInfo
 constexpr std::int32_t kScriptSource = 8, kScriptName = 16, kScriptLineOffset = 24, kScriptId = 64;
-constexpr std::int32_t kScopeFlags = 8, kScopeLocals = 24, kScopeStart = 32;
+constexpr std::int32_t kScopeLocalsPastFlags = 16, kScopeStart = 32;        // ScopeInfo
 constexpr std::int32_t kInterpretedBytecodes = 8, kBaselineDataBytecodes = 16;   // InterpreterData, BaselineData (9.x)
 constexpr std::uint32_t kModuleScope = 5;
 constexpr std::int32_t kMostInlinedNames = 75;                             // more of them lie in a table
@@ -90,9 +90,9 @@ std::shared_ptr<const Script> Functions::script(std::uint64_t address, std::vect
 
 bool Functions::read_scope_name(std::uint64_t scope, Function& into) const {
   const Row& row = heap_.layout().row;
-  const std::uint64_t flags_word = heap_.field(scope, kScopeFlags);
+  const std::uint64_t flags_word = heap_.field(scope, row.scope_flags);
   const auto flags = static_cast<std::uint32_t>(row.scope_flags_in_word ? flags_word & 0xffffffff : flags_word >> 32);
-  const std::uint64_t locals_word = heap_.field(scope, kScopeLocals);
+  const std::uint64_t locals_word = heap_.field(scope, row.scope_flags + kScopeLocalsPastFlags);
   const std::int32_t locals = smi(locals_word);
   if (!is_smi(locals_word) || locals < 0 || locals > kMostLocals) return false;
   std::int32_t at = row.scope_fields;

@@ -15,16 +15,16 @@ constexpr Deopts kDeopts12_4{11, 12, false, 2, 4, "53332134210033111111111111111
 constexpr Deopts kDeopts13_6{12, 14, true, 3, 4, "643321343331003311101111111111111111101111121"};
 
 constexpr Row kRows[] = {
-    // version shared name script scope.. word recv  stream start size flags deopt pos  bytecode  kinds          deopt data   shift
-    {9, 0, 24, 16, 32, 40, false, true, kAbsent, 96, 40, 48, 16, 24, 32, 54, 3, 11, -2, 14, 2, 5, 6, 7, false, false, nullptr, kBytecodes9_0},
-    {9, 4, 24, 16, 32, 32, false, true, kAbsent, 96, 40, 48, 16, 24, 32, 54, 3, 11, -2, 13, 2, 5, 6, 7, false, false, nullptr, kBytecodes9_4},
-    {10, 1, 24, 16, 32, 32, false, false, kAbsent, 128, 40, 48, 16, 24, 32, 54, 3, 11, 12, 13, 2, 5, 6, 7, false, false, nullptr, kBytecodes10_1},
-    {10, 2, 24, 16, 32, 32, false, false, kAbsent, 128, 40, 48, 16, 24, 32, 56, 3, 11, 12, 13, 2, 5, 6, 7, false, false, nullptr, kBytecodes10_2},
-    {11, 3, 24, 16, 32, 32, false, false, 8, 40, 56, 48, 16, 24, 32, 54, 3, 11, 12, 13, 2, 5, 6, 7, false, false, nullptr, kBytecodes11_3},
-    {12, 4, 32, 16, 32, 32, false, false, 8, 40, 52, 48, 8, 16, 24, 64, 3, 10, 11, 12, 2, 5, 6, 7, false, false, &kDeopts12_4, kBytecodes12_4},
-    {13, 6, 32, 24, 40, 48, true, false, 8, 40, 56, 52, 8, 16, 24, 64, 3, 10, 11, 12, 3, 6, 7, 8, true, false, &kDeopts13_6, kBytecodes13_6},
-    {14, 1, 32, 24, 40, 48, true, false, 8, 40, 56, 52, 8, 16, 24, 64, 3, 10, 11, 12, 3, 6, 7, 8, true, true, &kDeopts13_6, kBytecodes14_1},
-    {14, 6, 32, 24, 40, 48, true, false, 8, 40, 56, 52, 8, 16, 24, 64, 4, 11, 12, 13, 3, 6, 7, 8, true, true, &kDeopts13_6, kBytecodes14_6},
+    // version shared name script scope      word recv  stream start size flags deopt pos  bytecode  kinds          deopt data   shift
+    {9, 0, 24, 16, 32, 16, 40, false, true, kAbsent, 96, 40, 48, 16, 24, 32, 54, 3, 11, -2, 14, 2, 5, 6, 7, false, false, nullptr, kBytecodes9_0},
+    {9, 4, 24, 16, 32, 8, 32, false, true, kAbsent, 96, 40, 48, 16, 24, 32, 54, 3, 11, -2, 13, 2, 5, 6, 7, false, false, nullptr, kBytecodes9_4},
+    {10, 1, 24, 16, 32, 8, 32, false, false, kAbsent, 128, 40, 48, 16, 24, 32, 54, 3, 11, 12, 13, 2, 5, 6, 7, false, false, nullptr, kBytecodes10_1},
+    {10, 2, 24, 16, 32, 8, 32, false, false, kAbsent, 128, 40, 48, 16, 24, 32, 56, 3, 11, 12, 13, 2, 5, 6, 7, false, false, nullptr, kBytecodes10_2},
+    {11, 3, 24, 16, 32, 8, 32, false, false, 8, 40, 56, 48, 16, 24, 32, 54, 3, 11, 12, 13, 2, 5, 6, 7, false, false, nullptr, kBytecodes11_3},
+    {12, 4, 32, 16, 32, 8, 32, false, false, 8, 40, 52, 48, 8, 16, 24, 64, 3, 10, 11, 12, 2, 5, 6, 7, false, false, &kDeopts12_4, kBytecodes12_4},
+    {13, 6, 32, 24, 40, 8, 48, true, false, 8, 40, 56, 52, 8, 16, 24, 64, 3, 10, 11, 12, 3, 6, 7, 8, true, false, &kDeopts13_6, kBytecodes13_6},
+    {14, 1, 32, 24, 40, 8, 48, true, false, 8, 40, 56, 52, 8, 16, 24, 64, 3, 10, 11, 12, 3, 6, 7, 8, true, true, &kDeopts13_6, kBytecodes14_1},
+    {14, 6, 32, 24, 40, 8, 48, true, false, 8, 40, 56, 52, 8, 16, 24, 64, 4, 11, 12, 13, 3, 6, 7, 8, true, true, &kDeopts13_6, kBytecodes14_6},
 };
 
 constexpr std::int32_t kNoSuchType = 0xfffe;

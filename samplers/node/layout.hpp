@@ -26,8 +26,8 @@ struct Row {
   std::int32_t major, minor;
   Offset function_shared;            // JSFunction
   Offset shared_name, shared_script; // SharedFunctionInfo; its function data is at 8 in all
-  Offset scope_fields;               // ScopeInfo: where the variable part begins
-  bool scope_flags_in_word;          // flags are a u32 at 8, not a SMI there; positions are then fixed fields before it
+  Offset scope_flags, scope_fields;  // ScopeInfo: its flags, 16 bytes before its number of locals; where the variable part begins
+  bool scope_flags_in_word;          // flags are a u32, not a SMI; positions are then fixed fields before it
   bool scope_receiver_slot;          // 9.x: a slot for a receiver on stack or context
   Offset stream_code;                // InstructionStream -> Code; kAbsent: it is the Code itself
   Offset code_start;                 // a pointer to the instructions; where the stream is the Code: where they begin

@@ -11,7 +11,6 @@ namespace {
 constexpr std::size_t kMostFrames = 32'768;            // V8 gives out before, at about 1 MB of stack
 constexpr std::uint64_t kRemapEvery = 50'000'000;      // ns
 constexpr unsigned kAttempts = 3;
-constexpr unsigned kRdi = 5;                           // DWARF numbers
 constexpr unsigned kR9 = 9, kR12 = 12;
 constexpr std::int64_t kMarkerSlot = -1, kFunctionSlot = -2, kBytecodesSlot = -4, kOffsetSlot = -5;
 constexpr std::int64_t kExitFunctionSlot = 3;          // BuiltinExitFrame: the JSFunction
@@ -179,6 +178,15 @@ bool Walk::interpreted(std::uint64_t function) {
     if (is_smi(length) && live >= 0 && live < smi(length)) at = live;
   }
   if (at < 0) return false;
+  const std::uint64_t pc = at_.registers.pc;
+  Function* own = functions_.of_js_function(function);
+  // A builtin's own slots may hold another function's bytecodes.
+  if (own && !own->script) return false;
+  if (own && functions_.of_bytecodes(*bytecodes, function) == own) {
+    if (!at_.exact) interpreter_pcs_.insert(pc);
+  } else if (own || !interpreter_pcs_.contains(pc)) {
+    return false;
+  }
   bytecode_frame(*bytecodes, function, static_cast<std::int32_t>(at));
   return true;
 }

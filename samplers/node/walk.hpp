@@ -4,7 +4,7 @@
 
 #include <cstdint>
 #include <optional>
-#include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "samplers/node/builtins.hpp"
@@ -41,6 +41,7 @@ class Walk {
   Went standing_frame(const Place& place);
   Went leave(std::uint64_t pc, std::uint64_t sp, std::uint64_t fp);
   std::optional<Went> jit_top(const Code& code);
+  Went unframed_caller();                // of a builtin that took no frame
 
   void stub(std::uint64_t marker, const Place& place);
   void javascript(const Place& place);
@@ -71,6 +72,7 @@ class Walk {
   StackView stack_;
   FrameState at_;                        // where the walk stands
   std::uint64_t next_remap_ = 0;
+  std::unordered_set<std::uint64_t> interpreter_pcs_;   // where calls of interpreted code return to, as proven before
   bool doubtful_ = false;                // a frame could not be named
   std::vector<FrameId> found_;           // innermost first
   std::vector<Spot> spots_;

@@ -70,6 +70,20 @@ std::optional<Walk::Went> Walk::jit_top(const Code& code) {
   return {};
 }
 
+// Baseline code lets a builtin set up its frame: while that runs, it has none, and rbp is still its caller's.
+Walk::Went Walk::unframed_caller() {
+  const Place place = place_of(at_.lookup());
+  Code* code = place.where == Where::Jit ? codes_.find(at_.lookup(), place.low) : nullptr;
+  if (!code || code->kind != CodeKind::Baseline) return Went::On;
+  codes_.read_tables(*code);
+  const auto offset = baseline_bytecode(code->offsets, {}, layout_.row.bytecodes, static_cast<std::uint32_t>(at_.registers.pc - code->start));
+  if (offset != -1) return Went::On;
+  watch(code->witnesses, 0, code->start);
+  baseline(*code, at_.registers.general[kRdi], false);
+  const auto pc = stack_.word(at_.registers.sp);
+  return pc ? leave(*pc, at_.registers.sp + 8, at_.registers.fp) : Went::Lost;
+}
+
 Walk::Went Walk::v8_top(const Place& place) {
   const Registers r = at_.registers;
   const FrameState before = at_;
@@ -80,7 +94,7 @@ Walk::Went Walk::v8_top(const Place& place) {
     else if (top == r.fp && is_return_address(stack_.word(r.sp + 8).value_or(0))) went = leave(*stack_.word(r.sp + 8), r.sp + 16, r.fp);
     if (went == Went::On) {
       found_.push_back(native_.frame(r.pc));
-      return Went::On;
+      return unframed_caller();
     }
     at_ = before;
     return standing_frame(place);

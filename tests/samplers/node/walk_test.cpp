@@ -1,0 +1,153 @@
+#include "samplers/node/walk.hpp"
+
+#include <gtest/gtest.h>
+
+#include <array>
+
+#include "tests/samplers/node/fake_v8.hpp"
+
+namespace sampan::node {
+namespace {
+
+constexpr std::uint64_t kStack = 0x7ffd00000000;
+
+class NodeWalkTest : public testing::Test {
+ protected:
+  FakeV8 v8;
+  Profile profile;
+  Options options;
+  Context context{profile, options, {}};
+  Process process;
+  std::vector<std::uint64_t> stack = std::vector<std::uint64_t>(128);
+  Registers registers;
+  std::uint64_t script = v8.script(v8.string("/app/a.js"), v8.string("one\ntwo\nthree\nfour\n"), 7);
+  std::uint64_t outer_code = bytecodes({{0, 0, -1}, {10, 5, -1}}), inner_code = bytecodes({{0, 9, -1}, {10, 15, -1}});
+  std::uint64_t outer = v8.shared(v8.scope(v8.string("outer"), 0, 0), script, outer_code);
+  std::uint64_t inner = v8.shared(v8.scope(v8.string("inner"), 0, 8), script, inner_code);
+
+  NodeWalkTest() {
+    process.id.pid = getpid();
+    process.memory = std::make_unique<LiveMemory>(getpid());
+  }
+
+  std::uint64_t bytecodes(const std::vector<std::array<std::int64_t, 3>>& positions) {
+    return v8.bytecodes(std::vector<std::uint8_t>(20, 12), position_table(positions));
+  }
+  std::uint64_t address(std::size_t word) const { return kStack + word * 8; }
+
+  // A JavaScript frame whose frame pointer is word `fp`: it returns to `pc`, where the frame pointer was `caller` words up.
+  void put_frame(std::size_t fp, std::uint64_t pc, std::size_t caller, std::uint64_t shared, std::uint64_t code, std::int32_t offset) {
+    stack[fp + 1] = pc;
+    stack[fp] = address(caller);
+    stack[fp - 1] = v8.script_map;                     // the context: any object
+    stack[fp - 2] = v8.function(shared);
+    stack[fp - 4] = code;
+    stack[fp - 5] = FakeV8::smi(offset + v8.layout.row.bytecode_data - 1);
+  }
+
+  std::vector<std::string> walk() {
+    registers.sp = registers.sp ? registers.sp : kStack;
+    NativeStack native(process, context);
+    Builtins builtins;
+    Walk walk(v8.layout, builtins, *process.memory, native, context);
+    ThreadSnapshot thread;
+    thread.registers = &registers;
+    const std::size_t skip = (registers.sp - kStack) / 8;
+    thread.stack = std::as_bytes(std::span(stack)).subspan(skip * 8);
+    std::vector<FrameId> frames;
+    result = walk.run(thread, frames);
+    std::vector<std::string> names;
+    for (const FrameId id : frames) {
+      const Frame& frame = profile.frame(id);
+      names.push_back(std::string(frame.name) + (frame.line ? ":" + std::to_string(frame.line) : ""));
+    }
+    return names;
+  }
+  Walked result = Walked::Failed;
+};
+
+TEST_F(NodeWalkTest, BaselineCallsOptimisedWithAnInlinedCallee) {
+  // outer, baseline code of 100 bytes: a prologue of 20, ten bytes a bytecode.
+  std::vector<std::uint8_t> offsets;
+  for (int i = 0; i < 9; ++i) vlq(offsets, i == 0 ? 20 : 10);
+  const std::uint64_t baseline = v8.stream(100, 10, outer_code, v8.bytes(offsets));
+  // middle, optimised, with inner inlined at its offset 4 (line 2), by the table of positions alone.
+  const std::uint64_t middle = v8.shared(v8.scope(v8.string("middle"), 0, 4), script, bytecodes({}));
+  std::vector<std::uint8_t> inlining(16);
+  const std::uint64_t call = (4 + 1) << 1;
+  std::memcpy(inlining.data(), &call, 8);
+  const std::uint64_t literals = v8.array({inner | 2});   // weakly held
+  const std::uint64_t deopt = v8.array({v8.bytes({0}), FakeV8::smi(1), literals, 0, 0, FakeV8::smi(5), middle, v8.bytes(inlining)});
+  const std::uint64_t optimised = v8.stream(200, 12, deopt, v8.bytes(position_table({{0, 4, -1}, {50, 15, 0}})));
+  put_frame(10, baseline + 45, 30, middle, 0, 0);
+  put_frame(30, 0, 40, outer, outer_code, 0);
+  registers.pc = optimised + 60;
+  registers.fp = address(10);
+  EXPECT_EQ(walk(), (std::vector<std::string>{"[truncated]", "outer:1", "middle:2", "inner:4"}));
+}
+
+TEST_F(NodeWalkTest, APrologueHasNoFrameYet) {
+  const std::uint64_t deopt = v8.array({v8.bytes({0}), FakeV8::smi(0), v8.array({}), 0, 0, FakeV8::smi(5), inner, v8.bytes({})});
+  const std::uint64_t optimised = v8.stream(200, 12, deopt, v8.bytes(position_table({{0, 9, -1}})));
+  std::vector<std::uint8_t> offsets;
+  for (int i = 0; i < 9; ++i) vlq(offsets, 10);
+  const std::uint64_t baseline = v8.stream(100, 10, outer_code, v8.bytes(offsets));
+  put_frame(30, 0, 40, outer, outer_code, 0);
+  stack[0] = baseline + 45;                            // the return address
+  registers.pc = optimised;
+  registers.fp = address(30);
+  EXPECT_EQ(walk(), (std::vector<std::string>{"[truncated]", "outer:1", "inner:3"}));
+  stack[0] = address(30), stack[1] = baseline + 45;    // rbp has been pushed
+  registers.pc = optimised + 1;
+  EXPECT_EQ(walk(), (std::vector<std::string>{"[truncated]", "outer:1", "inner:3"}));
+}
+
+TEST_F(NodeWalkTest, WhatCannotBeProvenIsNotNamed) {
+  std::vector<std::uint8_t> offsets;
+  vlq(offsets, 20), vlq(offsets, 10);
+  const std::uint64_t baseline = v8.stream(100, 10, outer_code, v8.bytes(offsets));
+  put_frame(10, 0, 30, inner, outer_code, 0);          // the function on the stack is another's than the code's
+  registers.pc = baseline + 25;
+  registers.fp = address(10);
+  EXPECT_EQ(walk(), (std::vector<std::string>{"[truncated]", "[unknown function]"}));
+}
+
+TEST_F(NodeWalkTest, ARingOfFramePointersEnds) {
+  const std::uint64_t baseline = v8.stream(100, 10, outer_code, v8.bytes({20, 10}));
+  put_frame(10, baseline + 25, 10, outer, outer_code, 0);
+  registers.pc = baseline + 25;
+  registers.fp = address(10);
+  const auto names = walk();
+  EXPECT_EQ(result, Walked::Truncated);
+  EXPECT_LE(names.size(), 3u);
+}
+
+// What deoptimisation would rebuild tells a call's frames (V8 12.4 and newer).
+TEST_F(NodeWalkTest, CallsOfOptimisedCodeByTheirSafepoints) {
+  const std::uint64_t middle = v8.shared(v8.scope(v8.string("middle"), 0, 4), script, bytecodes({{0, 0, -1}, {3, 5, -1}}));
+  std::vector<std::uint8_t> translations = {12};       // BEGIN: distance, frames, JavaScript's frames
+  vlq(translations, 0), zigzag(translations, 2), zigzag(translations, 2);
+  translations.push_back(1);                           // a frame: bytecode offset, literal, height
+  zigzag(translations, 3), zigzag(translations, 1), zigzag(translations, 0);
+  translations.push_back(39 - 5);                      // some value between them
+  zigzag(translations, 9);
+  translations.push_back(1);
+  zigzag(translations, 10), zigzag(translations, 0), zigzag(translations, 0);
+  std::vector<std::uint64_t> elements = {v8.bytes(translations), FakeV8::smi(1), v8.array({inner, middle}), 0, 0, FakeV8::smi(5), middle,
+                                         v8.bytes({}), FakeV8::smi(180), 0, 0, FakeV8::smi(3), FakeV8::smi(0), 0};
+  const std::uint64_t optimised = v8.stream(200, 12, v8.array(elements), v8.bytes({}));
+  // The safepoint table: length, config (deopt, no registers, 1 byte a pc, 1 an index), {pc, index + 1, trampoline + 1}.
+  v8.write<std::uint32_t>(optimised + 200, 0, 1);
+  v8.write<std::uint32_t>(optimised + 200, 4, 1 | 1 << 4 | 1 << 7);
+  v8.write_bytes(optimised + 208, std::string_view("\x40\x01\xb5", 3));
+  put_frame(10, optimised + 0x40, 30, inner, inner_code, 0);
+  put_frame(30, 0, 40, middle, 0, 0);
+  registers.pc = v8.stream(100, 10, inner_code, v8.bytes({20, 10})) + 25;
+  registers.fp = address(10);
+  EXPECT_EQ(walk(), (std::vector<std::string>{"[truncated]", "middle:2", "inner:4", "inner:3"}));
+  stack[11] = optimised + 0xb4;                        // deoptimised lazily: it returns to the trampoline
+  EXPECT_EQ(walk(), (std::vector<std::string>{"[truncated]", "middle:2", "inner:4", "inner:3"}));
+}
+
+}  // namespace
+}  // namespace sampan::node

@@ -47,22 +47,38 @@ V8 find_v8(const Process& process) {
   return {};
 }
 
-bool matches(const Process& process, Context&) { return find_v8(process).mapping != nullptr; }
+// Others that run JavaScript on V8 and whose V8 does not tell what it is: recognised, so that the result says why.
+const char* other_v8(const Process& process) {
+  const Mapping* program = nullptr;
+  for (const Mapping& mapping : process.maps) {
+    if (mapping.file.inode == 0) continue;
+    const auto name = base_name(mapping.path);
+    if (!program) {
+      program = &mapping;
+      if (name == "deno") return "Deno";
+      if (name == "electron") return "Electron";
+    }
+    if (name == "v8_context_snapshot.bin" || name == "snapshot_blob.bin") return "Electron or Chromium";
+  }
+  return nullptr;
+}
+
+bool matches(const Process& process, Context&) { return find_v8(process).mapping || other_v8(process); }
 
 Result<node::Layout> layout_of(const V8& v8, Process& process) {
+  const char* other = other_v8(process);
+  if (!v8.mapping) return fail(Exit::CannotSample, "the V8 of {} does not describe itself", other ? other : "this program");
 #if defined(__x86_64__)
   return node::find_layout(*v8.symbols, *process.memory);
 #else
-  (void)v8;
   return fail(Exit::CannotSample, "{} runs on a processor whose JavaScript frames are not known yet", process.name);
 #endif
 }
 
 Result<std::unique_ptr<Walker>> open(Process& process, Context& context) {
   const V8 v8 = find_v8(process);
-  if (!v8.mapping) return fail(Exit::CannotSample, "{} holds no V8 that describes itself", process.name);
   auto layout = layout_of(v8, process);
-  const auto file = context.elfs.get(process, *v8.mapping);
+  const auto file = v8.mapping ? context.elfs.get(process, *v8.mapping) : nullptr;
   if (layout && file) {
     log_debug("process {}: V8 {}", process.id.pid, layout->version);
     return std::make_unique<NodeWalker>(process, context, std::move(*layout), file);

@@ -37,8 +37,8 @@ def cpu_seconds(pid):
 class Answers:
     """A source whose comments say which lines a function has and whom each line may call."""
 
-    def __init__(self, path):
-        self.path = str(path)
+    def __init__(self, path, seen_as=None):
+        self.path = str(seen_as or path)
         self.ranges, self.calls = collections.defaultdict(list), {}
         open_ = []
         for number, line in enumerate(pathlib.Path(path).read_text().splitlines(), 1):

@@ -1,0 +1,95 @@
+"""Real JavaScript applications: the distance to V8's own profiler, which runs inside beside us; what sampling costs them."""
+import json
+import os
+import pathlib
+import re
+import subprocess
+import tempfile
+
+import nodes
+import sampan
+from sampan import check, skip
+
+APPS = ("typescript", "terser", "fastify")
+SECONDS = 60 if sampan.LONG else 6
+GC = re.compile(r"v8::internal::(Heap::(CollectGarbage|PerformGarbageCollection|Scavenge)|ScavengerCollector|MarkCompactCollector|IncrementalMarking|MinorMarkSweep)")
+PLACE = re.compile(r"^(.*) \((/.*|node:.*):\d+\)$")
+
+
+def ours(run):
+    """{function: samples} by the innermost JavaScript function that has a file; what no such function did is left out."""
+    found = {}
+    for frames, count in run.stacks():
+        if any(GC.search(f) for f in frames):
+            continue
+        place = next((m for m in map(PLACE.match, reversed(frames[1:])) if m), None)
+        if place:
+            key = (place.group(1), place.group(2))
+            found[key] = found.get(key, 0) + count
+    return found
+
+
+def theirs(path):
+    """The same of a .cpuprofile: the hits of a node count for the nearest function above it that has a file."""
+    profile = json.loads(pathlib.Path(path).read_text())
+    by_id = {n["id"]: n for n in profile["nodes"]}
+    parent = {child: n["id"] for n in profile["nodes"] for child in n.get("children", ())}
+    found = {}
+    for sample in profile["samples"]:
+        node = by_id[sample]
+        if node["callFrame"]["functionName"] in ("(garbage collector)", "(idle)"):
+            continue
+        while node and not node["callFrame"]["url"]:
+            node = by_id.get(parent.get(node["id"]))
+        if node:
+            frame = node["callFrame"]
+            key = (frame["functionName"] or "(anonymous)", frame["url"].removeprefix("file://"))
+            found[key] = found.get(key, 0) + 1
+    return found
+
+
+def distance(a, b, most=50):
+    """Half of what the shares of the first `most` functions of b differ by, in points, and what chance alone makes of it."""
+    total_a, total_b = sum(a.values()), sum(b.values())
+    top = sorted(b, key=b.get, reverse=True)[:most]
+    apart = chance = 0.0
+    for key in top:
+        p, q = a.get(key, 0) / total_a, b[key] / total_b
+        apart += abs(p - q)
+        chance += (2 / 3.14159 * q * (1 - q) * (1 / total_a + 1 / total_b)) ** 0.5
+    return 50 * apart, 50 * chance, [(f"{k[0]} {a.get(k, 0) / total_a:.1%} / {b[k] / total_b:.1%}") for k in top[:5]]
+
+
+def beside(version, node, app):
+    written = tempfile.mktemp(suffix=".cpuprofile")
+    environment = dict(os.environ, NODE_PATH=str(sampan.CACHE / "node-apps" / "node_modules"))
+    with sampan.Workload([node, sampan.WORKLOADS / "node" / "app.js", app, SECONDS + 2, written], env=environment,
+                         ready=lambda w: w.says("profiling"), timeout=120) as load:
+        run = sampan.profile(pid=load.pid, tier="ebpf", seconds=SECONDS, rate=1000, max_cpu_percent=100, multi_threads=False)
+        if run.code == 4:
+            return skip(f"{app} beside V8's profiler", run.result.get("sentence"))
+        sampan.wait_for(lambda: load.says("written"), timeout=120, what="V8's own profile")
+    mine, v8s = ours(run), theirs(written)
+    os.unlink(written)
+    quality = run.result["quality"]
+    what = f"node {version}, {app}"
+    torn = quality["suspect"] + quality["truncated"]
+    check(run.code == 0 and torn <= 0.02 * quality["taken"], f"{what}: {quality['taken']} stacks, {torn} torn")
+    if not check(sum(mine.values()) > 100 and sum(v8s.values()) > 100, f"{what}: {sum(mine.values())} samples of functions, {sum(v8s.values())} of V8's"):
+        return None
+    apart, chance, top = distance(mine, v8s)
+    check(apart <= 3 + 2 * chance, f"{what}: {apart:.1f} points from V8's own profiler over 50 functions ({chance:.1f} by chance alone); {top}")
+    return None
+
+
+def main():
+    subprocess.run(["sh", nodes.HERE / "get_node_apps.sh"], timeout=900, check=False)
+    if not (sampan.CACHE / "node-apps" / ".complete").exists():
+        return skip("JavaScript applications", "they could not be fetched (tests/live/get_node_apps.sh)")
+    for version, node in nodes.fetch(["22.23.3"] if not sampan.LONG else ["18.20.8", "22.23.3", "26.12.1"]).items():
+        for app in APPS:
+            beside(version, node, app)
+
+
+main()
+sampan.finish()

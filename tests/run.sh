@@ -23,7 +23,8 @@ done
 status=0
 echo "building release; unit and live tests"
 build release
-sh images/arm64.sh   # for the arm64 guests of tests/kernels
+# For the arm64 guests of tests/kernels; in the long form their unit tests too.
+sh images/arm64.sh ${SAMPAN_LONG:+flamegraph_tests samplers_tests agent_tests}
 log=build/release/ctest.log
 { ctest --preset release -j "$(nproc)" && echo 0 > build/release/status || echo 1 > build/release/status; } 2>&1 | tee $log
 [ "$(cat build/release/status)" = 0 ] || status=1

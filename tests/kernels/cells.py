@@ -41,6 +41,7 @@ class Program:
     build: str = ""           # a row of BUILDS below, put at /t/<that name>
     root: str = ""            # the cached root file system that it runs in
     usual: bool = False       # in the ordinary run
+    only: str = ""            # the architecture that it is for
 
 
 KERNEL = r"(;[^;]*_\[k\])*"                       # whatever the kernel did below
@@ -67,7 +68,7 @@ BUILDS = {                                       # the words between the compile
 
 PROGRAMS = {
     "cpp": Program("/t/split", SPLIT, MIX, build="split", usual=True),
-    "cpp-pac": Program("/t/split-pac", SPLIT, MIX, build="split-pac"),
+    "cpp-pac": Program("/t/split-pac", SPLIT, MIX, build="split-pac", only="arm64"),
     "go": Program("/t/split-go", GO, MIX, build="split-go"),
     "python": Program("python3.11 /t/rounds.py", PYTHON, MIX, files=("python/rounds.py",), usual=True),
     "python3.9": Program("chroot /py3.9 /usr/bin/python3.9 /t/rounds.py", PYTHON, MIX, files=("python/rounds.py",), root="py3.9"),
@@ -92,7 +93,6 @@ class Cell:
     usual: bool = True
     before: str = ""          # a line of shell
     after: str = ""
-    only: str = ""            # architecture
 
 
 def profile(tier, **more):
@@ -110,12 +110,11 @@ def cells():
     yield Cell("ebpf at paranoid 3, all capabilities", "cpp", profile("ebpf"), paranoid=3, rights="all")
     for name, program in PROGRAMS.items():
         interpreter = name.startswith(("python", "ruby", "php"))
-        only = "arm64" if name.endswith("-pac") else ""
         if interpreter:
             yield Cell("%s memory" % name, name, profile("memory"), rights="+sys_ptrace", usual=program.usual)
         if not name.startswith(("ruby", "php")):
-            yield Cell("%s ptrace" % name, name, profile("ptrace"), rights="+sys_ptrace", usual=program.usual, only=only)
-            yield Cell("%s ebpf" % name, name, profile("ebpf"), usual=program.usual, only=only)
+            yield Cell("%s ptrace" % name, name, profile("ptrace"), rights="+sys_ptrace", usual=program.usual)
+            yield Cell("%s ebpf" % name, name, profile("ebpf"), usual=program.usual)
         if name.startswith("python"):
             yield Cell("%s ebpf with native frames" % name, name, profile("ebpf", native=True), usual=program.usual)
     yield Cell("wall ebpf", "cpp", profile("ebpf", event="wall"))
@@ -123,7 +122,7 @@ def cells():
     yield Cell("ebpf without BTF", "cpp", profile("ebpf"), code=4, says="BTF", before=hide, after=show, usual=False)
     # Lockdown can only be raised: these come last.
     yield Cell("ebpf under lockdown integrity", "cpp", profile("ebpf"), before="echo integrity > /sys/kernel/security/lockdown", usual=False)
-    yield Cell("ebpf under lockdown confidentiality", "cpp", profile("ebpf"), code=4, says="lockdown",
+    yield Cell("ebpf under lockdown confidentiality", "cpp", profile("ebpf"), code=4, says="locked down|lockdown",
                before="echo confidentiality > /sys/kernel/security/lockdown", usual=False)
     yield Cell("memory under lockdown confidentiality", "python", profile("memory"), usual=False)
 

@@ -42,7 +42,7 @@ def files_of(guest, names):
 
 def script(guest, chosen, units):
     """The guest's run: one line a cell, a workload started where it changes, settings where they change."""
-    lines = ["groups " + guest.groups] + ["unit " + name for name in units]
+    lines = ["groups " + guest.groups, "echo 2 > /proc/sys/kernel/perf_event_paranoid"] + ["unit " + name for name in units]
     program = paranoid = None
     for number, cell in enumerate(chosen):
         if cell.before:
@@ -136,14 +136,14 @@ def report(guest, cell, run, runs=()):
     missing = table.known_missing(guest.name, cell.name)
     name = "%s: %s" % (guest.name, cell.name)
     if missing and not right:
-        return skip(name, "%s [%s]" % (missing, sentence))
+        return skip(name, "known to be missing: %s [%s]" % (missing, sentence))
     check(right, "%s: %s%s" % (name, sentence, missing and " (its row of KNOWN_MISSING can go)" or ""))
 
 
 def chosen_cells(guest, arguments):
     for cell in table.cells():
         root = table.PROGRAMS[cell.program].root
-        if cell.only not in ("", guest.architecture) or arguments.cell and not re.search(arguments.cell, cell.name):
+        if table.PROGRAMS[cell.program].only not in ("", guest.architecture) or arguments.cell and not re.search(arguments.cell, cell.name):
             continue
         if not (cell.usual or LONG or arguments.cell or arguments.guests):
             continue
@@ -157,7 +157,8 @@ def run_guest(guest, arguments, extra):
     chosen = list(chosen_cells(guest, arguments))
     own = arguments.shell_script and pathlib.Path(arguments.shell_script).read_text()
     names = list(table.PROGRAMS) if own else {cell.program for cell in chosen}
-    names = [name for name in names if not own or not table.PROGRAMS[name].root]
+    names = [name for name in names if not table.PROGRAMS[name].root or not own]
+    names = [name for name in names if table.PROGRAMS[name].only in ("", guest.architecture)]
     roots = sorted({table.PROGRAMS[name].root for name in names} - {""})
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="sampan-guest-") as folder:

@@ -197,6 +197,8 @@ bool spots_by_translation(const Heap& heap, const Code& code, std::uint32_t inde
     const bool bytecodes = *opcode < 2;
     found.push_back({literal(heap, code, operands[1]), bytecodes ? static_cast<std::int32_t>(operands[0]) : Spot::kNone, Spot::kNone});
   }
+  // The outermost is the function that was optimised: what is read out of step is not believed.
+  if (found.front().shared != outer_function(heap, code)) return false;
   out.insert(out.end(), found.rbegin(), found.rend());
   return true;
 }

@@ -11,7 +11,7 @@ namespace sampan::node {
 namespace {
 
 // Operand counts by opcode (src/deoptimizer/translation-opcode.h).
-constexpr Deopts kDeopts12_4{11, 12, false, 2, 4, "5333213421003311111111111111111101111121"};
+constexpr Deopts kDeopts12_4{11, 12, false, 2, 4, "5333213432103311111111111111111101111121"};
 constexpr Deopts kDeopts13_6{12, 14, true, 3, 4, "643321343331003311101111111111111111101111121"};
 
 constexpr Row kRows[] = {

@@ -126,11 +126,13 @@ TEST_F(NodeWalkTest, ARingOfFramePointersEnds) {
 TEST_F(NodeWalkTest, CallsOfOptimisedCodeByTheirSafepoints) {
   const std::uint64_t middle = v8.shared(v8.scope(v8.string("middle"), 0, 4), script, bytecodes({{0, 0, -1}, {3, 5, -1}}));
   std::vector<std::uint8_t> translations = {12};       // BEGIN: distance, frames, JavaScript's frames
-  vlq(translations, 0), zigzag(translations, 2), zigzag(translations, 2);
+  vlq(translations, 0), zigzag(translations, 3), zigzag(translations, 2);
   translations.push_back(1);                           // a frame: bytecode offset, literal, height
   zigzag(translations, 3), zigzag(translations, 1), zigzag(translations, 0);
   translations.push_back(39 - 5);                      // some value between them
   zigzag(translations, 9);
+  translations.push_back(9);                           // arguments that an inlined callee does not take: literal, count
+  zigzag(translations, 0), zigzag(translations, 3);
   translations.push_back(1);
   zigzag(translations, 10), zigzag(translations, 0), zigzag(translations, 0);
   std::vector<std::uint64_t> elements = {v8.bytes(translations), FakeV8::smi(1), v8.array({inner, middle}), 0, 0, FakeV8::smi(5), middle,

@@ -17,6 +17,7 @@ import time
 import chaos
 import jdks
 import native_programs
+import nodes
 import pythons
 import sampan
 from chaos import judge
@@ -194,6 +195,13 @@ def java():
             [t for t in ("ptrace", "ebpf") if t in chaos.TIERS], "java")
 
 
+def node():
+    versions = ("18.20.8", "22.23.3", "26.12.1") if sampan.LONG else ("22.23.3",)
+    for version, program in nodes.fetch(versions).items():
+        corrupt("Node %s" % version, [*NOBODY, program, "--max-old-space-size=64", sampan.WORKLOADS / "node" / "churn.js", 1000], "^[^ ]*node .*churn.js 1000$",
+                [t for t in ("ptrace", "ebpf") if t in chaos.TIERS], "node")
+
+
 def native():
     tiers = [t for t in ("ptrace", "ebpf") if t in chaos.TIERS]
     if shutil.which("go"):
@@ -211,6 +219,7 @@ def main():
     all_pythons()
     ruby_and_php()
     java()
+    node()
     native()
 
 

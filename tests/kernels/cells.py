@@ -58,13 +58,15 @@ PHP = (r"\{main\} \(/t/rounds.php\);Shop\\Basket::main \(/t/rounds.php\)"
 
 # The one goroutine; or a thread's own stack, on which the runtime works for itself.
 GO = (r"(runtime\.goexit[^;]*;runtime\.main[^;]*;main\.main[^;]*(;main\.[^;]*)*(;runtime[./][^;]*)*|runtime[./][^;]*(;(runtime|internal)[./][^;]*)*)"
-      + KERNEL)
+      r"(;(__vdso_)?clock_gettime)?" + KERNEL)
 
 BUILDS = {                                       # the words between the compiler and the sources
     "split": ("g++", "-O2 -fomit-frame-pointer", "native/split.cpp"),
     "split-pac": ("g++", "-O2 -fomit-frame-pointer -mbranch-protection=standard", "native/split.cpp"),
     "split-go": ("go", "build", "native/split.go"),
 }
+
+POD, CONTAINER = "12345678-90ab-cdef-1234-567890abcdef", "c0ffee00" * 8
 
 PROGRAMS = {
     "cpp": Program("/t/split", SPLIT, MIX, build="split", usual=True),
@@ -74,6 +76,7 @@ PROGRAMS = {
     "python3.9": Program("chroot /py3.9 /usr/bin/python3.9 /t/rounds.py", PYTHON, MIX, files=("python/rounds.py",), root="py3.9"),
     "python3.13": Program("chroot /py3.13 /usr/bin/python3.13 /t/rounds.py", PYTHON, MIX, files=("python/rounds.py",), root="py3.13"),
     "python3.14": Program("chroot /py3.14 /usr/bin/python3.14 /t/rounds.py", PYTHON, MIX, files=("python/rounds.py",), root="py3.14"),
+    "contained": Program("container kubepods/burstable/pod%s/%s python3.11 /t/rounds.py" % (POD, CONTAINER), PYTHON, MIX, files=("python/rounds.py",)),
     "ruby": Program("ruby3.1 /t/rounds.rb", RUBY, MIX, files=("ruby/rounds.rb",), usual=True),
     "php": Program("php8.2 -n /t/rounds.php", PHP, MIX, files=("php/rounds.php",), usual=True),
 }
@@ -96,8 +99,9 @@ class Cell:
 
 
 def profile(tier, **more):
-    return dict({"pid": "@PID", "tier": tier, "seconds": 2, "rate": 200, "lines": False, "group_by": [], "formats": ["folded"],
+    params = dict({"pid": "@PID", "tier": tier, "seconds": 2, "rate": 200, "lines": False, "group_by": [], "formats": ["folded"],
                  "output_dir": "/tmp/cell", "max_cpu_percent": 100}, **more)
+    return {key: value for key, value in params.items() if value is not None}
 
 
 def cells():
@@ -109,6 +113,8 @@ def cells():
     yield Cell("auto at paranoid 3, three capabilities", "cpp", profile("auto"), paranoid=3, says="")
     yield Cell("ebpf at paranoid 3, all capabilities", "cpp", profile("ebpf"), paranoid=3, rights="all")
     for name, program in PROGRAMS.items():
+        if name == "contained":
+            continue
         interpreter = name.startswith(("python", "ruby", "php"))
         if interpreter:
             yield Cell("%s memory" % name, name, profile("memory"), rights="+sys_ptrace", usual=program.usual)
@@ -117,6 +123,11 @@ def cells():
             yield Cell("%s ebpf" % name, name, profile("ebpf"), usual=program.usual)
         if name.startswith("python"):
             yield Cell("%s ebpf with native frames" % name, name, profile("ebpf", native=True), usual=program.usual)
+    # Another program runs beside the container: none of its frames may be there.
+    beside = {"before": "/t/split > /tmp/beside & beside=$!", "after": "kill -9 $beside"}
+    by_id = {"pid": None, "container_id": CONTAINER, "language": "python"}
+    yield Cell("container by its id, memory", "contained", profile("memory", **by_id), rights="+sys_ptrace", **beside)
+    yield Cell("container by its pod, ebpf", "contained", profile("ebpf", **dict(by_id, container_id=None, pod_uid=POD)), **beside)
     yield Cell("wall ebpf", "cpp", profile("ebpf", event="wall"))
     hide, show = "mount -t tmpfs none /sys/kernel/btf", "umount /sys/kernel/btf"
     yield Cell("ebpf without BTF", "cpp", profile("ebpf"), code=4, says="BTF", before=hide, after=show, usual=False)

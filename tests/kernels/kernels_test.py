@@ -52,7 +52,8 @@ def script(guest, chosen, units):
             lines.append("echo %d > /proc/sys/kernel/perf_event_paranoid" % paranoid)
         if cell.program != program:
             program = cell.program
-            lines.append("start " + table.PROGRAMS[program].command)
+            command = table.PROGRAMS[program].command
+            lines.append(command if command.startswith("container ") else "start " + command)
         lines.append("cell %d %s '%s'" % (number, cell.rights, json.dumps(cell.params).replace('"@PID"', "@PID")))
         if cell.after:
             lines.append(cell.after)
@@ -156,7 +157,7 @@ def chosen_cells(guest, arguments):
 def run_guest(guest, arguments, extra):
     chosen = list(chosen_cells(guest, arguments))
     own = arguments.shell_script and pathlib.Path(arguments.shell_script).read_text()
-    names = list(table.PROGRAMS) if own else {cell.program for cell in chosen}
+    names = list(table.PROGRAMS) if own else sorted({"cpp"} | {cell.program for cell in chosen})   # cpp: what runs beside a container
     names = [name for name in names if not table.PROGRAMS[name].root or not own]
     names = [name for name in names if table.PROGRAMS[name].only in ("", guest.architecture)]
     roots = sorted({table.PROGRAMS[name].root for name in names} - {""})

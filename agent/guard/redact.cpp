@@ -1,5 +1,7 @@
 #include "agent/guard/redact.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -14,24 +16,36 @@ constexpr std::size_t kShortest = 4;
 constexpr std::string_view kMask = "***";
 constexpr std::array<std::string_view, 11> kSecretWords = {"pass", "cookie", "signature", "pwd", "secret", "token", "apikey", "api-key", "api_key", "auth", "cred"};
 
-// `scheme://user:password@host` -> `scheme://***@host`
-std::string without_user(std::string_view word) {
-  const auto scheme = word.find("://");
-  if (scheme == std::string_view::npos) return std::string(word);
-  const auto host = scheme + 3;
-  const auto at = word.substr(0, word.find('/', host)).rfind('@');
-  if (at == std::string_view::npos || at < host) return std::string(word);
-  return std::string(word.substr(0, host)).append(kMask).append(word.substr(at));
+template <typename Escape>
+std::string escaped(const std::string& text, Escape escape) {
+  std::string out;
+  for (const char c : text) escape(c, out);
+  return out;
 }
 
-std::string redact_word(std::string_view word, bool& next_is_secret) {
-  if (std::exchange(next_is_secret, false) && !word.starts_with('-')) return std::string(kMask);
-  const auto equals = word.find('=');
-  const std::string_view name = word.substr(0, equals);
-  if (equals != std::string_view::npos && names_secret(name)) return std::string(name).append("=").append(kMask);
-  if (word == "Bearer" || word == "Basic" || word.ends_with("Bearer")) next_is_secret = true;
-  if (equals == std::string_view::npos && word.starts_with('-') && names_secret(word)) next_is_secret = true;
-  return without_user(word);
+std::string json_escape(const std::string& text) {
+  return escaped(text, [](char c, std::string& out) {
+    constexpr std::string_view kShort = "\"\\\b\f\n\r\t", kLetters = "\"\\bfnrt";
+    if (const auto at = kShort.find(c); at != std::string_view::npos) (out += '\\') += kLetters[at];
+    else if (static_cast<unsigned char>(c) < 0x20) out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
+    else out += c;
+  });
+}
+
+std::string url_escape(const std::string& text) {
+  return escaped(text, [](char c, std::string& out) {
+    if (std::isalnum(static_cast<unsigned char>(c)) || std::string_view("-._~").find(c) != std::string_view::npos) out += c;
+    else out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+  });
+}
+
+std::string xml_escape(const std::string& text) {
+  return escaped(text, [](char c, std::string& out) {
+    constexpr std::string_view kMarks = "&<>\"'";
+    constexpr std::string_view kNames[] = {"&amp;", "&lt;", "&gt;", "&quot;", "&#39;"};
+    if (const auto at = kMarks.find(c); at != std::string_view::npos) out += kNames[at];
+    else out += c;
+  });
 }
 
 // The bytes of the UTF-8 character at the text's start; 0 where there is none.
@@ -61,8 +75,12 @@ bool names_secret(std::string_view option) {
 
 void Secrets::hide(std::string secret) {
   if (secret.size() < kShortest) return;
+  for (const auto escape : {json_escape, url_escape, xml_escape}) {
+    if (std::string other = escape(secret); other != secret) hidden_.push_back(std::move(other));
+  }
   hidden_.push_back(std::move(secret));
   std::sort(hidden_.begin(), hidden_.end(), [](const auto& a, const auto& b) { return a.size() > b.size(); });
+  hidden_.erase(std::unique(hidden_.begin(), hidden_.end()), hidden_.end());
 }
 
 std::string Secrets::scrub(std::string text) const {
@@ -72,20 +90,6 @@ std::string Secrets::scrub(std::string text) const {
     }
   }
   return text;
-}
-
-std::string redact_command_line(std::string_view line, std::size_t most) {
-  std::string out;
-  bool next_is_secret = false;
-  for (std::size_t at = 0; at < line.size() && out.size() <= most;) {
-    const auto end = std::min(line.find_first_of(" \t\n", at), line.size());
-    const auto word = line.substr(at, end - at);
-    at = end + 1;
-    if (word.empty()) continue;  // uWSGI pads its titles with blanks
-    if (!out.empty()) out += ' ';
-    out += redact_word(word, next_is_secret);
-  }
-  return printable(out, most);
 }
 
 std::string redact_url(std::string_view url) {

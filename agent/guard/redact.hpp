@@ -7,7 +7,7 @@
 
 namespace sampan {
 
-// Texts of at least four bytes that every event and log line is cleaned of.
+// Texts of at least four bytes that every event and log line is cleaned of, as they are and as JSON, URLs and XML write them.
 class Secrets {
  public:
   void hide(std::string secret);
@@ -21,8 +21,9 @@ class Secrets {
 // Whether an option, header or field of this name holds what should not be seen: passwords, tokens, keys, cookies.
 bool names_secret(std::string_view name);
 
-// A command line for people: at most `most` bytes, printable, with the values of options whose names speak of
-// passwords, tokens or keys, and users in URLs, as `***`.
+// A command line for people: at most `most` bytes, printable, with passwords, tokens and keys as `***`. Arguments are told
+// apart by the NULs of /proc/PID/cmdline, so hand it over as it was read; a title that a program set has none, and only its
+// words are known. Rather more is hidden than less.
 std::string redact_command_line(std::string_view line, std::size_t most = 96);
 
 // A URL without user, query and fragment: those are where credentials stand. What is no URL is hidden whole.

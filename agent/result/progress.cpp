@@ -139,7 +139,7 @@ void Progress::event(std::string_view name, Json members) {
 void Progress::stage(std::string_view name, const std::string& sentence) {
   if (!terminal_) return event("stage", {{"stage", name}, {"sentence", sentence}});
   clear_bar();
-  std::fprintf(out_, "%s\n", secrets_.scrub(printable(sentence, 4096)).c_str());
+  std::fprintf(out_, "%s\n", printable(secrets_.scrub(sentence), 4096).c_str());
   std::fflush(out_);
 }
 
@@ -166,7 +166,7 @@ void Progress::log(LogLevel level, const std::string& sentence) {
     return event("log", {{"level", names[static_cast<int>(level)]}, {"sentence", sentence}});
   }
   clear_bar();
-  const std::string text = secrets_.scrub(printable(sentence, 4096));
+  const std::string text = printable(secrets_.scrub(sentence), 4096);
   std::fprintf(out_, "%s%s\n", level == LogLevel::Warning ? "warning: " : "", text.c_str());
   std::fflush(out_);
 }
@@ -182,18 +182,19 @@ void Progress::result(const RunResult& outcome) {
   }
   if (!termination_log_ || ::ftruncate(termination_log_.get(), 0) != 0) return;
   ::lseek(termination_log_.get(), 0, SEEK_SET);
-  write_all(termination_log_.get(), secrets_.scrub(termination_message(outcome)));
+  write_all(termination_log_.get(), termination_message(outcome, secrets_));
 }
 
-std::string termination_message(const RunResult& outcome) {
+std::string termination_message(const RunResult& outcome, const Secrets& secrets) {
   Json json = result_json(outcome);
+  scrub(json, secrets);
   if (std::string text = dumped(json); text.size() <= kTerminationBytes) return text;
   // The longest lists give way first; what remains is small whatever happened.
   for (const char* list : {"processes", "deliveries", "files"}) {
     json[list] = Json::array();
     if (std::string text = dumped(json); text.size() <= kTerminationBytes) return text;
   }
-  json["sentence"] = printable(outcome.sentence, 1024);
+  json["sentence"] = printable(json["sentence"].get<std::string>(), 1024);
   json["tier_sentence"] = "";
   return dumped(json);
 }

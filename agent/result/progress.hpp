@@ -48,8 +48,8 @@ class Progress {
   Secrets secrets_;
 };
 
-// The result as the termination log holds it: at most 4096 bytes of JSON.
-std::string termination_message(const RunResult& outcome);
+// The result as the termination log holds it: at most 4096 bytes of JSON, without the secrets.
+std::string termination_message(const RunResult& outcome, const Secrets& secrets);
 
 std::string_view events_schema();
 

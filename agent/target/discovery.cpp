@@ -35,10 +35,15 @@ std::vector<pid_t> all_pids(const std::string& proc) {
   return pids;
 }
 
-// A title set by the program may hold NULs between words; trailing ones are padding.
+// The last argument's NUL, and what pads a title that the program set.
+std::string without_padding(std::string text) {
+  text.erase(text.find_last_not_of(std::string_view("\0 ", 2)) + 1);
+  return text;
+}
+
+// What keys are matched with: arguments with blanks between them.
 std::string as_line(std::string text) {
   std::replace(text.begin(), text.end(), '\0', ' ');
-  text.erase(text.find_last_not_of(' ') + 1);
   return text;
 }
 
@@ -114,9 +119,9 @@ std::vector<Found> Discovery::look() {
 
 std::optional<Found> Discovery::match(pid_t pid) {
   Found found;
-  found.command_line = as_line(read(pid, "cmdline", kMostCommandLine));
+  found.command_line = without_padding(read(pid, "cmdline", kMostCommandLine));
   // Kernel threads and zombies have none.
-  if (found.command_line.empty() || !matches_command_line(found.command_line, found.why)) return {};
+  if (found.command_line.empty() || !matches_command_line(as_line(found.command_line), found.why)) return {};
   const std::string text = read(pid, "stat", 4096);
   const auto stat = parse_stat(text);
   if (!stat || stat->state == 'Z' || stat->state == 'X') return {};
@@ -183,11 +188,11 @@ std::string Discovery::why_none() const {
   std::vector<std::pair<std::size_t, std::string>> near;
   std::size_t seen = 0;
   for (const pid_t pid : all_pids(proc_)) {
-    const std::string line = as_line(read(pid, "cmdline", kMostCommandLine));
+    const std::string line = without_padding(read(pid, "cmdline", kMostCommandLine));
     if (line.empty()) continue;
     ++seen;
     if (pid == getpid()) continue;
-    near.emplace_back(common_prefix(wanted, line), fmt::format("{} `{}`", pid, redact_command_line(line, 72)));
+    near.emplace_back(common_prefix(wanted, as_line(line)), fmt::format("{} `{}`", pid, redact_command_line(line, 72)));
   }
   std::stable_sort(near.begin(), near.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
   // A regular expression is no name, so label() leaves it out; here it is what the reader wants to see.

@@ -20,7 +20,7 @@ namespace sampan {
 struct Found {
   Identity id;
   std::uint64_t stack_start = 0;   // 0: not readable
-  std::string command_line;        // as it is: redact before showing
+  std::string command_line;        // as it is, NULs between arguments: redact before showing
   std::string why;                 // `procname_prefix; pod 1234…, container web`
   Container container;
   bool operator==(const Found& other) const { return id == other.id && stack_start == other.stack_start; }

@@ -1,11 +1,22 @@
 #include "samplers/process/process.hpp"
 
+#include <algorithm>
+
 namespace sampan {
+namespace {
+
+// A title's first word, or the program: arguments may hold secrets, and the name stands in messages.
+std::string program_of(std::string command_line) {
+  command_line.erase(std::min(command_line.find_first_of(" \t\n"), command_line.size()));
+  return command_line;
+}
+
+}  // namespace
 
 Result<Process> open_process(Identity id) {
   auto root = open_root(id.pid);
   if (!root) return tl::unexpected(root.error());
-  Process process{id, read_command_line(id.pid), std::move(*root), read_maps(id.pid), nullptr};
+  Process process{id, program_of(read_command_line(id.pid)), std::move(*root), read_maps(id.pid), nullptr};
   if (process.name.empty()) process.name = read_stat(id.pid).value_or(ProcessStat{}).comm;
   // A pid may have been reused between the match and here.
   if (identify(id.pid) != id) return fail(Exit::TargetEnded, "process {} has ended", id.pid);

@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -270,6 +271,24 @@ def over_contracts():
     check(len(headers["Idempotency-Key"]) == 32, "an idempotency key")
 
 
+def over_a_series():
+    """A server that honours Idempotency-Key keeps every profile of a series; one object for all of them is refused."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Recorder)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = "http://127.0.0.1:%d" % server.server_port
+    os.environ["SAMPAN_RUN"] = "job-uid"
+    with sampan.Workload([sys.executable, "-c", "print('up', flush=True)\nwhile True: sum(range(1000))"], ready=lambda w: w.says("up")) as busy:
+        Recorder.requests.clear()
+        run = sampan.profile(pid=busy.pid, seconds=1, every=1, count=3, upload={"url": url + "/{run}", "method": "POST"})
+        keys = {headers["Idempotency-Key"] for _, headers, _ in Recorder.requests}
+        paths = {path for path, _, _ in Recorder.requests}
+        check(run.code == 0 and len(Recorder.requests) == len(keys) == len(paths) == 3,
+              "a series of POSTs: %d requests, %d keys, %d runs: exit %d" % (len(Recorder.requests), len(keys), len(paths), run.code))
+        run = sampan.profile(pid=busy.pid, seconds=1, every=1, count=3, upload={"url": url + "/{app_name}.{format}"})
+        check(run.code == 2 and "{time}" in run.result["sentence"], "a series put to one object: exit %d: %s" % (run.code, run.result["sentence"][:160]))
+    del os.environ["SAMPAN_RUN"]
+
+
 def main():
     if not sampan.need("nginx", "delivery") or not sampan.need("openssl", "delivery"):
         return
@@ -280,6 +299,7 @@ def main():
         over_tls(nginx)
         over_proxy(nginx)
     over_contracts()
+    over_a_series()
     over_s3()
 
 

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
+#include <random>
+#include <utility>
 
 namespace sampan {
 namespace {
@@ -25,7 +27,7 @@ RunResult big_outcome(std::size_t processes, std::size_t files) {
 
 TEST(Termination, IsJsonOfAtMostFourKilobytes) {
   for (const auto& [processes, files] : {std::pair{1, 1}, {300, 4}, {5, 400}, {300, 400}}) {
-    const std::string text = termination_message(big_outcome(static_cast<std::size_t>(processes), static_cast<std::size_t>(files)));
+    const std::string text = termination_message(big_outcome(static_cast<std::size_t>(processes), static_cast<std::size_t>(files)), {});
     EXPECT_LE(text.size(), 4096u);
     const Json json = Json::parse(text);
     EXPECT_EQ(json["code"], 0);
@@ -37,7 +39,7 @@ TEST(Termination, IsJsonOfAtMostFourKilobytes) {
 TEST(Termination, ALongSentenceIsCut) {
   RunResult outcome = big_outcome(1, 1);
   outcome.sentence = std::string(10'000, 's');
-  EXPECT_LE(termination_message(outcome).size(), 4096u);
+  EXPECT_LE(termination_message(outcome, {}).size(), 4096u);
 }
 
 class Events : public testing::Test {
@@ -73,6 +75,61 @@ TEST_F(Events, AreNumberedLinesWithoutSecrets) {
   }
   EXPECT_EQ(events[1]["level"], "warning");
   EXPECT_EQ(events[2]["list"][0], "***");
+}
+
+// As it is, and as JSON would write it within a text.
+void expect_without(const Json& json, const std::string& secret) {
+  if (json.is_string()) {
+    const std::string quoted = Json(secret).dump();
+    EXPECT_EQ(json.get<std::string>().find(secret), std::string::npos) << json << " of " << quoted;
+    EXPECT_EQ(json.get<std::string>().find(quoted.substr(1, quoted.size() - 2)), std::string::npos) << json << " of " << quoted;
+  }
+  if (json.is_structured()) {
+    for (const Json& item : json) expect_without(item, secret);
+  }
+}
+
+RunResult outcome_with(const std::string& secret) {
+  RunResult outcome = big_outcome(3, 2);
+  outcome.sentence = "refused: " + secret + ", sent as " + Json(secret).dump();
+  outcome.sampled.tier_sentence = secret;
+  outcome.sampled.processes[0].name = "app --x " + secret;
+  outcome.sampled.processes[1].failure = {Exit::CannotSample, "of " + secret + secret};
+  outcome.files[0].path = "/tmp/" + secret;
+  outcome.deliveries.resize(1);
+  outcome.deliveries[0].failure = "the server answered 403: {\"token\": " + Json(secret).dump() + "}";
+  return outcome;
+}
+
+// Whatever a secret is made of, every output is JSON and shows it nowhere.
+TEST_F(Events, NoSecretIsShownAndAllOfItParses) {
+  std::vector<std::string> secrets = {"true", "null", "1.50", "\"\\\"\\", "a\"b\\c\td", "{\"a\": 1}", "\\u0041\\", "päß wörd", "line\nbreak", "partial", "<&>'\"x"};
+  std::mt19937 random(7);
+  const std::string alphabet = "ab1 \"\\/\n\t{}[]:,&<%+=";
+  for (int i = 0; i < 200; ++i) {
+    std::string& secret = secrets.emplace_back();
+    while (secret.size() < 4 + i % 20u) secret += alphabet[random() % alphabet.size()];
+  }
+  for (const std::string& secret : secrets) {
+    std::fclose(std::exchange(out_, std::tmpfile()));
+    {
+      Progress progress(out_);
+      progress.hide(secret);
+      progress.stage("deliver", "to " + secret);
+      log_warning("{} and {}", secret, Json(secret).dump());
+      progress.result(outcome_with(secret));
+      const std::string message = termination_message(outcome_with(secret), progress.secrets());
+      ASSERT_TRUE(Json::accept(message)) << message;
+      expect_without(Json::parse(message)["sentence"], secret);
+      for (const char* list : {"processes", "files", "deliveries", "tier_sentence"}) expect_without(Json::parse(message)[list], secret);
+      EXPECT_TRUE(Json::parse(message)["partial"].is_boolean());
+    }
+    for (const Json& event : lines()) {
+      for (const char* key : {"sentence", "processes", "files", "deliveries", "tier_sentence"}) {
+        if (event.contains(key)) expect_without(event[key], secret);
+      }
+    }
+  }
 }
 
 TEST_F(Events, BeatsAreFiveSecondsApart) {

@@ -55,7 +55,7 @@ TEST_F(DiscoveryTest, CommandLinesWithBlanksNewlinesAndFourKilobytes) {
   proc_.process(11, "my app\nsecond line");
   proc_.process(12, "my app" + std::string(100'000, 'x'));
   EXPECT_THAT(pids(prefix("my app")), ElementsAre(10, 11, 12));
-  EXPECT_EQ(found_[0].command_line, "my app --x");
+  EXPECT_EQ(found_[0].command_line, std::string("my app\0--x", 10));
   EXPECT_EQ(found_[2].command_line.size(), 4096u);
 }
 

@@ -49,6 +49,9 @@ Result<std::shared_ptr<ElfFile>> ElfFile::open(UniqueFd fd) {
   if (!file->elf_ || elf_kind(file->elf_) != ELF_K_ELF || !gelf_getehdr(file->elf_, &header)) {
     return fail(Exit::CannotSample, "not an ELF file");
   }
+  for (const sampan_architecture* known : {&sampan_x86_64, &sampan_aarch64}) {
+    if (known->machine == header.e_machine) file->architecture_ = known;
+  }
   std::size_t segments = 0;
   elf_getphdrnum(file->elf_, &segments);
   for (std::size_t i = 0; i < std::min<std::size_t>(segments, 4096); ++i) {

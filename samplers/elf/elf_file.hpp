@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "samplers/base/architecture.h"
 #include "samplers/base/cursor.hpp"
 #include "samplers/base/result.hpp"
 #include "samplers/base/unique_fd.hpp"
@@ -51,6 +52,8 @@ class ElfFile {
   std::vector<std::byte> bytes(const ElfSection& section) const;
   // Bytes at an address as the file has them; false past a segment's file part.
   bool read(std::uint64_t address, std::span<std::byte> into) const;
+  // The processor that its code is for; of one that is not known, the one this runs on.
+  const sampan_architecture& architecture() const { return *architecture_; }
   const std::string& build_id() const { return build_id_; }               // lower-case hex; may be empty
   int fd() const { return fd_.get(); }
   Elf* handle() const { return elf_; }
@@ -62,6 +65,7 @@ class ElfFile {
   ElfFile() = default;
   UniqueFd fd_;
   Elf* elf_ = nullptr;
+  const sampan_architecture* architecture_ = &sampan_native;
   std::vector<ElfSegment> segments_;
   std::vector<ElfSection> sections_;
   std::string build_id_;

@@ -55,18 +55,8 @@ bool matches(const Process& process, Context& context) {
   return !tables || process.memory->read_as<std::uint64_t>(tables) != 0;
 }
 
-// The frames of compiled and interpreted code are laid out by the processor's rules; x86_64's are known.
-Result<std::unique_ptr<java::Vm>> open_vm(Process& process, Context& context) {
-#if defined(__x86_64__)
-  return java::Vm::open(process, context);
-#else
-  (void)context;
-  return fail(Exit::CannotSample, "{} runs on a processor whose Java frames are not known yet", process.name);
-#endif
-}
-
 Result<std::unique_ptr<Walker>> open(Process& process, Context& context) {
-  auto vm = open_vm(process, context);
+  auto vm = java::Vm::open(process, context);
   if (vm) return std::make_unique<JavaWalker>(process, context, std::move(*vm));
   log_warning("process {} ({}): {}; its native frames are shown", process.id.pid, process.name, vm.error().message);
   return std::make_unique<PlainWalker>(process, context);

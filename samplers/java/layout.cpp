@@ -188,10 +188,11 @@ constexpr NeededRow kNeeded[] = {
 // What the VM does not describe: differences by feature version, each from the header that is named.
 struct Encodings {
   int since;
-  std::int32_t bcp_slot;               // frame_x86.hpp: interpreter_frame_bcp_offset
+  std::int32_t x86_bcp, arm64_bcp;     // frame_x86.hpp, frame_aarch64.hpp: interpreter_frame_bcp_offset
   std::uint8_t unsigned5_excludes;     // unsigned5.hpp: X
 };
-constexpr Encodings kEncodings[] = {{8, -7, 0}, {9, -8, 0}, {20, -8, 1}};
+constexpr Encodings kEncodings[] = {{8, -7, -7, 0}, {9, -8, -9, 0}, {20, -8, -9, 1}};
+constexpr std::int32_t kArm64EntryWrapper = -8;   // frame_aarch64.hpp: entry_frame_call_wrapper_offset, which the VM does not tell
 
 int feature_version(Memory& memory, const VmStructs& vm) {
   const auto major = vm.address("Abstract_VM_Version", "_vm_major_version");
@@ -212,8 +213,9 @@ std::string missing(const Layout& layout) {
 
 }  // namespace
 
-Result<Layout> make_layout(Memory& memory, const VmStructs& vm) {
+Result<Layout> make_layout(Memory& memory, const VmStructs& vm, const sampan_architecture& architecture) {
   Layout layout;
+  layout.architecture = &architecture;
   for (const OffsetRow& row : kOffsets) {
     if (layout.*row.to != kAbsent) continue;
     if (const auto offset = vm.offset(row.type, row.field)) layout.*row.to = static_cast<Offset>(*offset);
@@ -230,13 +232,14 @@ Result<Layout> make_layout(Memory& memory, const VmStructs& vm) {
   }
   for (const Encodings& row : kEncodings) {
     if (layout.major < row.since) continue;
-    layout.interpreter_bcp_slot = row.bcp_slot;
+    layout.interpreter_bcp_slot = architecture.link_register ? row.arm64_bcp : row.x86_bcp;
     layout.unsigned5_excludes = row.unsigned5_excludes;
   }
   // int until JDK 22, int16_t since the field shares its word with the blob's kind.
   layout.frame_complete_is_short = layout.immutable_data != kAbsent;
   if (layout.immutable_data == kAbsent) layout.data_offset = kAbsent;
   else layout.scopes_pcs_end = layout.scopes_offset;
+  if (architecture.link_register) layout.entry_wrapper_slot = kArm64EntryWrapper;
   if (const auto slot = vm.constant("frame::entry_frame_call_wrapper_offset")) layout.entry_wrapper_slot = static_cast<std::int32_t>(*slot);
   for (const char* name : {"ConstMethod::_has_linenumber_table", "ConstMethodFlags::_misc_has_linenumber_table"}) {
     if (const auto bit = vm.constant(name)) layout.cm_has_lines = static_cast<std::uint32_t>(*bit);

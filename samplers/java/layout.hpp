@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "samplers/base/architecture.h"
 #include "samplers/java/vm_structs.hpp"
 
 namespace sampan::java {
@@ -13,6 +14,7 @@ using Offset = std::int32_t;
 inline constexpr Offset kAbsent = -1;
 
 struct Layout {
+  const sampan_architecture* architecture = &sampan_native;   // of the VM's code
   int major = 0;                        // JDK's feature version, for messages and the encodings below
 
   // Code cache: one heap until JDK 8, an array of heaps since.
@@ -88,6 +90,6 @@ struct Layout {
 };
 
 // Fails with CannotSample and the names of what the VM does not describe.
-Result<Layout> make_layout(Memory& memory, const VmStructs& vm);
+Result<Layout> make_layout(Memory& memory, const VmStructs& vm, const sampan_architecture& architecture);
 
 }  // namespace sampan::java

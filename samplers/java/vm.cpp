@@ -62,7 +62,7 @@ Result<std::unique_ptr<Vm>> Vm::open(Process& process, Context& context) {
   };
   const auto structs = VmStructs::read(*process.memory, find);
   if (!structs) return tl::unexpected(structs.error());
-  auto layout = make_layout(*process.memory, *structs);
+  auto layout = make_layout(*process.memory, *structs, file->architecture());
   if (!layout) return tl::unexpected(layout.error());
   auto vm = std::make_unique<Vm>(*process.memory, std::move(*layout), context.profile, context.options.lines);
   vm->stub_variables_ = std::move(variables);

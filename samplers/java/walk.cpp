@@ -14,7 +14,8 @@ constexpr unsigned kAttempts = 8;               // each finds out what is no lon
 
 }  // namespace
 
-Walk::Walk(Vm& vm, NativeStack& native, Context& context) : vm_(vm), native_(native), context_(context) {}
+Walk::Walk(Vm& vm, NativeStack& native, Context& context)
+    : vm_(vm), cpu_(machine_code(*vm.layout.architecture)), native_(native), context_(context) {}
 
 Walked Walk::run(const ThreadSnapshot& thread, std::vector<FrameId>& frames) {
   Walked result = Walked::Failed;
@@ -56,6 +57,7 @@ Walked Walk::once(const ThreadSnapshot& thread) {
 bool Walk::start(const ThreadSnapshot& thread) {
   const std::uint64_t limit = thread_ ? thread_->stack_base : 0;
   at_ = {};
+  at_.architecture = vm_.layout.architecture;
   if (thread.registers) {
     at_.registers = *thread.registers;
     at_.fp_known = thread.fp_known;
@@ -118,7 +120,9 @@ Walk::Went Walk::native_frame() {
   Step done = step(native_.space(), stack_.copy(), at_);
   while (done == Step::OutOfStack && stack_.extend()) done = step(native_.space(), stack_.copy(), at_);
   if (done == Step::Root) return Went::End;
-  if (done == Step::Caller && is_code(at_.registers.pc)) return Went::On;
+  // Compiled code's own frame is found from sp alone.
+  const bool found = at_.sp_known || !vm_.code.covers(at_.registers.pc);
+  if (done == Step::Caller && found && is_code(at_.registers.pc)) return Went::On;
   at_ = before;
   return behind_rows();
 }
@@ -136,20 +140,20 @@ bool Walk::is_mapped(std::uint64_t pc) {
 }
 
 // libc ends the rows of clone and clone3 at their system call, since they would be wrong in the child. The parent is
-// one `ret` from its caller; the child (the call gave it 0) is at its thread's start.
+// one return from its caller; the child (the call gave it 0) is at its thread's start.
 Walk::Went Walk::behind_rows() {
   if (!at_.innermost) return Went::Lost;
   const CodeRegion* region = native_.space().find(at_.registers.pc);
   if (!region || !region->table) return Went::Lost;
   const sampan_row* row = find_row(region->table->rows, at_.registers.pc - region->bias - region->table->base);
   if (row && SAMPAN_ROW_KIND(row->kind) != SAMPAN_ROW_NONE) return Went::Lost;
-  if (const auto pc = stack_.word(at_.registers.sp); pc && is_code(*pc)) {
-    enter(*pc, at_.registers.sp + 8, at_.registers.fp);
-    return Went::On;
-  }
-  std::array<std::byte, 2> behind{};
-  const bool call = vm_.memory.read(at_.registers.pc - 2, behind) && behind[0] == std::byte{0x0f} && behind[1] == std::byte{0x05};
-  return call && at_.registers.general[0] == 0 ? Went::End : Went::Lost;
+  std::array<std::byte, kBytesBefore> before{};
+  const bool call = vm_.memory.read(at_.registers.pc - before.size(), before) && cpu_.is_system_call(before);
+  if (call && at_.registers.general[cpu_.result] == 0) return Went::End;
+  const auto sender = return_from(state());
+  if (!sender || !is_code(sender->pc)) return Went::Lost;
+  enter(sender->pc, sender->sp, sender->fp);
+  return Went::On;
 }
 
 Walk::Went Walk::java_frame(const Blob& blob) {
@@ -163,18 +167,22 @@ Walk::Went Walk::java_frame(const Blob& blob) {
 
 // Java code and stubs are called from the code cache only: its stubs lead to and from native code.
 Walk::Went Walk::enter(std::uint64_t pc, std::uint64_t sp, std::uint64_t fp) {
-  at_.registers.pc = pc;
+  at_.registers.pc = pc & native_.space().address_bits();
   at_.registers.sp = sp;
   at_.registers.fp = fp;
   at_.innermost = at_.exact = false;
-  return vm_.code.find(pc) ? Went::On : Went::Lost;
+  at_.sp_known = true;
+  return vm_.code.find(at_.registers.pc) ? Went::On : Went::Lost;
 }
 
-Walk::Went Walk::enter(const X86State& at_return) {
-  const auto pc = stack_.word(at_return.sp);
-  if (!pc || at_return.sp < at_.registers.sp) return Went::Lost;
-  at_.fp_known = at_return.rbp_known;
-  return enter(*pc, at_return.sp + 8, at_return.rbp);
+Walk::Went Walk::enter(const std::optional<Sender>& sender) {
+  if (!sender || sender->sp < at_.registers.sp) return Went::Lost;
+  at_.fp_known = sender->fp_known;
+  return enter(sender->pc, sender->sp, sender->fp);
+}
+
+std::optional<Sender> Walk::return_from(const CodeState& state) {
+  return cpu_.return_from(state, [this](std::uint64_t address) { return stack_.word(address); });
 }
 
 Walk::Went Walk::leave_fixed(std::uint64_t frame_bytes) {

@@ -6,10 +6,10 @@
 #include <unordered_map>
 #include <vector>
 
-#include "samplers/unwind/stack_view.hpp"
+#include "samplers/java/machine_code.hpp"
 #include "samplers/java/vm.hpp"
-#include "samplers/java/x86_code.hpp"
 #include "samplers/symbols/native_stack.hpp"
+#include "samplers/unwind/stack_view.hpp"
 
 namespace sampan::java {
 
@@ -49,8 +49,9 @@ class Walk {
 
   // Moves on to a caller in the code cache; Lost where the pc is not there.
   Went enter(std::uint64_t pc, std::uint64_t sp, std::uint64_t fp);
-  // Where code was followed to its return: the return address is what sp points at.
-  Went enter(const X86State& at_return);
+  // Where a return instruction leads.
+  Went enter(const std::optional<Sender>& sender);
+  std::optional<Sender> return_from(const CodeState& state);
   Went leave_fixed(std::uint64_t frame_bytes);
   // The next slots' first return address, whose caller has one too; `callee`: what may have been called unrecorded.
   Went search_return(unsigned slots, const Blob* callee = nullptr);
@@ -61,8 +62,12 @@ class Walk {
   bool returns_to(std::uint64_t pc, const Blob* callee);    // a recorded call, or one of the callee if that is known
   bool leads_on(std::uint64_t pc, std::uint64_t sp);
   std::uint64_t pushed_arguments(const Blob& blob) const;   // bytes
-  std::optional<X86State> follow_compiled(const Blob& blob);
-  X86State state() const { return {at_.registers.sp, at_.registers.fp, at_.fp_known}; }
+  std::optional<Sender> follow_compiled(const Blob& blob);
+  // Whether a caller with these registers has a place to return to and a caller itself.
+  bool may_be(const Sender& sender, const Blob* callee);
+  CodeState state() const { return {at_.registers.sp, at_.registers.fp, at_.fp_known, at_.registers.lr, at_.exact}; }
+  // The sender's sp, as a method that is entered or an adapter has it in a register.
+  std::uint64_t told_sender() const { return at_.registers.general[cpu_.sender_register(vm_.layout.major)]; }
   Shown& shown(const Blob& blob, std::uint64_t pc);
   Bytes code_of(const Blob& blob);
   void learn_continuation(const Blob& blob);
@@ -80,6 +85,7 @@ class Walk {
   FrameId note(const char* text) { return context_.profile.intern({FrameKind::Note, text, {}, 0, 0}); }
 
   Vm& vm_;
+  const MachineCode& cpu_;
   NativeStack& native_;
   Context& context_;
 

@@ -1,4 +1,5 @@
-// One frame of each kind to its caller. x86_64: arm64 keeps the return address in a register and needs its own rules.
+// One frame of each kind to its caller. Both processors keep a frame's return address and, below it, its caller's frame pointer
+// at the frame's end.
 #include <algorithm>
 
 #include "samplers/java/walk.hpp"
@@ -6,7 +7,6 @@
 namespace sampan::java {
 namespace {
 
-constexpr unsigned kRbx = 3, kRax = 0, kR13 = 13;      // DWARF numbers
 constexpr std::uint64_t kPrologueBytes = 96;
 constexpr unsigned kEpilogueInstructions = 8;
 constexpr std::uint64_t kMostInterpreterFrame = 1 << 20;
@@ -15,17 +15,18 @@ constexpr std::uint64_t kMostInterpreterFrame = 1 << 20;
 
 // What an interrupted compiled method will leave its caller, where its frame does not stand yet or no more;
 // nothing where the frame is the one that its blob describes.
-std::optional<X86State> Walk::follow_compiled(const Blob& blob) {
+std::optional<Sender> Walk::follow_compiled(const Blob& blob) {
   const std::uint64_t pc = at_.registers.pc;
-  if (pc <= blob.entry && blob.entry - pc <= 64) return state();   // the class check before the entry
+  if (pc <= blob.entry && blob.entry - pc <= 64) return return_from(state());   // the class check before the entry
   const bool prologue = pc > blob.entry && pc - blob.entry < kPrologueBytes &&
                         (blob.frame_complete < 0 || pc < blob.code + static_cast<std::uint64_t>(blob.frame_complete));
   const std::uint64_t from = prologue ? blob.entry : pc;
   window_.resize(std::min<std::uint64_t>(blob.end - from, prologue ? pc - from + 16 : 96));
   if (!vm_.memory.read(from, window_)) return {};
   const StackWord word = [this](std::uint64_t address) { return stack_.word(address); };
-  if (prologue) return undo_prologue(window_, pc - from, state(), word);
-  return follow_to_return(window_, 0, state(), word, kEpilogueInstructions);
+  const auto left = prologue ? cpu_.undo_prologue(window_, pc - from, state(), word)
+                             : cpu_.follow_to_return(window_, 0, state(), word, kEpilogueInstructions);
+  return left ? cpu_.return_from(*left, word) : std::nullopt;
 }
 
 Walk::Went Walk::compiled_frame(const Blob& blob) {
@@ -48,7 +49,7 @@ Walk::Went Walk::compiled_frame(const Blob& blob) {
   if (at_.exact) {
     if (const auto left = follow_compiled(blob)) {
       const FrameState before = at_;
-      if (enter(*left) == Went::On) return Went::On;
+      if (enter(left) == Went::On) return Went::On;
       at_ = before;
       return search_return(kSearchSlots, &blob);
     }
@@ -56,7 +57,7 @@ Walk::Went Walk::compiled_frame(const Blob& blob) {
   if (blob.frame_bytes < 8) return at_.exact ? search_return(kSearchSlots) : Went::Lost;
   const FrameState before = at_;
   // Old compilers push a word or two within a method (JDK 8's subtype check).
-  for (std::uint64_t pushed = 0; pushed <= (before.exact ? 16u : 0u); pushed += 8) {
+  for (std::uint64_t pushed = 0; pushed <= (before.exact ? cpu_.pushed_most : 0u); pushed += 8) {
     if (leave_fixed(blob.frame_bytes + pushed) == Went::On) return Went::On;
     at_ = before;
   }
@@ -73,8 +74,8 @@ Walk::Went Walk::interpreted_frame(const Blob&) {
   const auto caller_fp = stack_.word(fp);
   const bool whole = at_.fp_known && method && sender && pc && caller_fp && fp >= r.sp && fp - r.sp < kMostInterpreterFrame && *sender > fp;
   // A method that is being entered is still in a register, not yet in a frame of its own.
-  if (codelet && codelet->is_entry && at_.innermost && !(whole && *method == r.general[kRbx])) {
-    const MethodInfo* entered = vm_.methods.find(r.general[kRbx]);
+  if (codelet && codelet->is_entry && at_.innermost && !(whole && *method == r.general[cpu_.method])) {
+    const MethodInfo* entered = vm_.methods.find(r.general[cpu_.method]);
     if (entered && entered->consistent) return entering_frame(*entered);
   }
   const MethodInfo* info = whole ? vm_.methods.find(*method) : nullptr;
@@ -82,12 +83,12 @@ Walk::Went Walk::interpreted_frame(const Blob&) {
     if (!at_.exact) return Went::Lost;
     return search_return(kSearchSlots);
   }
-  // The innermost frame has its place in r13; the slot is written at calls.
+  // The innermost frame has its place in a register; the slot is written at calls.
   const auto bci_of = [&](std::uint64_t bcp) {
     const bool inside = bcp >= info->bytecodes && bcp - info->bytecodes < info->code_size;
     return inside ? static_cast<std::int32_t>(bcp - info->bytecodes) : -1;
   };
-  std::int32_t bci = at_.innermost ? bci_of(r.general[kR13]) : -1;
+  std::int32_t bci = at_.innermost ? bci_of(r.general[cpu_.bytecodes]) : -1;
   if (bci < 0) bci = bci_of(stack_.word(slot(fp, vm_.layout.interpreter_bcp_slot)).value_or(0));
   found_.push_back(sure(*info) ? vm_.methods.frame(*method, bci, FrameKind::JavaInterpreted) : changed());
   watch(*method, *info);
@@ -96,19 +97,21 @@ Walk::Went Walk::interpreted_frame(const Blob&) {
 
 Walk::Went Walk::entering_frame(const MethodInfo& info) {
   const Registers r = at_.registers;
-  found_.push_back(sure(info) ? vm_.methods.frame(r.general[kRbx], 0, FrameKind::JavaInterpreted) : changed());
-  watch(r.general[kRbx], info);
-  // r13 holds the sender's sp until the new frame has it; then the place in the bytecodes.
-  const bool framed = r.general[kR13] >= info.bytecodes && r.general[kR13] - info.bytecodes <= info.code_size;
-  const std::uint64_t sender = framed ? stack_.word(slot(r.fp, kSenderSpSlot)).value_or(0) : r.general[kR13];
+  found_.push_back(sure(info) ? vm_.methods.frame(r.general[cpu_.method], 0, FrameKind::JavaInterpreted) : changed());
+  watch(r.general[cpu_.method], info);
+  // On x86_64 the register that holds the sender's sp until the new frame has it takes the place in the bytecodes then.
+  const std::uint64_t told = told_sender();
+  const bool framed = told >= info.bytecodes && told - info.bytecodes <= info.code_size;
+  const std::uint64_t sender = framed ? stack_.word(slot(r.fp, kSenderSpSlot)).value_or(0) : told;
   if (sender < r.sp || !stack_.holds(sender)) return search_return(kSearchSlots);
   if (r.fp >= r.sp && r.fp < sender) {
     const auto pc = stack_.word(r.fp + 8);
     const auto caller_fp = stack_.word(r.fp);
     return pc && caller_fp && is_return_address(*pc) ? enter(*pc, sender, *caller_fp) : search_return(kSearchSlots);
   }
-  // The return address is on top of the stack, or in rax while room for the locals is made below it.
-  for (const std::uint64_t pc : {stack_.word(r.sp).value_or(0), r.general[kRax]}) {
+  // A return would lead to the caller; while room for the locals is made, the return address is in a register.
+  const auto now = return_from(state());
+  for (const std::uint64_t pc : {now ? now->pc : 0, r.general[cpu_.return_pc]}) {
     if (is_return_address(pc)) return enter(pc, sender, r.fp);
   }
   return search_return(kSearchSlots);

@@ -6,10 +6,8 @@
 namespace sampan::java {
 namespace {
 
-constexpr unsigned kRax = 0, kR13 = 13;                // DWARF numbers
 constexpr unsigned kStubInstructions = 4000;
 constexpr unsigned kSavedStateSlots = 512;
-constexpr std::uint64_t kCallBytes = 5;
 
 }  // namespace
 
@@ -29,9 +27,9 @@ bool Walk::is_return_address(std::uint64_t pc) {
 
 // Calls that cannot stop for the VM are not recorded: the instruction itself tells.
 bool Walk::calls(std::uint64_t return_pc, const Blob& callee) {
-  std::array<std::byte, kCallBytes> bytes;
-  if (!vm_.code.find(return_pc - 1) || !vm_.memory.read(return_pc - kCallBytes, bytes) || bytes[0] != std::byte{0xe8}) return false;
-  return callee.contains(return_pc + static_cast<std::uint64_t>(std::int64_t{read_at<std::int32_t>(bytes, 1)}));
+  std::array<std::byte, kBytesBefore> bytes;
+  if (!vm_.code.find(return_pc - 1) || !vm_.memory.read(return_pc - bytes.size(), bytes)) return false;
+  return callee.contains(cpu_.call_target(bytes, return_pc));
 }
 
 bool Walk::returns_to(std::uint64_t pc, const Blob* callee) { return is_return_address(pc) || (callee && calls(pc, *callee)); }
@@ -45,12 +43,16 @@ bool Walk::leads_on(std::uint64_t pc, std::uint64_t sp) {
   return next && is_return_address(*next);
 }
 
+bool Walk::may_be(const Sender& sender, const Blob* callee) { return returns_to(sender.pc, callee) && leads_on(sender.pc, sender.sp); }
+
 Walk::Went Walk::search_return(unsigned slots, const Blob* callee) {
+  const auto now = return_from(state());
+  if (now && may_be(*now, callee)) return enter(now->pc, now->sp, now->fp);
   for (unsigned i = 0; i < slots; ++i) {
     const std::uint64_t at = slot(at_.registers.sp, i);
     const auto pc = stack_.word(at);
     if (!pc) break;
-    if (returns_to(*pc, callee) && leads_on(*pc, at + 8)) return enter(*pc, at + 8, at_.registers.fp);
+    if (may_be({*pc, at + 8, 0}, callee)) return enter(*pc, at + 8, at_.registers.fp);
   }
   return Went::Lost;
 }
@@ -70,8 +72,9 @@ Walk::Went Walk::stub_frame(const Blob& blob) {
   const Bytes code = code_of(blob);
   if (pc >= blob.code && pc - blob.code < code.size()) {
     const StackWord word = [this](std::uint64_t address) { return stack_.word(address); };
-    const auto left = follow_to_return(code, pc - blob.code, state(), word, kStubInstructions);
-    if (left && enter(*left) == Went::On) {
+    const auto at_return = cpu_.follow_to_return(code, pc - blob.code, state(), word, kStubInstructions);
+    const auto left = at_return ? cpu_.return_from(*at_return, word) : std::nullopt;
+    if (enter(left) == Went::On) {
       at_.registers.sp += pushed_arguments(blob);
       return Went::On;
     }
@@ -93,16 +96,16 @@ std::uint64_t Walk::pushed_arguments(const Blob& blob) const {
   return blob.kind == BlobKind::Runtime && blob.name.find("slow_subtype_check") != std::string::npos ? 16 : 0;
 }
 
-// Between compiled and interpreted code the arguments are moved: the return address is on top of the stack or in rax,
-// and r13 holds the sender's sp as soon as rsp goes down. An adapter that calls the VM saves all registers.
+// Between compiled and interpreted code the arguments are moved: the return address is where a return takes it from or in a
+// register, and another holds the sender's sp as soon as sp goes down. An adapter that calls the VM saves all registers.
 Walk::Went Walk::adapter_frame(const Blob& blob) {
   if (!at_.exact) return search_return(kSavedStateSlots, &blob);
   const Registers& r = at_.registers;
-  const std::uint64_t top = stack_.word(r.sp).value_or(0), rax = r.general[kRax], r13 = r.general[kR13];
-  const std::pair<std::uint64_t, std::uint64_t> places[] = {{top, r.sp + 8}, {top, r13}, {rax, r13}, {rax, r.sp}};
-  for (const auto& [pc, sp] : places) {
-    if (sp < r.sp || !stack_.holds(sp) || !returns_to(pc, &blob) || !leads_on(pc, sp)) continue;
-    return enter(pc, sp, r.fp);
+  const Sender now = return_from(state()).value_or(Sender{});
+  const std::uint64_t kept = r.general[cpu_.return_pc], told = told_sender();
+  for (const Sender& sender : {now, Sender{now.pc, told, r.fp}, Sender{kept, told, r.fp}, Sender{kept, r.sp, r.fp}}) {
+    if (sender.sp < r.sp || !stack_.holds(sender.sp) || !may_be(sender, &blob)) continue;
+    return enter(sender.pc, sender.sp, r.fp);
   }
   return search_return(kSearchSlots, &blob);
 }

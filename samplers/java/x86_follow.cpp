@@ -25,16 +25,16 @@ class FollowedStack {
   std::vector<std::pair<std::uint64_t, std::optional<std::uint64_t>>> written_;
 };
 
-void load_rbp(X86State& state, const FollowedStack& stack, std::uint64_t address) {
+void load_rbp(CodeState& state, const FollowedStack& stack, std::uint64_t address) {
   const auto value = stack.get(address);
-  state.rbp = value.value_or(0);
-  state.rbp_known = value.has_value();
+  state.fp = value.value_or(0);
+  state.fp_known = value.has_value();
 }
 
 // False where rsp is lost.
-bool apply(const X86Instruction& i, X86State& state, FollowedStack& stack) {
+bool apply(const X86Instruction& i, CodeState& state, FollowedStack& stack) {
   const auto amount = static_cast<std::uint64_t>(i.amount);
-  const auto rbp = state.rbp_known ? std::optional(state.rbp) : std::nullopt;
+  const auto rbp = state.fp_known ? std::optional(state.fp) : std::nullopt;
   switch (i.effect) {
     case X86Effect::Push: stack.put(state.sp -= 8, {}); return true;
     case X86Effect::PushRbp: stack.put(state.sp -= 8, rbp); return true;
@@ -43,11 +43,11 @@ bool apply(const X86Instruction& i, X86State& state, FollowedStack& stack) {
     case X86Effect::PopRbp: load_rbp(state, stack, state.sp), state.sp += 8; return true;
     case X86Effect::LoadRbp: load_rbp(state, stack, state.sp + amount); return true;
     case X86Effect::AdjustSp: state.sp += amount; return true;
-    case X86Effect::RbpFromSp: state.rbp = state.sp, state.rbp_known = true; return true;
-    case X86Effect::SpFromRbp: state.sp = state.rbp + amount; return state.rbp_known;
+    case X86Effect::RbpFromSp: state.fp = state.sp, state.fp_known = true; return true;
+    case X86Effect::SpFromRbp: state.sp = state.fp + amount; return state.fp_known;
     case X86Effect::Leave:
-      if (!state.rbp_known) return false;
-      state.sp = state.rbp;
+      if (!state.fp_known) return false;
+      state.sp = state.fp;
       load_rbp(state, stack, state.sp);
       state.sp += 8;
       return true;
@@ -61,10 +61,10 @@ bool apply(const X86Instruction& i, X86State& state, FollowedStack& stack) {
 
 }  // namespace
 
-std::optional<X86State> follow_to_return(Bytes code, std::size_t start, X86State state, const StackWord& word, unsigned most) {
+std::optional<CodeState> follow_to_return(Bytes code, std::size_t start, CodeState state, const StackWord& word, unsigned most) {
   struct Path {
     std::size_t at;
-    X86State state;
+    CodeState state;
     FollowedStack stack;
   };
   std::vector<Path> paths{{start, state, FollowedStack(word)}};
@@ -87,7 +87,7 @@ std::optional<X86State> follow_to_return(Bytes code, std::size_t start, X86State
   return {};
 }
 
-std::optional<X86State> undo_prologue(Bytes code, std::size_t at, X86State state, const StackWord& word) {
+std::optional<CodeState> undo_prologue(Bytes code, std::size_t at, CodeState state, const StackWord& word) {
   std::uint64_t depth = 0;                     // how far below the return address rsp is now
   std::optional<std::uint64_t> saved_rbp;      // how far below it rbp was saved
   std::size_t place = 0;
@@ -109,10 +109,32 @@ std::optional<X86State> undo_prologue(Bytes code, std::size_t at, X86State state
   state.sp += depth;
   if (saved_rbp) {
     const auto rbp = word(state.sp - *saved_rbp);
-    state.rbp = rbp.value_or(0);
-    state.rbp_known = rbp.has_value();
+    state.fp = rbp.value_or(0);
+    state.fp_known = rbp.has_value();
   }
   return state;
 }
+
+namespace {
+
+std::optional<Sender> return_from(const CodeState& state, const StackWord& word) {
+  const auto pc = word(state.sp);
+  return pc ? std::optional(Sender{*pc, state.sp + 8, state.fp, state.fp_known}) : std::nullopt;
+}
+
+// call rel32.
+std::uint64_t call_target(Bytes before, std::uint64_t return_pc) {
+  if (before.size() < 5 || before[before.size() - 5] != std::byte{0xe8}) return 0;
+  return return_pc + static_cast<std::uint64_t>(std::int64_t{read_at<std::int32_t>(before, before.size() - 4)});
+}
+
+bool is_system_call(Bytes before) {
+  return before.size() >= 2 && before[before.size() - 2] == std::byte{0x0f} && before[before.size() - 1] == std::byte{0x05};
+}
+
+}  // namespace
+
+// rax; rbx; r13 for both; rax.
+const MachineCode kX86Code = {follow_to_return, undo_prologue, return_from, call_target, is_system_call, 0, 3, 13, 13, 13, 0, 0, 16};
 
 }  // namespace sampan::java

@@ -5,6 +5,8 @@
 
 #include <linux/types.h>
 
+#include "samplers/base/architecture.h"
+
 #define SAMPAN_MOST_FRAMES 1024      // a power of two
 #define SAMPAN_MOST_KERNEL 64
 #define SAMPAN_MOST_INTERPRETER 20488   // bytes
@@ -26,7 +28,7 @@ enum sampan_record_flags {
 
 // In the order of DWARF's numbers, so that rows may name them.
 struct sampan_registers {
-  __u64 general[16];
+  __u64 general[SAMPAN_REGISTERS];
   __u64 pc;
   __u64 thread_pointer;
 };

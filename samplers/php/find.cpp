@@ -69,9 +69,14 @@ std::vector<std::uint64_t> find_heap_pointers(const Process& process, std::span<
   return found;
 }
 
-// A thread's descriptor points to itself (tcbhead_t and struct pthread, in glibc and musl on x86_64).
+// A thread's descriptor points to itself (tcbhead_t and struct pthread, in glibc on x86_64 and in musl). That of glibc on
+// arm64 is a link of the list of all stacks: the one ahead of it points to it (nptl/descr.h).
 bool is_descriptor(Memory& memory, std::uint64_t address) {
-  return is_pointer(address) && memory.read_as<std::uint64_t>(address) == address;
+  constexpr std::uint64_t kList = 192, kNext = 0, kPrevious = 8;
+  if (!is_pointer(address)) return false;
+  if (memory.read_as<std::uint64_t>(address) == address) return true;
+  const auto previous = memory.read_as<std::uint64_t>(address + kList + kPrevious);
+  return is_pointer(previous) && memory.read_as<std::uint64_t>(previous + kNext) == address + kList;
 }
 
 bool is_entry(Memory& memory, std::uint64_t at, Entry& entry) {

@@ -17,7 +17,7 @@ struct sampan_py_process {
   __u64 current;             /* where the pointer to the running thread state is; up to 3.6 */
   __u32 frame_bytes;         /* from a frame's start, as far as the walk needs it */
   __u32 code_from, code_bytes;   /* where the check's three fields of a code object are */
-  __u32 padding;
+  __u32 descriptor;          /* how far below the thread pointer a thread's pthread_t is */
   struct sampan_py_offsets offsets;
 };
 

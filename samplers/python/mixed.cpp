@@ -4,19 +4,13 @@
 #include <map>
 #include <optional>
 
+#include "samplers/unwind/branches.hpp"
+
 namespace sampan::python {
 namespace {
 
 constexpr std::uint64_t kMostCode = 1 << 20;
 constexpr unsigned kFewestJumps = 3;
-
-// Where a jump of x86_64 at `at` leads, if one stands there (jmp rel32, jcc rel32); 0: none does.
-std::uint64_t jump_target(Bytes code, std::size_t at, std::uint64_t start) {
-  const auto byte = [&](std::size_t i) { return read_at<std::uint8_t>(code, i); };
-  const std::size_t opcode = byte(at) == 0xe9 ? 1 : byte(at) == 0x0f && (byte(at + 1) & 0xf0) == 0x80 ? 2 : 0;
-  if (opcode == 0 || at + opcode + 4 > code.size()) return 0;
-  return start + at + opcode + 4 + static_cast<std::uint64_t>(std::int64_t{read_at<std::int32_t>(code, at + opcode)});
-}
 
 // In a stripped file nothing names the loop's cold part (with GCC 16 most of the loop): it is the function that the
 // loop jumps into the middle of, again and again.
@@ -28,7 +22,7 @@ std::optional<AddressRange> cold_part(Memory& memory, const AddressSpace& space,
   if (!memory.read(loop.start, code)) return {};
   std::map<std::uint64_t, unsigned> jumps;
   for (std::size_t at = 0; at < code.size(); ++at) {
-    const std::uint64_t target = jump_target(code, at, loop.start);
+    const std::uint64_t target = branch_target(region->file->architecture(), code, at, loop.start);
     if (target < region->start || target >= region->end || (target >= loop.start && target < loop.end)) continue;
     const std::uint64_t function = table.function_start(target - region->bias);
     if (function != 0 && function != target - region->bias) ++jumps[function];

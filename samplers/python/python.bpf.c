@@ -1,6 +1,6 @@
 // CPython's frames, walked by the perf-event program while the thread stands in it: nothing can change meanwhile.
-// The thread's state is the first of its interpreter's list whose thread_id is the thread pointer (pthread_t is that
-// address in glibc and musl); a fork that Python was not told of leaves older ones behind it.
+// The thread's state is the first of its interpreter's list whose thread_id is the thread's pthread_t, as far below the
+// thread pointer as its C library has it; a fork that Python was not told of leaves older ones behind it.
 #include "samplers/kernel/walk.bpf.h"
 
 typedef __u8 uint8_t;
@@ -171,7 +171,7 @@ static __always_inline __u64 walk_python(__u32 which, struct sampan_work *work) 
   struct sampan_py_stack *out = sampan_out(work);
   if (!process) return 0;
   __builtin_memset(w, 0, __builtin_offsetof(struct python_walk, of_frame));
-  w->thread = work->registers.thread_pointer;
+  w->thread = work->registers.thread_pointer - process->descriptor;
   w->interp = python_word(process->interpreters_head);
   w->tstate = w->interp ? python_word(w->interp + process->offsets.interp_threads_head) : 0;
   if (w->interp) SAMPAN_REPEAT(SAMPAN_PY_MOST_STEPS / SAMPAN_PY_STEPS_A_CALL, python_steps(which));

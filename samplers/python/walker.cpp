@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "samplers/base/clock.hpp"
+#include "samplers/elf/thread_pointer.hpp"
 #include "samplers/python/codes.hpp"
 #include "samplers/python/find.hpp"
 #include "samplers/python/frames.hpp"
@@ -31,7 +32,8 @@ class PythonWalker final : public Walker {
         profile_(context.profile),
         threads_(process, python_),
         reader_(memory_, python_.offsets),
-        codes_(memory_, python_, context.profile, context.options.lines) {
+        codes_(memory_, python_, context.profile, context.options.lines),
+        descriptor_(descriptor_distance(process, context.elfs)) {
     threads_.refresh(true);
     if (context.options.native) mixed_.emplace(process, context, python_);
   }
@@ -78,7 +80,10 @@ class PythonWalker final : public Walker {
     if (o.free_threaded) {
       return fail(Exit::CannotSample, "the kernel does not walk free-threaded Python {}.{} yet: tier \"memory\" does", o.version >> 8, o.version & 0xff);
     }
-    given_ = {python_.runtime, python_.interpreters_head, python_.current, 0, 0, 0, 0, o};
+    if (!descriptor_) {
+      return fail(Exit::CannotSample, "this C library does not tell where its threads' descriptors are, by which the kernel finds Python's threads: tier \"memory\" does without");
+    }
+    given_ = {python_.runtime, python_.interpreters_head, python_.current, 0, 0, 0, static_cast<std::uint32_t>(*descriptor_), o};
     given_.frame_bytes = std::max({o.frame_code + 8, o.frame_back + 8, o.frame_position + 8, o.frame_owner + 1, o.frame_is_entry + 1});
     given_.code_from = std::min({o.code_argcount, o.code_flags, o.code_first_line}) & ~7u;
     given_.code_bytes = std::max({o.code_argcount, o.code_flags, o.code_first_line}) + 4 - given_.code_from;
@@ -245,6 +250,7 @@ class PythonWalker final : public Walker {
   ThreadStates threads_;
   FrameReader reader_;
   Codes codes_;
+  const std::optional<std::uint64_t> descriptor_;   // bytes from a thread's descriptor to its thread pointer
   std::optional<MixedStack> mixed_;         // options.native
   std::vector<FrameSite> sites_;
   std::vector<FrameId> ids_;

@@ -25,7 +25,7 @@ std::vector<Word> relative_relocations(const ElfFile& file) {
     const auto bytes = file.bytes(section);
     for (std::size_t at = 0; at + sizeof(Elf64_Rela) <= bytes.size(); at += sizeof(Elf64_Rela)) {
       const auto entry = read_at<Elf64_Rela>(bytes, at);
-      if (ELF64_R_TYPE(entry.r_info) == R_X86_64_RELATIVE) words.push_back({entry.r_offset, static_cast<std::uint64_t>(entry.r_addend)});
+      if (ELF64_R_TYPE(entry.r_info) == file.architecture().relative) words.push_back({entry.r_offset, static_cast<std::uint64_t>(entry.r_addend)});
     }
   }
   std::sort(words.begin(), words.end(), [](const Word& a, const Word& b) { return a.address < b.address; });

@@ -1,4 +1,5 @@
 // Samples the threads of the targets: a perf event a processor for what runs, sched_switch for what waits.
+#include "samplers/tiers/ebpf_registers.bpf.h"
 #include "samplers/tiers/ebpf_walk.bpf.h"
 
 struct {
@@ -72,16 +73,6 @@ static __always_inline struct sampan_target *find_target(struct task_struct *tas
   return target;
 }
 
-static __always_inline void read_user_registers(struct task_struct *task, struct sampan_registers *out) {
-  struct pt_regs regs = {};
-  bpf_probe_read_kernel(&regs, sizeof(regs), user_registers(task));
-  const __u64 general[16] = {regs.rax, regs.rdx, regs.rcx, regs.rbx, regs.rsi, regs.rdi, regs.rbp, regs.rsp,
-                             regs.r8, regs.r9, regs.r10, regs.r11, regs.r12, regs.r13, regs.r14, regs.r15};
-  __builtin_memcpy(out->general, general, sizeof(general));
-  out->pc = regs.rip;
-  out->thread_pointer = BPF_CORE_READ(task, thread.fsbase);
-}
-
 // Appends kernel addresses behind the user's and sends the record; a runtime's own walk does so with its frames.
 static __always_inline void send_walk(void *ctx, struct sampan_work *work, const struct sampan_target *target, int kernel,
                                       __u64 skip, void *walks) {
@@ -121,7 +112,7 @@ static __always_inline void send_stack(void *ctx, struct sampan_work *work, cons
   if (!out) return;
   out->record = work->record;
   out->registers = work->registers;
-  out->from = work->registers.general[7];
+  out->from = work->registers.general[sampan_native.sp];
   out->done = 0;
   out->most = target->stack_bytes;
   SAMPAN_REPEAT(SAMPAN_MOST_STACK / 4096 + 1, copy_piece(cpu));
@@ -152,8 +143,8 @@ static __always_inline struct sampan_work *begin(__u32 which, __u32 kind) {
 
 // `skip`: kernel frames that are this program's own.
 static __always_inline void observe(void *ctx, __u32 which, struct task_struct *task, struct sampan_work *work,
-                                    const struct sampan_target *target, int in_kernel, __u64 skip, void *walks) {
-  const int kernel = in_kernel && (target->flags & SAMPAN_TARGET_KERNEL);
+                                    const struct sampan_target *target, int from_kernel, __u64 skip, void *walks) {
+  const int kernel = from_kernel && (target->flags & SAMPAN_TARGET_KERNEL);
   work->space = target->space;
   read_user_registers(task, &work->registers);
   int stack = (target->flags & SAMPAN_TARGET_STACK) != 0;
@@ -172,7 +163,7 @@ int sample(struct bpf_perf_event_data *ctx) {
   struct sampan_work *work = begin(0, SAMPAN_RECORD_SAMPLE);
   if (!work) return 0;
   const struct sampan_target *target = find_target(task, &work->record);
-  if (target) observe(ctx, 0, task, work, target, (ctx->regs.cs & 3) == 0, 0, &sample_walks);
+  if (target) observe(ctx, 0, task, work, target, in_kernel(ctx), 0, &sample_walks);
   return 0;
 }
 
@@ -199,7 +190,7 @@ static __always_inline void switch_out(void *ctx, struct task_struct *task, int 
   }
   s->waits = 1;
   if (preempted) work->record.flags |= SAMPAN_PREEMPTED;
-  observe(ctx, 1, task, work, target, 1, 2, &switch_walks);
+  observe(ctx, 1, task, work, target, 1, SAMPAN_OWN_FRAMES, &switch_walks);
 }
 
 static __always_inline void switch_in(struct task_struct *task) {

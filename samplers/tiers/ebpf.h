@@ -12,7 +12,8 @@
 #define SAMPAN_MOST_WALKS 16            // runtimes with a walk of their own
 #define SAMPAN_PAGE_SHIFT 12
 
-// One executable mapping, in a space: an array sorted by start. Element 0 is a head whose `start` counts the others.
+// One executable mapping, in a space: an array sorted by start. Element 0 is a head: its `start`
+// counts the others, its `end` has the bits that a code address can have set.
 struct sampan_mapping {
   __u64 start, end;
   __u64 bias;          // pc - bias = address relative to the module's rows

@@ -22,7 +22,10 @@ struct pid {
   struct upid numbers[1];
 };
 struct thread_struct {
-  unsigned long fsbase;
+  unsigned long fsbase;           // x86_64
+  struct {
+    unsigned long tp_value;       // arm64: as of its last switch
+  } uw;
 };
 typedef struct {
   int counter;
@@ -74,14 +77,6 @@ static __always_inline __u32 visible_id(struct task_struct *task, __u32 *inner) 
 static __always_inline int is_runnable(struct task_struct *task) {
   if (bpf_core_field_exists(task->__state)) return BPF_CORE_READ(task, __state) == 0;
   return BPF_CORE_READ((struct task_struct___before_5_14 *)task, state) == 0;
-}
-
-// Where the current task's user registers were saved as it entered the kernel. Before 5.15 no helper tells: at the end
-// of its stack (arch/x86/include/asm/processor.h).
-#define KERNEL_STACK_SIZE 16384
-static __always_inline const void *user_registers(struct task_struct *current) {
-  if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs)) return (const void *)bpf_task_pt_regs(bpf_get_current_task_btf());
-  return BPF_CORE_READ(current, stack) + KERNEL_STACK_SIZE - sizeof(struct pt_regs);
 }
 
 #endif

@@ -226,6 +226,7 @@ Result<void> EbpfProgram::put_space(pid_t pid, const AddressSpace& space) {
   }
   if (auto done = upload_modules(); !done) return done;
   mappings[0].start = mappings.size() - 1;
+  mappings[0].end = space.address_bits();
   const UniqueFd fd = make_array("sampan_space", sizeof(sampan_mapping), mappings.size(), BPF_F_INNER_MAP);
   const int inner = fd.get();
   bool good = inner >= 0;

@@ -18,8 +18,9 @@ void RecordReader::take_registers(const sampan_registers& raw) {
   registers_ = {};
   std::copy(std::begin(raw.general), std::end(raw.general), registers_.general);
   registers_.pc = raw.pc;
-  registers_.fp = raw.general[6];
-  registers_.sp = raw.general[7];
+  registers_.fp = raw.general[sampan_native.fp];
+  registers_.sp = raw.general[sampan_native.sp];
+  if constexpr (sampan_native.link_register) registers_.lr = raw.general[sampan_native.ra];
   registers_.thread_pointer = raw.thread_pointer;
 }
 

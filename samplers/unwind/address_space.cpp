@@ -1,8 +1,15 @@
 #include "samplers/unwind/address_space.hpp"
 
 #include <algorithm>
+#include <bit>
 
 namespace sampan {
+
+std::uint64_t address_bits(const sampan_architecture& architecture, std::uint64_t highest) {
+  if (!architecture.link_register || highest == 0) return ~std::uint64_t{0};
+  const auto width = std::bit_width(highest - 1);
+  return (std::uint64_t{1} << (width > 48 ? 52 : width)) - 1;
+}
 
 AddressSpace::AddressSpace(const Process& process, ElfCache& elfs, UnwindCache& tables)
     : process_(process), elfs_(elfs), tables_(tables) {
@@ -15,6 +22,7 @@ bool AddressSpace::refresh() {
 }
 
 bool AddressSpace::take(const std::vector<Mapping>& maps) {
+  if (!maps.empty()) address_bits_ = sampan::address_bits(sampan_native, maps.back().end);
   std::vector<const Mapping*> code;
   for (const Mapping& m : maps) {
     if (m.executable && m.path != "[vsyscall]") code.push_back(&m);

@@ -18,6 +18,10 @@ struct CodeRegion {
   std::shared_ptr<const UnwindTable> table;      // nullptr: frame-pointer steps only
 };
 
+// Of a process whose highest mapping ends there. An address space is of 39, 42, 47, 48 or 52 bits, and the stack lies in its
+// upper half; above 48 bits only what asks for it.
+std::uint64_t address_bits(const sampan_architecture& architecture, std::uint64_t highest);
+
 class AddressSpace {
  public:
   // The process and the caches outlive it. Reads the process's mappings as of opening.
@@ -28,6 +32,9 @@ class AddressSpace {
   // The region that holds an address, or nullptr. Valid until the next refresh.
   const CodeRegion* find(std::uint64_t address) const;
   const std::vector<CodeRegion>& regions() const { return regions_; }
+  // The bits that a code address can have set. arm64 signs return addresses in those above (Documentation/arch/arm64/
+  // pointer-authentication.rst): as many as the kernel gives addresses none of, which its highest mapping shows.
+  std::uint64_t address_bits() const { return address_bits_; }
   std::uint64_t generation() const { return generation_; }   // grows with each change
 
  private:
@@ -37,6 +44,7 @@ class AddressSpace {
   ElfCache& elfs_;
   UnwindCache& tables_;
   std::vector<CodeRegion> regions_;   // sorted
+  std::uint64_t address_bits_ = ~std::uint64_t{0};
   std::uint64_t generation_ = 0;
 };
 

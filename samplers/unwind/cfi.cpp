@@ -117,7 +117,7 @@ class Compiler {
     const std::uint64_t at = cursor.at();
     cie.instructions = cursor.bytes(cursor.left());
     if (cursor.bad()) return false;
-    CfiMachine machine(cie, section_.address + at);
+    CfiMachine machine(cie, section_.address + at, section_.architecture);
     if (!machine.run(cie.instructions, 0, [](std::uint64_t, const CfiState*) {})) return false;
     cie.initial = machine.state();
     return true;
@@ -136,7 +136,7 @@ class Compiler {
       else if (letter == 'P') {
         const auto encoding = cursor.read<std::uint8_t>();
         read_encoded(cursor, encoding, 0);
-      } else {
+      } else if (letter != 'B' && letter != 'G') {   // arm64: the key of signed return addresses, tagged memory
         break;   // the size says where the instructions start
       }
     }
@@ -166,11 +166,11 @@ class Compiler {
     const std::uint32_t start = std::max(fde.start, end_);
     if (start > end_ && end_ != 0) gap(end_);
     out_.functions.push_back(fde.start);
-    CfiMachine machine(*fde.cie, section_.address + fde.instructions);
+    CfiMachine machine(*fde.cie, section_.address + fde.instructions, section_.architecture);
     const bool good = machine.run(section_.bytes.subspan(fde.instructions, fde.size), fde.start,
                                   [&](std::uint64_t location, const CfiState* state) {
       if (location >= fde.end) return;
-      const sampan_row row = state ? make_row(*state, fde.cie->signal) : sampan_row{0, 0, 0, SAMPAN_ROW_UNKNOWN};
+      const sampan_row row = state ? make_row(*state, fde.cie->signal, section_.architecture) : sampan_row{0, 0, 0, SAMPAN_ROW_UNKNOWN};
       if (row.kind == SAMPAN_ROW_UNKNOWN) ++out_.unknown;
       push(std::max(static_cast<std::uint32_t>(location), start), row);
     });

@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "samplers/base/architecture.h"
 #include "samplers/base/cursor.hpp"
 #include "samplers/unwind/rows.h"
 
@@ -15,6 +16,7 @@ struct CfiSection {
   Bytes bytes;
   std::uint64_t address = 0;   // of the section, as the file has it
   bool debug_frame = false;    // the DWARF form: other CIE marks, absolute addresses
+  const sampan_architecture& architecture = sampan_native;
 };
 
 struct Cfi {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "samplers/base/architecture.h"
 #include "samplers/base/cursor.hpp"
 #include "samplers/unwind/rows.h"
 
@@ -37,13 +38,14 @@ struct CfiCie {
 };
 
 // The row that says what a state says, without its pc.
-sampan_row make_row(const CfiState& state, bool signal);
+sampan_row make_row(const CfiState& state, bool signal, const sampan_architecture& architecture);
 
 // Runs instructions from a location; calls `emit(location, state)` before the location moves on and at the end.
 // Where they are malformed: `emit(location, nullptr)` and false; what was emitted before holds.
 class CfiMachine {
  public:
-  CfiMachine(const CfiCie& cie, std::uint64_t address) : cie_(cie), address_(address) {}
+  CfiMachine(const CfiCie& cie, std::uint64_t address, const sampan_architecture& architecture)
+      : cie_(cie), address_(address), architecture_(architecture) {}
   template <typename Emit>
   bool run(Bytes instructions, std::uint64_t location, Emit emit) {
     Cursor cursor(instructions);
@@ -68,6 +70,7 @@ class CfiMachine {
 
   const CfiCie& cie_;
   std::uint64_t address_;   // of the instructions
+  const sampan_architecture& architecture_;
   CfiState state_;
   std::vector<CfiState> saved_;
 };

@@ -1,5 +1,6 @@
 // Unwind rows, 8 bytes each: how to find a frame's caller from `pc` on. Shared with the BPF programs, hence C.
-// x86_64: the return address lies at CFA - 8 unless the kind says otherwise.
+// The return address is where a call leaves it (x86_64: at CFA - 8; arm64: in lr, of a frame where that is known) unless
+// the kind says otherwise.
 #ifndef SAMPAN_UNWIND_ROWS_H
 #define SAMPAN_UNWIND_ROWS_H
 
@@ -8,8 +9,8 @@
 struct sampan_row {
   __u32 pc;    // first address it holds for, relative to the file's lowest segment
   __s16 cfa;   // in units of 8 bytes
-  __s8 fp;     // in units of 8 bytes, or a register or constant as the kind says
-  __u8 kind;   // enum sampan_row_kind | enum sampan_row_fp
+  __s8 fp;     // a slot, in units of 8 bytes, or a register or constant as the kind says
+  __u8 kind;   // enum sampan_row_kind | enum sampan_row_base | enum sampan_row_slot
 };
 
 enum sampan_row_kind {
@@ -24,21 +25,27 @@ enum sampan_row_kind {
   SAMPAN_ROW_REGISTER = 8,    // CFA = general[fp] + cfa: known in the innermost frame only
   SAMPAN_ROW_RA_REGISTER = 9, // CFA = sp + cfa, the return address in general[fp] (vfork): innermost only
   SAMPAN_ROW_GO_CGO = 10,     // runtime.asmcgocall: the goroutine's own stack goes on. g at sp + cfa, its stack's depth
-                              // in the word below; the return address there at + fp
+                              // in a word beside it. x86_64: the return address there at + fp; arm64: at + 0, the
+                              // caller's sp at + fp
   SAMPAN_ROW_UNKNOWN = 11,    // described, but by a rule that is not understood: stop, never guess
-  SAMPAN_ROW_FP_SWITCH = 12,  // a frame-pointer step onto another stack: fp need not lie above sp
+  SAMPAN_ROW_FP_SWITCH = 12,  // a frame-pointer step onto another stack: fp need not lie above sp; CFA = fp + cfa
 };
-enum sampan_row_fp {
-  SAMPAN_FP_SAME = 0x00,      // the caller's fp is the frame's own
-  SAMPAN_FP_AT_CFA = 0x10,    // saved at CFA + fp
-  SAMPAN_FP_AT_FP = 0x20,     // saved at fp + fp
+// What the slot `fp` is counted from, and what it holds.
+enum sampan_row_base {
+  SAMPAN_BASE_NONE = 0x00,    // there is no slot: the caller's fp is the frame's own
+  SAMPAN_BASE_CFA = 0x10,
+  SAMPAN_BASE_FP = 0x20,
+  SAMPAN_BASE_SP = 0x30,
+};
+enum sampan_row_slot {
+  SAMPAN_SLOT_FP = 0x00,      // the caller's fp
+  SAMPAN_SLOT_RECORD = 0x40,  // the caller's fp, behind it the return address: a frame record
+  SAMPAN_SLOT_RA = 0x80,      // the return address
+  SAMPAN_SLOT_BOTH = 0xc0,    // no slot but two: fp's and the return address's distances below the base, less one, in
+                              // the lower and the upper half of the field
 };
 #define SAMPAN_ROW_KIND(kind) ((kind) & 0x0f)
-#define SAMPAN_ROW_FP_RULE(kind) ((kind) & 0xf0)
-
-// Offsets from a ucontext on x86_64 (arch/x86/include/uapi/asm/sigcontext.h).
-#define SAMPAN_UCONTEXT_FP 120
-#define SAMPAN_UCONTEXT_SP 160
-#define SAMPAN_UCONTEXT_PC 168
+#define SAMPAN_ROW_BASE(kind) ((kind) & 0x30)
+#define SAMPAN_ROW_SLOT(kind) ((kind) & 0xc0)
 
 #endif

@@ -5,22 +5,17 @@
 #include <algorithm>
 
 #include "samplers/unwind/go_rows.hpp"
+#include "samplers/unwind/linker_rows.hpp"
 
 namespace sampan {
 namespace {
 
 constexpr std::uint64_t kMostVdso = 1 << 20;
-#if defined(__x86_64__)
-constexpr bool kRowsApply = true;
-#else
-constexpr bool kRowsApply = false;
-#endif
-
 Cfi compile_section(const ElfFile& file, const char* name, std::uint64_t base, bool debug_frame) {
   const ElfSection* section = file.section(name);
   if (!section) return {};
   const auto bytes = file.bytes(*section);
-  return compile_cfi({bytes, section->address, debug_frame}, base);
+  return compile_cfi({bytes, section->address, debug_frame, file.architecture()}, base);
 }
 
 std::uint64_t lowest_address(const ElfFile& file) {
@@ -45,7 +40,7 @@ UnwindTable build_rows(const ElfFile& file) {
   table.unknown = cfi.unknown;
   if (const auto go = GoPclntab::open(file)) {
     table.go = true;
-    table.rows = overlay_rows(compile_go_rows(*go, &file, table.base), table.rows);
+    table.rows = overlay_rows(compile_go_rows(*go, &file, table.base, file.architecture()), table.rows);
     std::vector<std::uint32_t> starts;
     for (const GoFunction& f : go->functions()) {
       if (f.start >= table.base && f.start - table.base < UINT32_MAX) starts.push_back(static_cast<std::uint32_t>(f.start - table.base));
@@ -76,8 +71,7 @@ std::uint64_t UnwindTable::function_start(std::uint64_t address) const {
 
 UnwindTable build_unwind_table(const ElfFile& file) {
   UnwindTable table = build_rows(file);
-  // The rows' rules are x86_64's (the return address lies at CFA - 8): elsewhere each step goes by the frame pointer.
-  if constexpr (!kRowsApply) table.rows.clear();
+  if (file.architecture().link_register) table.rows = overlay_rows(table.rows, linker_rows(file, table.base));
   return table;
 }
 

@@ -19,12 +19,14 @@ struct StackCopy {
   std::optional<std::uint64_t> word(std::uint64_t address) const;
 };
 
-// A frame under way. `pc` is a return address but in the innermost frame and below a signal frame.
+// A frame under way. `pc` is a return address but in the innermost frame and below a signal frame; `lr` holds there only.
 struct FrameState {
   Registers registers;
   bool innermost = true;    // all of registers->general hold
   bool exact = true;        // pc is where it runs, not where it returns to
   bool fp_known = true;     // false where only pc and sp could be had
+  bool sp_known = true;     // false behind a frame record that does not tell where its frame ends: sp is at least this
+  const sampan_architecture* architecture = &sampan_native;
   std::uint64_t lookup() const { return exact ? registers.pc : registers.pc - 1; }
 };
 
@@ -35,6 +37,9 @@ enum class Step : std::uint8_t {
   Lost,       // no rule holds here, or what it gave makes no sense
 };
 
+// Takes the frame to its caller by one row. `address_bits`: those that a code address can have set; a return address
+// may be signed in the others.
+Step step_by(const sampan_row& row, const StackCopy& stack, std::uint64_t address_bits, FrameState& frame);
 // Takes the frame to its caller by its row, or by its frame pointer where no row covers the code.
 Step step(const AddressSpace& space, const StackCopy& stack, FrameState& frame);
 

@@ -14,7 +14,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (address % 3 == 0) return {};
     return address * 31;
   };
-  const X86State state{0x7ffd00000000, 0x7ffd00000100, (data[0] & 2) != 0};
+  const CodeState state{0x7ffd00000000, 0x7ffd00000100, (data[0] & 2) != 0};
+  for (std::size_t at = 0; at < input.size() && at < 64; at += 4) {
+    kArm64Code.follow_to_return(input, at, state, word, 200);
+    kArm64Code.undo_prologue(input, at, state, word);
+  }
   for (std::size_t at = 0; at < input.size() && at < 64; ++at) {
     const X86Instruction i = decode_x86(input.subspan(at));
     if (i.length > 15 || i.length > input.size() - at) __builtin_trap();

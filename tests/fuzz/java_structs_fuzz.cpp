@@ -212,7 +212,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const Mutations mutations(image, input.subspan(std::min(cursor.at(), size / 2)));
   const auto structs = VmStructs::read(image, [&](std::string_view name) { return tables.find(name); });
   if (!structs) return 0;
-  auto layout = make_layout(image, *structs);
+  auto layout = make_layout(image, *structs, sampan_x86_64);
   if (!layout) return 0;
   Profile profile;
   Vm vm(image, *layout, profile, true);

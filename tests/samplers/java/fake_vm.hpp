@@ -21,6 +21,7 @@ class FakeVm {
 
   FakeVm() {
     Layout& l = layout;
+    l.architecture = &sampan_x86_64;
     l.major = 17;
     l.heaps = kHeaps, l.array_length = 0, l.array_data = 8;
     l.heap_memory = 0, l.heap_segmap = 64, l.heap_shift = 128, l.space_low = 0, l.space_high = 8;

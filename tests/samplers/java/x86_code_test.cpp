@@ -71,15 +71,15 @@ TEST_F(Follow, UndoesAPrologueAtEachInstruction) {
   const auto at_entry = undo_prologue(kMethod, 0, {0x2000, 0xbeef, true}, word);
   ASSERT_TRUE(at_entry);
   EXPECT_EQ(at_entry->sp, 0x2000u);
-  EXPECT_EQ(at_entry->rbp, 0xbeefu);
+  EXPECT_EQ(at_entry->fp, 0xbeefu);
   const auto pushed = undo_prologue(kMethod, 1, {0x1ff8, 0x77, true}, word);
   ASSERT_TRUE(pushed);
   EXPECT_EQ(pushed->sp, 0x2000u);
-  EXPECT_EQ(pushed->rbp, 0xbeefu);
+  EXPECT_EQ(pushed->fp, 0xbeefu);
   const auto built = undo_prologue(kMethod, 5, {0x1fd8, 0x77, true}, word);
   ASSERT_TRUE(built);
   EXPECT_EQ(built->sp, 0x2000u);
-  EXPECT_EQ(built->rbp, 0xbeefu);
+  EXPECT_EQ(built->fp, 0xbeefu);
   EXPECT_FALSE(undo_prologue(kMethod, 3, {0x1fd8, 0x77, true}, word)) << "inside an instruction";
 }
 
@@ -91,7 +91,7 @@ TEST_F(Follow, FollowsAnEpilogueFromEachInstruction) {
     const auto left = follow_to_return(kMethod, at, {sp, popped ? 0xbeef : 0x77u, true}, word, 8);
     ASSERT_TRUE(left) << at;
     EXPECT_EQ(left->sp, 0x2000u) << at;
-    EXPECT_EQ(left->rbp, 0xbeefu) << at;
+    EXPECT_EQ(left->fp, 0xbeefu) << at;
   }
   EXPECT_FALSE(follow_to_return(kMethod, 5, {0x1fd8, 0x77, true}, word, 2)) << "the return is further on";
 }
@@ -103,7 +103,7 @@ TEST_F(Follow, WhatIsPushedOnTheWayLiesOverTheStack) {
   const auto left = follow_to_return(bytes, 0, {0x1ff8, 0x4000, true}, word, 8);
   ASSERT_TRUE(left);
   EXPECT_EQ(left->sp, 0x1ff8u);
-  EXPECT_EQ(left->rbp, 0x4000u);
+  EXPECT_EQ(left->fp, 0x4000u);
 }
 
 TEST_F(Follow, ReloadsAnAlignedStackPointer) {

@@ -96,10 +96,17 @@ struct FakeThreads {
     image.put(variable, table);
     image.put<std::uint64_t>(table + 24, 0x31);   // what follows the three slots is none
   }
-  std::uint64_t add(std::size_t slot, pid_t tid) {
+  // `linked`: with a descriptor as glibc has it on arm64, that does not point to itself but is a link of a list.
+  std::uint64_t add(std::size_t slot, pid_t tid, bool linked = false) {
     const std::uint64_t entry = image.allocate(512), descriptor = image.allocate(2048);
-    image.put(descriptor, descriptor);
-    image.put(descriptor + 720, tid);
+    if (linked) {
+      const std::uint64_t neighbour = image.allocate(16);
+      image.put(neighbour, descriptor + 192);
+      image.put(descriptor + 200, neighbour);
+    } else {
+      image.put(descriptor, descriptor);
+    }
+    image.put(descriptor + (linked ? 208 : 720), tid);
     image.put(entry, descriptor);                 // storage: any pointer
     image.put<std::uint64_t>(entry + 8, 12);
     image.put(entry + 16, descriptor);

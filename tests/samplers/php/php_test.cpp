@@ -173,6 +173,16 @@ TEST(PhpThreads, EachHasGlobalsOfItsOwn) {
   EXPECT_EQ(php.table, threads.variable);
 }
 
+TEST(PhpThreads, AreFoundByGlibcsDescriptorsOfArm64) {
+  Image image;
+  FakeThreads threads(image);
+  const auto main = threads.add(0, 77, true), second = threads.add(2, 78, true);
+  Php php{image, newest(), true, 256, 0, {threads.variable}};
+  PthreadIds pthreads;
+  const std::map<pid_t, std::uint64_t> globals{{77, main + 256}, {78, second + 256}};
+  EXPECT_EQ(list_globals(php, pthreads, 77), globals);
+}
+
 TEST(PhpThreads, ARingOfThemEnds) {
   Image image;
   FakeThreads threads(image);

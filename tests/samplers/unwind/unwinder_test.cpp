@@ -34,11 +34,16 @@ void copy_stack(std::uint64_t from) {
 __attribute__((noinline)) void on_signal(int, siginfo_t*, void*) {
   ucontext_t here{};
   getcontext(&here);
-  const auto* g = here.uc_mcontext.gregs;
   Registers& r = capture_->frame.registers;
+#if defined(__x86_64__)
+  const auto* g = here.uc_mcontext.gregs;
   r.pc = static_cast<std::uint64_t>(g[REG_RIP]);
   r.sp = static_cast<std::uint64_t>(g[REG_RSP]);
   r.fp = static_cast<std::uint64_t>(g[REG_RBP]);
+#elif defined(__aarch64__)
+  const auto& g = here.uc_mcontext;
+  r.pc = g.pc, r.sp = g.sp, r.fp = g.regs[29], r.lr = g.regs[30];
+#endif
   copy_stack(r.sp);
 }
 

@@ -238,7 +238,7 @@ static __always_inline long by_row(struct walk *w, const struct sampan_registers
   if (!w->fp_known && (kind == SAMPAN_ROW_FP || kind == SAMPAN_ROW_DEREF_FP || base == SAMPAN_BASE_FP)) return stop(w, SAMPAN_NO_RULE);
   if (!w->innermost && (kind == SAMPAN_ROW_REGISTER || kind == SAMPAN_ROW_RA_REGISTER)) return stop(w, SAMPAN_NO_RULE);
   switch (kind) {
-    case SAMPAN_ROW_SP: case SAMPAN_ROW_RA_REGISTER: cfa = w->sp + offset; break;
+    case SAMPAN_ROW_SP: case SAMPAN_ROW_GO_INJECTED: case SAMPAN_ROW_RA_REGISTER: cfa = w->sp + offset; break;
     case SAMPAN_ROW_FP: cfa = w->fp + offset; break;
     case SAMPAN_ROW_DEREF_SP: if (read_word(w->sp + offset, &cfa)) return stop(w, SAMPAN_NO_MEMORY); break;
     case SAMPAN_ROW_DEREF_FP: if (read_word(w->fp + offset, &cfa)) return stop(w, SAMPAN_NO_MEMORY); break;
@@ -259,8 +259,13 @@ static __always_inline long by_row(struct walk *w, const struct sampan_registers
   }
   int known = w->fp_known;
   if (base != SAMPAN_BASE_NONE && slot != SAMPAN_SLOT_RA && !popped) known = read_word(base_of(w, row, cfa) + lowest, &fp) == 0;
-  const long done = enter(w, pc, cfa, fp);
+  const int injected = sampan_native.link_register && kind == SAMPAN_ROW_GO_INJECTED;
+  __u64 lr = 0;
+  if (injected && read_word(cfa, &lr)) return stop(w, SAMPAN_NO_MEMORY);
+  const long done = enter(w, pc, cfa + (injected ? 16 : 0), fp);
   w->fp_known = known;
+  w->lr = lr;
+  w->exact = injected;
   return done;
 }
 

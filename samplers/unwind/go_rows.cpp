@@ -72,7 +72,7 @@ class Compiler {
     return row;
   }
 
-  void add_frames(const GoFunction& f) {
+  void add_frames(const GoFunction& f, int kind = SAMPAN_ROW_SP) {
     bool any = false;
     std::int32_t before = 0;
     table_.each_frame_size(f, [&](std::uint64_t at, std::int32_t size) {
@@ -80,17 +80,18 @@ class Compiler {
       sampan_row row = frame(size);
       if (cpu_.link_register && before == 0 && size >= 8 && row.kind != SAMPAN_ROW_UNKNOWN) {
         // One instruction long only the return address is there; the frame pointer is still the caller's.
-        push(at, {0, row.cfa, 0, static_cast<__u8>(int{SAMPAN_ROW_SP} | int{SAMPAN_BASE_SP} | int{SAMPAN_SLOT_RA})});
+        push(at, {0, row.cfa, 0, static_cast<__u8>(kind | int{SAMPAN_BASE_SP} | int{SAMPAN_SLOT_RA})});
         at += 4;
       }
       before = size;
+      if (row.kind != SAMPAN_ROW_UNKNOWN) row.kind = static_cast<__u8>((row.kind & ~0x0f) | kind);
       push(at, row);
     });
     if (!any) push(f.start, kNone);
   }
 
   void add_arm64(const GoFunction& f, std::string_view name) {
-    if (name == "runtime.asyncPreempt") return push(f.start, kUnknown);   // its caller was interrupted, and lies 16 bytes further
+    if (name == "runtime.asyncPreempt") return add_frames(f, SAMPAN_ROW_GO_INJECTED);
     if (name == "runtime.morestack") return push(f.start, kUnknown);
     if (name == "runtime.asmcgocall") return add_by_code(f, AsmcgocallRow());
     if (name == "crosscall2") return add_by_code(f, Crosscall2Row());

@@ -29,6 +29,8 @@ enum sampan_row_kind {
                               // caller's sp at + fp
   SAMPAN_ROW_UNKNOWN = 11,    // described, but by a rule that is not understood: stop, never guess
   SAMPAN_ROW_FP_SWITCH = 12,  // a frame-pointer step onto another stack: fp need not lie above sp; CFA = fp + cfa
+  SAMPAN_ROW_GO_INJECTED = 13, // runtime.asyncPreempt of Go on arm64: CFA = sp + cfa; its caller was interrupted, by a signal that
+                              // left its lr at the CFA and went two words below its sp
 };
 // What the slot `fp` is counted from, and what it holds.
 enum sampan_row_base {

@@ -117,6 +117,7 @@ MaybeWord Stepper::cfa() const {
   const std::uint64_t offset = words(row_.cfa);
   switch (kind_) {
     case SAMPAN_ROW_SP:
+    case SAMPAN_ROW_GO_INJECTED:
     case SAMPAN_ROW_RA_REGISTER: return r_.sp + offset;
     case SAMPAN_ROW_FP: return r_.fp + offset;
     case SAMPAN_ROW_DEREF_SP: return stack_.word(r_.sp + offset);
@@ -162,8 +163,14 @@ Step Stepper::by_row() {
   const auto pc = return_address(*cfa, popped);
   if (!pc) return in_register ? Step::Lost : Step::OutOfStack;
   const bool saved = SAMPAN_ROW_BASE(row_.kind) != SAMPAN_BASE_NONE && slot != SAMPAN_SLOT_RA && !popped;
-  if (saved) return enter(*pc, *cfa, stack_.word(base(*cfa) + lowest));
-  return enter(*pc, *cfa, frame_.fp_known ? MaybeWord(r_.fp) : std::nullopt);
+  const MaybeWord fp = saved ? stack_.word(base(*cfa) + lowest) : frame_.fp_known ? MaybeWord(r_.fp) : std::nullopt;
+  if (kind_ != SAMPAN_ROW_GO_INJECTED) return enter(*pc, *cfa, fp);
+  const auto lr = stack_.word(*cfa);
+  if (!lr) return Step::OutOfStack;
+  const Step done = enter(*pc, *cfa + 16, fp);
+  r_.lr = *lr;
+  frame_.exact = true;
+  return done;
 }
 
 }  // namespace

@@ -111,6 +111,20 @@ TEST(Step, GoOnArm64KeepsItsRecordAroundSp) {
   EXPECT_EQ(frame.registers.sp, kStack + 32);
 }
 
+TEST(Step, WhatGoInterruptedRunsOnWithItsOwnLinkRegister) {
+  const Stack stack({0x99, kCode, 0, 0, 0, kCode + 0x44, 0, 0});   // fp, resume pc, …, lr at the CFA
+  FrameState frame = arm_frame();
+  frame.registers.sp = kStack + 8;
+  frame.exact = false;
+  ASSERT_EQ(step_by(row(SAMPAN_ROW_GO_INJECTED, SAMPAN_BASE_SP, SAMPAN_SLOT_RECORD, 4, -1), stack.copy(), kBits, frame), Step::Caller);
+  EXPECT_EQ(frame.registers.pc, kCode);
+  EXPECT_EQ(frame.registers.fp, 0x99u);
+  EXPECT_EQ(frame.registers.sp, kStack + 8 + 32 + 16);
+  EXPECT_TRUE(frame.exact);
+  ASSERT_EQ(step_by(row(SAMPAN_ROW_SP, 0, 0, 0, 0), stack.copy(), kBits, frame), Step::Caller);   // it was a leaf
+  EXPECT_EQ(frame.registers.pc, kCode + 0x44);
+}
+
 TEST(Step, OnX86TheReturnAddressLiesBelowTheCfa) {
   const Stack stack({0x11, kCode, 0, 0});
   FrameState frame = arm_frame();

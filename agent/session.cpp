@@ -85,6 +85,7 @@ RunResult profile_once(const Params& params, Progress& progress) {
   if (!discovery) return failed(discovery.error());
 
   Profile profile;
+  if (params.sampling.time) profile.moments.want();
   const std::uint64_t started = wall_ns();
   RunObserver watch = progress_watch(params.sampling, progress);
   const auto show = [&](const Sampled& sampled) {

@@ -7,9 +7,10 @@ namespace sampan {
 namespace {
 
 constexpr NodeId kNone = 0;  // the root is nobody's child
+constexpr std::uint32_t kNoBox = UINT32_MAX;
 
 // The profile's nodes with labels in place of frames; `scratch` holds them where they must be rebuilt.
-std::span<const Node> relabel(const Profile& profile, const Labels& labels, bool reverse, Profile& scratch) {
+std::span<const Node> relabel(const Profile& profile, const Labels& labels, bool reverse, Profile& scratch, std::vector<NodeId>& moved) {
   const auto nodes = profile.nodes();
   if (reverse) {
     std::vector<FrameId> stack;
@@ -23,7 +24,7 @@ std::span<const Node> relabel(const Profile& profile, const Labels& labels, bool
       scratch.node(at).baseline += nodes[id].baseline;
     }
   } else {
-    std::vector<NodeId> moved(nodes.size());
+    moved.resize(nodes.size());
     for (NodeId id = 0; id < nodes.size(); ++id) {
       if (id != 0) moved[id] = scratch.child(moved[nodes[id].parent], labels.of_frame[nodes[id].frame]);
       scratch.node(moved[id]).self += nodes[id].self;
@@ -108,12 +109,14 @@ struct PreOrder {
   const std::vector<std::uint64_t>& width;
   const Children& children;
   bool differential;
-  Layout layout;
+  std::vector<std::uint32_t>* place = nullptr;   // by node: its box; kNoBox: it was left out
+  std::vector<std::uint32_t> lighter{};          // by box: the one for its children that were left out
+  Layout layout{};
   struct Open {
     std::uint32_t box;
     std::uint64_t total, base, width;  // of its children so far
   };
-  std::vector<Open> path;  // root first
+  std::vector<Open> path{};  // root first
 
   void open(NodeId id) {
     const auto depth = static_cast<std::uint32_t>(path.size());
@@ -124,6 +127,7 @@ struct PreOrder {
       parent.base += differential ? sums.base[id] : 0;
       parent.width += width[id];
     }
+    if (place != nullptr) (*place)[id] = static_cast<std::uint32_t>(layout.boxes.size());
     path.push_back({static_cast<std::uint32_t>(layout.boxes.size()), 0, 0, 0});
     layout.boxes.push_back({label_of[nodes[id].frame], depth, 0, nodes[id].self, sums.total[id], nodes[id].baseline,
                             differential ? sums.base[id] : 0, width[id]});
@@ -144,11 +148,13 @@ struct PreOrder {
     const std::uint64_t own = differential ? std::max(box.self, box.base_self) : box.self;
     const auto end = static_cast<std::uint32_t>(layout.boxes.size() + 1);
     layout.depth = std::max(layout.depth, box.depth + 1);
+    if (place != nullptr) lighter[open.box] = end - 1;
     layout.boxes.push_back({Labels::kLighter, box.depth + 1, end, total, total, base, base, box.width - own - open.width});
   }
 
   Layout run() {
     layout.left_out = children.left_out;
+    if (place != nullptr) place->assign(nodes.size(), kNoBox), lighter.assign(children.left_out != 0 ? nodes.size() : 0, kNoBox);
     layout.boxes.reserve(nodes.size() - children.left_out);
     for (NodeId id = Profile::kRoot;;) {
       open(id);
@@ -167,12 +173,13 @@ struct PreOrder {
 
 }  // namespace
 
-Layout lay_out(const Profile& profile, const Labels& labels, bool reverse, std::size_t most) {
+Layout lay_out(const Profile& profile, const Labels& labels, bool reverse, std::size_t most, std::vector<std::uint32_t>* box_of) {
   Profile scratch;
+  std::vector<NodeId> moved;   // where the nodes are made anew: the new one's id
   std::vector<std::uint32_t> label_of = labels.of_frame;
   std::span<const Node> nodes = profile.nodes();
   if (reverse || labels.merged) {
-    nodes = relabel(profile, labels, reverse, scratch);
+    nodes = relabel(profile, labels, reverse, scratch, moved);
     label_of.resize(labels.all.size());
     for (std::uint32_t label = 0; label < label_of.size(); ++label) label_of[label] = label;
   }
@@ -181,7 +188,21 @@ Layout lay_out(const Profile& profile, const Labels& labels, bool reverse, std::
   const auto& width = differential ? sums.width : sums.total;
   Children children = link(nodes, width, threshold(width, most));
   sort(children, nodes, label_of, labels.rank);
-  return PreOrder{nodes, label_of, sums, width, children, differential, {}, {}}.run();
+  std::vector<std::uint32_t> place;
+  PreOrder order{nodes, label_of, sums, width, children, differential, box_of != nullptr ? &place : nullptr};
+  Layout layout = order.run();
+  if (box_of == nullptr) return layout;
+  // What was left out is in its parent's box for such, or where its parent is.
+  for (NodeId id = 1; id < nodes.size(); ++id) {
+    if (place[id] != kNoBox) continue;
+    const std::uint32_t above = place[nodes[id].parent];
+    const bool drawn = layout.boxes[above].label != Labels::kLighter;
+    place[id] = drawn && !order.lighter.empty() && order.lighter[above] != kNoBox ? order.lighter[above] : above;
+  }
+  if (moved.empty()) return *box_of = std::move(place), layout;
+  box_of->resize(moved.size());
+  for (NodeId id = 0; id < moved.size(); ++id) (*box_of)[id] = place[moved[id]];
+  return layout;
 }
 
 }  // namespace sampan

@@ -27,6 +27,8 @@ struct Layout {
 };
 
 // `reverse` merges from the leaf. At most `most` boxes are kept: their parents' totals stay what they are.
-Layout lay_out(const Profile& profile, const Labels& labels, bool reverse, std::size_t most);
+// `box_of`: where not null, the box of each of the profile's nodes, or what sums it up; not with `reverse`.
+Layout lay_out(const Profile& profile, const Labels& labels, bool reverse, std::size_t most,
+               std::vector<std::uint32_t>* box_of = nullptr);
 
 }  // namespace sampan

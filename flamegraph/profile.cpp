@@ -110,6 +110,7 @@ void Profile::rebuild(const std::vector<Node>& old) {
     nodes_[at].baseline += old[id].baseline;
     moved[id] = at;
   }
+  moments.remap(moved);
 }
 
 void Profile::cut(std::size_t depth, FrameId below) {
@@ -131,6 +132,7 @@ void Profile::cut(std::size_t depth, FrameId below) {
     nodes_[at].baseline += node.baseline;
     moved[id] = at;
   }
+  moments.remap(moved);
   nodes_.resize(kept);
   nodes_.shrink_to_fit();
   children_.assign(std::bit_ceil(std::max<std::size_t>(nodes_.size() / 2, 16)), 0);

@@ -10,6 +10,9 @@
 #include <string_view>
 #include <vector>
 
+#include "flamegraph/ids.hpp"
+#include "flamegraph/time.hpp"
+
 namespace sampan {
 
 // kinds.def has a row for each. Note says what is not known: `[truncated]`, `[idle]`.
@@ -29,9 +32,6 @@ struct Frame {
   std::uint64_t address = 0;   // native code: address within the module's file; 0: none
   bool operator==(const Frame&) const = default;
 };
-
-using FrameId = std::uint32_t;
-using NodeId = std::uint32_t;
 
 struct Node {
   NodeId parent;        // always less than the node's own id, but for the root, which is its own parent
@@ -89,7 +89,13 @@ class Profile {
   // The stack of a node, outermost first.
   void stack(NodeId id, std::vector<FrameId>& out) const;
 
+  // A sample of a stack that was added, and when; kept where moments are (Moments::begin).
+  void add_moment(LaneId lane, std::uint64_t monotonic_ns, NodeId node, std::uint64_t weight) {
+    moments.add(lane, monotonic_ns, node, weight, description.unit == "nanoseconds");
+  }
+
   Description description;
+  Moments moments;
 
  private:
   std::string_view keep(std::string_view text);

@@ -45,6 +45,7 @@ void read_sampling(StrictJson& reader, SamplingOptions& options) {
   reader.flag("children", options.children);
   reader.number("max_processes", options.max_processes, 1, 65'536);
   reader.flag("lines", options.lines);
+  reader.flag("time", options.time);
   enum class Group { Process, Thread };
   std::vector<Group> groups = {Group::Process};
   reader.choice_list("group_by", groups, {{"process", Group::Process}, {"thread", Group::Thread}});

@@ -231,6 +231,7 @@ void Loop::tick(std::uint64_t now) {
 
 void Loop::run() {
   start_ = monotonic_ns();
+  samplers_.begin_time();
   end_ = start_ + options_.seconds * kSecond;
   next_look_ = start_ + kLookEvery;
   pace_ = samplers_.ticks_sample() ? rate_ : kCollectRate;

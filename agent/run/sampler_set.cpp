@@ -4,7 +4,9 @@
 #include <new>
 #include <utility>
 
+#include "agent/contract/clock.hpp"
 #include "agent/guard/redact.hpp"
+#include "samplers/base/clock.hpp"
 #include "samplers/base/log.hpp"
 #include "samplers/runtimes.hpp"
 #include "samplers/tiers/tiers.hpp"
@@ -77,7 +79,12 @@ Result<std::unique_ptr<SamplerSet>> SamplerSet::open(const SamplingOptions& opti
     if (options.tier != kTiers[i]) continue;
     if (auto sampler = samplers->sampler(i); !sampler) return tl::unexpected(sampler.error());
   }
+  samplers->begin_time();   // what is sampled while others are taken has a moment too
   return samplers;
+}
+
+void SamplerSet::begin_time() {
+  if (context_.profile.moments.wanted()) context_.profile.moments.begin(now_ns(), wall_ns());
 }
 
 // Opened when first wanted: a tier without processes would still cost.

@@ -19,6 +19,8 @@ class SamplerSet {
   // Fails where the tier that the options name does not open. Both arguments outlive the samplers.
   static Result<std::unique_ptr<SamplerSet>> open(const SamplingOptions& options, Profile& profile);
 
+  // The profile begins now: moments count from here, where they are wanted.
+  void begin_time();
   // Takes a process in; whether it could or not is in reports(), one entry a process and program.
   bool take(const Found& found);
   // Whether a process that was taken shows another runtime by now: a program that has just begun maps its own late.

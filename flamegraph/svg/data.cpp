@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <cstring>
 
 #include "flamegraph/palette.hpp"
+#include "flamegraph/svg/base64.hpp"
+#include "flamegraph/svg/time_data.hpp"
 #include "flamegraph/text.hpp"
 
 namespace sampan {
@@ -27,54 +27,6 @@ std::vector<std::uint32_t> by_frequency(const Labels& labels, const Layout& layo
   order.insert(order.begin(), Labels::kRoot);
   return order;
 }
-
-// Two digits for each twelve bits.
-constexpr auto kPairs = [] {
-  constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::array<std::array<char, 2>, 4096> pairs{};
-  for (std::size_t bits = 0; bits < pairs.size(); ++bits) pairs[bits] = {kDigits[bits >> 6], kDigits[bits & 63]};
-  return pairs;
-}();
-
-// Numbers as LEB128, encoded some kilobytes at a time.
-class Base64 {
- public:
-  explicit Base64(std::string& out) : out_(out) {}
-
-  void number(std::uint64_t value) {
-    if (size_ + 10 > bytes_.size()) flush();
-    for (; value >= 0x80; value >>= 7) bytes_[size_++] = static_cast<std::uint8_t>(value | 0x80);
-    bytes_[size_++] = static_cast<std::uint8_t>(value);
-  }
-
-  void finish() {
-    flush();
-    if (size_ == 0) return;
-    const std::size_t missing = 3 - size_;
-    while (size_ < 3) bytes_[size_++] = 0;
-    flush();
-    out_.replace(out_.size() - missing, missing, missing, '=');
-  }
-
- private:
-  // Writes whole groups of three bytes; up to two stay.
-  void flush() {
-    const std::size_t whole = size_ / 3 * 3;
-    std::size_t to = out_.size();
-    out_.resize(to + whole / 3 * 4);
-    for (std::size_t at = 0; at < whole; at += 3, to += 4) {
-      const std::uint32_t group = std::uint32_t{bytes_[at]} << 16 | std::uint32_t{bytes_[at + 1]} << 8 | bytes_[at + 2];
-      std::memcpy(out_.data() + to, kPairs[group >> 12].data(), 2);
-      std::memcpy(out_.data() + to + 2, kPairs[group & 4095].data(), 2);
-    }
-    std::copy(bytes_.begin() + static_cast<std::ptrdiff_t>(whole), bytes_.begin() + static_cast<std::ptrdiff_t>(size_), bytes_.begin());
-    size_ -= whole;
-  }
-
-  std::string& out_;
-  std::array<std::uint8_t, 3072> bytes_{};
-  std::size_t size_ = 0;
-};
 
 void append_names(std::string& out, const Labels& labels, const std::vector<std::uint32_t>& order) {
   out += "<names>aall";
@@ -114,7 +66,7 @@ void attribute(std::string& out, std::string_view name, std::string_view value) 
 }  // namespace
 
 void append_data(std::string& out, const Profile& profile, const Labels& labels, const Layout& layout,
-                 const Summary& summary, const Picture& picture) {
+                 const std::vector<std::uint32_t>& box_of, const Summary& summary, const Picture& picture) {
   const Description& d = profile.description;
   out += "<metadata><profile xmlns=\"urn:sampan:profile\" version=\"1\"";
   attribute(out, "title", d.title);
@@ -139,6 +91,7 @@ void append_data(std::string& out, const Profile& profile, const Labels& labels,
   for (std::uint32_t at = 0; at < order.size(); ++at) name_of[order[at]] = at;
   append_names(out, labels, order);
   append_tree(out, layout, name_of, d.differential);
+  if (!d.differential) append_time(out, profile, box_of);
   out += "</profile></metadata>\n";
 }
 

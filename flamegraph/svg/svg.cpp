@@ -53,13 +53,15 @@ std::string_view viewer_style() { return {viewer_css, static_cast<std::size_t>(v
 
 std::string render_svg(const Profile& profile, const Picture& picture) {
   const Labels labels(profile);
-  const Layout layout = lay_out(profile, labels, false, picture.most_frames);
+  std::vector<std::uint32_t> box_of;
+  const bool timed = profile.moments.any() && !profile.description.differential;
+  const Layout layout = lay_out(profile, labels, false, picture.most_frames, timed ? &box_of : nullptr);
   const Summary summary = summarise(layout, labels, profile.description.differential, kTopRows);
 
   std::string out;
   out.reserve(viewer_script().size() + viewer_style().size() + layout.boxes.size() * 40 + 128 * 1024);
   append_head(out, profile.description);
-  append_data(out, profile, labels, layout, summary, picture);
+  append_data(out, profile, labels, layout, box_of, summary, picture);
   fmt::format_to(std::back_inserter(out), "<rect class=\"paper\" width=\"{}\" height=\"{}\" fill=\"#ffffff\"/>\n<g class=\"static\">\n",
                  kPageWidth, kNoHeight);
   const std::size_t page = out.size();

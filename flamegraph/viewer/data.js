@@ -7,7 +7,8 @@ const profile = root.getElementsByTagNameNS(DATA, 'profile')[0];
 const attr = (name) => profile.getAttribute(name) || '';
 const part = (name) => profile.getElementsByTagNameNS(DATA, name)[0].textContent;
 const lines = (name) => part(name).split('\n').filter((line) => line !== '');
-const differs = attr('diff') === '1';
+const isDiff = attr('diff') === '1';
+let differs = isDiff;                   // what is shown: two profiles, or two windows of one
 const unit = attr('unit') || 'samples';
 
 const languages = new Map(lines('kinds').map((line) => [line[0], line.slice(1)]));
@@ -35,20 +36,26 @@ function readNames() {
 
 function isGroup(kind) { return kind === 'p' || kind === 't'; }
 
-// The profile's own tree in pre-order.
-function readTree() {
-  const bytes = atob(part('tree')), n = Number(attr('frames'));
-  const name = new Int32Array(n), parent = new Int32Array(n), self = new Float64Array(n), before = new Float64Array(n);
+// Reads LEB128 numbers out of base64; 0 past its end.
+function numbers(text) {
+  const bytes = atob(text);
   let at = 0;
-  const number = () => {
+  return () => {
     let value = 0, scale = 1;
-    for (;;) {
+    while (at < bytes.length) {
       const byte = bytes.charCodeAt(at++);
       value += (byte & 127) * scale;
       if (byte < 128) return value;
       scale *= 128;
     }
+    return value;
   };
+}
+
+// The profile's own tree in pre-order.
+function readTree() {
+  const number = numbers(part('tree')), n = Number(attr('frames'));
+  const name = new Int32Array(n), parent = new Int32Array(n), self = new Float64Array(n), before = new Float64Array(n);
   let last = 0;
   for (let i = 0; i < n; ++i) {
     const head = number();
@@ -58,7 +65,7 @@ function readTree() {
     name[i] = number();
     if (head & 1) {
       self[i] = number();
-      if (differs) before[i] = number();
+      if (isDiff) before[i] = number();
     }
     last = i;
   }

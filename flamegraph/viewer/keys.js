@@ -26,11 +26,14 @@ function wrap(text, room) {
 }
 
 function showTip(id, x, y) {
-  const room = Math.min(440, page.width - 40);
   const kind = languages.get(kinds[view.name[id]]);
-  const texts = wrap(labels[view.name[id]], room);
-  const strong = texts.length;
-  texts.push(...wrap((id === 0 || isGroup(kinds[view.name[id]]) || !kind ? '' : kind + ', ') + figures(id), room));
+  showTexts([labels[view.name[id]]], [(id === 0 || isGroup(kinds[view.name[id]]) || !kind ? '' : kind + ', ') + figures(id)], x, y);
+}
+
+function showTexts(first, second, x, y) {
+  const room = Math.min(440, page.width - 40);
+  const texts = first.flatMap((text) => wrap(text, room)), strong = texts.length;
+  texts.push(...second.flatMap((text) => wrap(text, room)));
   tip.text.textContent = '';
   let widest = 0;
   texts.forEach((line, at) => {
@@ -90,6 +93,7 @@ function onKey(event) {
   if (event.target.closest('select, textarea')) return;
   const onChart = event.target.closest('[role=tree]') !== null;
   const move = kMoves[event.key];
+  if (hasTime() && event.target === strip.handle && onStripKey(event)) return event.preventDefault();
   if (onChart && move) moveCursor(move);
   else if (event.key === 'Escape') escape();
   else if (event.key === '/') ui.query.focus(), ui.query.select();
@@ -113,6 +117,7 @@ function onQueryKey(event) {
 
 function escape() {
   if (state.focus !== 0) navigate({focus: view.parent[state.focus]});
+  else if (state.window !== '' || state.baseline !== '') navigate({window: '', baseline: ''});
   else if (state.query !== '') navigate({query: ''});
 }
 

@@ -2,11 +2,13 @@
 const kDefaults = {
   focus: 0, query: '', matchCase: false, part: 0, split: true, lines: true, recursion: false, weight: false,
   reverse: attr('reverse') === '1', inverted: attr('inverted') === '1',
+  window: '', baseline: '', clock: 'since', heat: false,   // windows: `1.25-3.5`, seconds since the start
 };
-const kShort = {focus: 'f', query: 'q', matchCase: 'aa', part: 'p', split: 's', lines: 'l', recursion: 'fr', weight: 'w', reverse: 'r', inverted: 'i'};
+const kShort = {focus: 'f', query: 'q', matchCase: 'aa', part: 'p', split: 's', lines: 'l', recursion: 'fr', weight: 'w', reverse: 'r', inverted: 'i',
+  window: 't', baseline: 'b', clock: 'z', heat: 'h'};
 const kReshaping = new Set(['part', 'split', 'lines', 'recursion', 'weight', 'reverse']);
 
-let state = {...kDefaults}, view = null, cursor = 0, viewKey = '';
+let state = {...kDefaults}, view = null, cursor = 0, viewKey = '', weighed = null;
 const page = {width: 0, height: 0};
 
 function readHash() {
@@ -19,6 +21,8 @@ function readHash() {
     else if (typeof kDefaults[key] === 'number') read[key] = /^\d{1,9}$/.test(text) ? Number(text) : 0;
     else read[key] = text.slice(0, 1000);
   }
+  for (const key of ['window', 'baseline']) if (!windowOf(read[key])) read[key] = '';
+  if (!['since', 'local', 'utc'].includes(read.clock)) read.clock = 'since';
   if (read.part >= base.n || (read.part > 0 && !isGroup(kinds[base.name[read.part]]))) read.part = 0;
   return read;
 }
@@ -46,32 +50,46 @@ function navigate(changes, quietly) {
 function apply(next) {
   const before = state;
   state = next;
-  const key = [...kReshaping].map((name) => String(state[name])).join();
-  const moved = key !== viewKey || before.focus !== state.focus;
+  // Ordered by weight, the order is the window's.
+  const key = [...kReshaping].map((name) => String(state[name])).join() + (state.weight ? state.window : '');
+  const windows = state.window + ' ' + state.baseline;
+  const moved = key !== viewKey || before.focus !== state.focus || windows !== weighed;
   if (key !== viewKey) {
-    view = makeView(state);
+    const window = state.weight ? windowOf(state.window) : null;
+    view = makeView(window ? {...state, self: weigh(window, time.lanes)} : state);
+    weighed = null;
     viewKey = key;
     cursor = 0;
   }
+  if (weighed !== windows) weighView(view);
+  weighed = windows;
   if (state.focus >= view.n) state.focus = 0;
   if (cursor >= view.n || (before.focus !== state.focus && !(cursor >= state.focus && cursor < view.end[state.focus]))) cursor = state.focus;
   runSearch();
-  if (moved) {
-    countTable();
-    fillWords();
-    fillLegend();
-    fillTable();
-  }
+  if (moved) refresh();
   fillPanels();
   hideTip();
   draw();
 }
 
+// What the window or the zoom says in figures.
+function refresh() {
+  countTable();
+  fillWords();
+  fillLegend();
+  fillTable();
+  fillTime();
+  fillFound();
+}
+
 function draw() {
   page.width = standalone ? document.documentElement.clientWidth || innerWidth : root.parentNode.clientWidth;
   const margin = page.width < 600 ? 8 : 16;
-  drawChart(Math.max(page.width - 2 * margin, 100));
+  const width = Math.max(page.width - 2 * margin, 100);
+  drawChart(width);
+  drawStrip(width);
   chart.svg.setAttribute('x', margin);
+  if (hasTime()) strip.svg.setAttribute('x', margin);
   place();
 }
 
@@ -80,11 +98,13 @@ function place() {
   root.setAttribute('width', page.width);
   const head = Math.ceil(ui.head.getBoundingClientRect().height);
   ui.headBox.setAttribute('height', head);
-  chart.svg.setAttribute('y', head);
-  ui.footBox.setAttribute('y', head + chart.height);
+  if (hasTime()) strip.svg.setAttribute('y', head);
+  const top = head + (hasTime() ? strip.height + 8 : 0);
+  chart.svg.setAttribute('y', top);
+  ui.footBox.setAttribute('y', top + chart.height);
   const foot = Math.ceil(ui.foot.getBoundingClientRect().height);
   ui.footBox.setAttribute('height', foot);
-  page.height = Math.max(head + chart.height + foot, standalone ? innerHeight : 0);
+  page.height = Math.max(top + chart.height + foot, standalone ? innerHeight : 0);
   root.setAttribute('height', page.height);
   paper.setAttribute('height', page.height);
 }
@@ -108,6 +128,7 @@ root.removeAttribute('viewBox');
 root.querySelector('.static').remove();
 root.classList.add('live');
 openHead(root);
+openStrip(root);
 openChart(root);
 openFoot(root);
 openTip(root);

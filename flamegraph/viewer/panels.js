@@ -35,6 +35,7 @@ function openHead(parent) {
   ui.head.append(searchBar(), optionBar());
   ui.legend = tag('div', {class: 'legend', role: 'group', 'aria-label': 'Legend'});
   ui.head.append(ui.legend);
+  if (hasTime()) ui.head.append(timeBar());
   box.append(ui.head);
   ui.headBox = box;
 }

@@ -47,38 +47,27 @@ function makeView(options) {
   const trie = new Trie();
   const key = (i) => options.lines ? base.name[i] : functions[functionOf[base.name[i]]].name;
   const skipped = (i) => (i === 0 || (!options.split && isGroup(kinds[base.name[i]])));
-  const inside = partOf(options.part);
-  if (options.reverse) reverseInto(trie, key, skipped, inside, options.recursion);
-  else copyInto(trie, key, skipped, inside, options.recursion);
-  return arrange(trie, options.weight);
+  const inside = partOf(options.part), self = options.self || base.self;
+  const of = options.reverse ? reverseInto(trie, key, skipped, inside, options.recursion) : copyInto(trie, key, skipped, inside, options.recursion);
+  for (let i = 0; i < base.n; ++i) {
+    if (of[i] < 0) continue;
+    trie.self[of[i]] += self[i];
+    trie.before[of[i]] += base.before[i];
+  }
+  return arrange(trie, options.weight, of);
 }
 
-// The data layer's own order is the default view's.
+// The data layer's own order is the default view's. Weights come later: weighView().
 function asItIs() {
   const n = base.n, view = emptyView(n);
-  const filled = new Float64Array(n);
   view.name.set(base.name);
   view.parent.set(base.parent);
-  view.self.set(base.self);
-  view.selfBefore.set(base.before);
   for (let i = n - 1; i >= 0; --i) {
     const up = base.parent[i];
     view.end[i] = Math.max(view.end[i], i + 1);
-    view.total[i] += base.self[i];
-    view.before[i] += base.before[i];
-    view.width[i] += Math.max(base.self[i], base.before[i]);
-    if (i === 0) break;
-    view.end[up] = Math.max(view.end[up], view.end[i]);
-    view.total[up] += view.total[i];
-    view.before[up] += view.before[i];
-    view.width[up] += view.width[i];
+    if (i !== 0) view.end[up] = Math.max(view.end[up], view.end[i]);
   }
-  for (let i = 1; i < n; ++i) {
-    const up = base.parent[i];
-    view.depth[i] = view.depth[up] + 1;
-    view.start[i] = view.start[up] + filled[up];
-    filled[up] += view.width[i];
-  }
+  for (let i = 1; i < n; ++i) view.depth[i] = view.depth[base.parent[i]] + 1;
   return view;
 }
 
@@ -87,6 +76,7 @@ function emptyView(n) {
     n, name: new Int32Array(n), parent: new Int32Array(n), depth: new Int32Array(n), end: new Int32Array(n),
     self: new Float64Array(n), selfBefore: new Float64Array(n), total: new Float64Array(n), before: new Float64Array(n),
     width: new Float64Array(n), start: new Float64Array(n),
+    of: null,   // by place in base: where a stack that ends there ends here, or -1; null: at the same place
   };
 }
 
@@ -99,17 +89,17 @@ function partOf(part) {
 }
 
 function copyInto(trie, key, skipped, inside, recursion) {
-  const moved = new Int32Array(base.n);
+  const moved = new Int32Array(base.n).fill(-1);
   for (let i = 0; i < base.n; ++i) {
     if (!inside[i]) continue;
-    const up = moved[base.parent[i]];
+    const up = Math.max(moved[base.parent[i]], 0);
     moved[i] = skipped(i) || (recursion && up !== 0 && trie.key[up] === key(i)) ? up : trie.child(up, key(i));
-    trie.self[moved[i]] += base.self[i];
-    trie.before[moved[i]] += base.before[i];
   }
+  return moved;
 }
 
 function reverseInto(trie, key, skipped, inside, recursion) {
+  const moved = new Int32Array(base.n).fill(-1);
   for (let i = 0; i < base.n; ++i) {
     if (!inside[i] || (base.self[i] === 0 && base.before[i] === 0)) continue;
     let at = 0;
@@ -117,22 +107,19 @@ function reverseInto(trie, key, skipped, inside, recursion) {
       if (!skipped(up) && !(recursion && at !== 0 && trie.key[at] === key(up))) at = trie.child(at, key(up));
       if (up === 0) break;
     }
-    trie.self[at] += base.self[i];
-    trie.before[at] += base.before[i];
+    moved[i] = at;
   }
+  return moved;
 }
 
 // Sums, then pre-order with children by name or by weight.
-function arrange(trie, byWeight) {
+function arrange(trie, byWeight, of) {
   const n = trie.parent.length;
-  const total = Float64Array.from(trie.self), before = Float64Array.from(trie.before);
   const width = new Float64Array(n);
   for (let i = n - 1; i >= 0; --i) {
     width[i] += Math.max(trie.self[i], trie.before[i]);
     if (i === 0) break;
     const up = trie.parent[i];
-    total[up] += total[i];
-    before[up] += before[i];
     width[up] += width[i];
   }
   const rank = ranks();
@@ -145,13 +132,13 @@ function arrange(trie, byWeight) {
     next[i] = first[up];
     first[up] = i;
   }
-  return number(trie, {total, before, width, first, next});
+  return number(trie, {first, next}, of);
 }
 
-function number(trie, sums) {
+function number(trie, sums, of) {
   const n = trie.parent.length;
   const view = emptyView(n);
-  const place = new Int32Array(n), filled = new Float64Array(n);
+  const place = new Int32Array(n);
   let count = 0;
   for (let i = 0; ;) {
     const id = count++, up = place[trie.parent[i]];
@@ -159,17 +146,13 @@ function number(trie, sums) {
     view.name[id] = trie.key[i];
     view.parent[id] = up;
     view.depth[id] = id === 0 ? 0 : view.depth[up] + 1;
-    view.self[id] = trie.self[i];
-    view.selfBefore[id] = trie.before[i];
-    view.total[id] = sums.total[i];
-    view.before[id] = sums.before[i];
-    view.width[id] = sums.width[i];
-    view.start[id] = id === 0 ? 0 : view.start[up] + filled[up];
-    filled[up] += id === 0 ? 0 : sums.width[i];
     if (sums.first[i] !== 0) { i = sums.first[i]; continue; }
     for (; ; i = trie.parent[i]) {
       view.end[place[i]] = count;
-      if (i === 0) return view;
+      if (i === 0) {
+        view.of = of.map((to) => to < 0 ? -1 : place[to]);
+        return view;
+      }
       if (sums.next[i] !== 0) break;
     }
     i = sums.next[i];

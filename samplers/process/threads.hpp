@@ -52,9 +52,11 @@ class Thread {
   bool runs() { return state() == 'R'; }
   SchedStat schedstat() const;
 
-  // A tier's own notes: the thread's root frame once made, and the tree node of its last whole stack.
+  // A tier's own notes: the thread's root frame once made, the tree node of its last whole stack, its lane in time.
   std::uint32_t root = 0;
   std::uint32_t last_node = 0;
+  std::uint32_t lane = kNoLane;
+  static constexpr std::uint32_t kNoLane = UINT32_MAX;
 
  private:
   std::size_t read(const UniqueFd& kept, const char* file, char* text, std::size_t size) const;

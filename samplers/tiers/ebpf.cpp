@@ -1,5 +1,6 @@
 // The ebpf tier: the kernel walks, this drains. Mappings and rows are in the kernel before the first sample; code that
 // is mapped later is met as unknown once and then followed.
+#include <algorithm>
 #include <chrono>
 #include <map>
 #include <optional>
@@ -201,7 +202,9 @@ class EbpfTier final : public Sampler {
 
   void take_sample(Watched& watched, const sampan_record& record, Bytes rest) {
     if (!walk(watched, record, rest)) return;
-    context_.profile.add_at(Profile::kRoot, stack_, times_ ? period_ns_ : 1);
+    // Of time, a sample stands for the period before it.
+    const std::uint64_t weight = times_ ? period_ns_ : 1, from = times_ ? record.time - std::min<std::uint64_t>(record.time, period_ns_) : record.time;
+    add_sample(context_, watched.target, thread_of(watched.target, static_cast<pid_t>(record.tid)), stack_, from, weight);
     ++quality_.taken;
   }
 
@@ -241,7 +244,7 @@ class EbpfTier final : public Sampler {
     const Wait wait = found->second;
     watched.waits.erase(found);
     if (now < wait.since + kShortestWaitNs) return;
-    context_.profile.node(wait.node).self += (now - wait.since) * wait.weight;
+    add_again(context_, watched.target, thread_of(watched.target, tid), wait.node, wait.since, (now - wait.since) * wait.weight);
   }
 
   // Those that still wait have done so until now; how long a sampled one stands for is not known, so it counts once.

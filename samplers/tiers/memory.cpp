@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "samplers/base/clock.hpp"
 #include "samplers/tiers/stacks.hpp"
 #include "samplers/tiers/tiers.hpp"
 
@@ -70,23 +71,24 @@ class MemoryTier final : public Sampler {
     if (context_.options.exclude_idle) {
       if (!ran) return idle();
     } else if (unchanged && thread.last_node != Profile::kRoot && context_.options.event != Event::Gil) {
-      return take(thread.last_node);  // it did not run: its stack is the last one still
+      return take(target, thread);  // it did not run: its stack is the last one still
     }
     ThreadSnapshot snapshot;
     snapshot.tid = thread.tid();
     snapshot.inner_tid = thread.inner_tid();
+    const std::uint64_t at = now_ns();
     const Walked walked = walk_stack(context_, target, thread, snapshot, stack_);
     if (context_.options.exclude_idle && !thread.runs()) return idle();
     thread.last_node = Profile::kRoot;
     if (!count_walk(quality_, walked)) return;
-    const NodeId node = context_.profile.add_at(Profile::kRoot, stack_, 1);
+    const NodeId node = add_sample(context_, target, thread, stack_, at, 1);
     if (walked != Walked::Suspect) thread.last_node = node;
     ++quality_.taken;
   }
 
   void idle() { ++quality_.idle; }
-  void take(NodeId node) {
-    context_.profile.node(node).self += 1;
+  void take(const Target& target, Thread& thread) {
+    add_again(context_, target, thread, thread.last_node, now_ns(), 1);
     ++quality_.taken;
   }
 

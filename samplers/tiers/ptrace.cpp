@@ -97,7 +97,7 @@ class PtraceTier final : public Sampler {
     const bool all = !context_.options.exclude_idle;
     if (unchanged && !all) return idle();
     if (unchanged && thread.last_node != Profile::kRoot) {
-      context_.profile.node(thread.last_node).self += 1;
+      add_again(context_, traced.target, thread, thread.last_node, now_ns(), 1);
       ++quality_.taken;
       return;
     }
@@ -176,7 +176,7 @@ class PtraceTier final : public Sampler {
     thread.last_node = Profile::kRoot;
     if (!count_walk(quality_, walked)) return;
     if (walked == Walked::Truncated) read_deeper(traced);
-    const NodeId node = context_.profile.add_at(Profile::kRoot, stack_, 1);
+    const NodeId node = add_sample(context_, traced.target, thread, stack_, traced.capture.taken_at, 1);
     if (!whole_registers) thread.last_node = node;
     ++quality_.taken;
   }

@@ -22,6 +22,22 @@ Walked walk_stack(Context& context, const Target& target, Thread& thread, const 
   return target.walker->walk(snapshot, stack);
 }
 
+NodeId add_sample(Context& context, const Target& target, Thread& thread, std::span<const FrameId> stack, std::uint64_t at_ns, std::uint64_t weight) {
+  const NodeId node = context.profile.add_at(Profile::kRoot, stack, 0);
+  add_again(context, target, thread, node, at_ns, weight);
+  return node;
+}
+
+void add_again(Context& context, const Target& target, Thread& thread, NodeId node, std::uint64_t at_ns, std::uint64_t weight) {
+  context.profile.node(node).self += weight;
+  if (!context.profile.moments.kept()) return;
+  if (thread.lane == Thread::kNoLane) {
+    if (thread.root == Profile::kNoFrame) thread.root = thread_root(context, target, thread);
+    thread.lane = context.profile.moments.lane(target.root, thread.root);
+  }
+  context.profile.add_moment(thread.lane, at_ns, node, weight);
+}
+
 bool count_walk(Quality& quality, Walked walked) {
   switch (walked) {
     case Walked::NoFrames: ++quality.idle; return false;

@@ -1,6 +1,7 @@
 // What every tier does alike: which threads a tick looks at, whose root a stack gets, how a walk is counted.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "samplers/sampler.hpp"
@@ -11,6 +12,12 @@ namespace sampan {
 // Clears `stack`, begins it with the target's Process and the thread's Thread frame, where asked for, and walks. Where
 // the user asks for holders of the interpreter's lock, others have no frames.
 Walked walk_stack(Context& context, const Target& target, Thread& thread, const ThreadSnapshot& snapshot, std::vector<FrameId>& stack);
+
+// Adds a sample of a stack to the tree, at a moment (CLOCK_MONOTONIC) and with a weight: the node that it ends in. Of a
+// wait, the moment is its begin and the weight its length.
+NodeId add_sample(Context& context, const Target& target, Thread& thread, std::span<const FrameId> stack, std::uint64_t at_ns, std::uint64_t weight);
+// The same for a stack that is in the tree already.
+void add_again(Context& context, const Target& target, Thread& thread, NodeId node, std::uint64_t at_ns, std::uint64_t weight);
 
 // Counts what a walk came to; true where there is a stack to add, which the caller then counts as taken.
 bool count_walk(Quality& quality, Walked walked);

@@ -111,7 +111,7 @@ RunResult redraw(const Params& params, Progress& progress) {
   const auto inputs = params.inputs.size();
   progress.stage("read", fmt::format("reading {} inputs", inputs));
   if (auto probed = probe_output(params, progress); !probed) return failed(probed.error());
-  auto profile = read_inputs(params.inputs, params.mode == Mode::Diff);
+  auto profile = read_inputs(params.inputs, params.mode == Mode::Diff, params.window);
   if (!profile) return failed(profile.error());
 
   Description& d = profile->description;

@@ -15,10 +15,10 @@ void grow_for(std::vector<T>& list) {
 
 // Halves a lane's resolution: what is in one tick and on one node then is one.
 void halve(Lane& lane) {
-  std::vector<std::pair<Moment, std::uint32_t>> all;
+  std::vector<std::pair<TimedSample, std::uint32_t>> all;
   all.reserve(lane.moments.size());
   for (std::size_t i = 0; i < lane.moments.size(); ++i) {
-    all.emplace_back(Moment{lane.moments[i].at / 2, lane.moments[i].node}, lane.weight(i));
+    all.emplace_back(TimedSample{lane.moments[i].at / 2, lane.moments[i].node}, lane.weight(i));
   }
   std::stable_sort(all.begin(), all.end(), [](const auto& a, const auto& b) {
     return a.first.at != b.first.at ? a.first.at < b.first.at : a.first.node < b.first.node;
@@ -43,7 +43,7 @@ void halve(Lane& lane) {
 
 void Moments::begin(std::uint64_t monotonic_ns, std::uint64_t wall_ns, std::uint64_t tick_ns) {
   for (Lane& lane : lanes_) {
-    for (Moment& m : lane.moments) m.at = 0;
+    for (TimedSample& m : lane.moments) m.at = 0;
   }
   start_ = monotonic_ns;
   start_wall_ = wall_ns;
@@ -93,16 +93,16 @@ void Moments::reach_back(std::uint64_t wall_ns) {
   while ((start_wall_ - wall_ns + end_ns()) / tick_ >= kMostTicks && kept_) coarsen();
   const std::uint64_t ticks = (start_wall_ - wall_ns + tick_ - 1) / tick_;
   for (Lane& lane : lanes_) {
-    for (Moment& m : lane.moments) m.at += static_cast<std::uint32_t>(ticks);
+    for (TimedSample& m : lane.moments) m.at += static_cast<std::uint32_t>(ticks);
   }
   start_wall_ -= std::min(start_wall_, ticks * tick_);
 }
 
 // Processors hand over their samples one after the other: nearly always the moment is the latest.
-void Moments::push(Lane& lane, Moment moment, std::uint32_t weight) {
+void Moments::push(Lane& lane, TimedSample moment, std::uint32_t weight) {
   if (weight != 1 && lane.weights.empty()) lane.weights.assign(lane.moments.size(), 1);
   const bool weighed = weight != 1 || !lane.weights.empty();
-  const auto later = [](std::uint32_t at, const Moment& m) { return at < m.at; };
+  const auto later = [](std::uint32_t at, const TimedSample& m) { return at < m.at; };
   const auto place = lane.moments.empty() || lane.moments.back().at <= moment.at
                          ? static_cast<std::ptrdiff_t>(lane.moments.size())
                          : std::upper_bound(lane.moments.begin(), lane.moments.end(), moment.at, later) - lane.moments.begin();
@@ -135,7 +135,7 @@ void Moments::coarsen() {
 
 void Moments::remap(std::span<const NodeId> moved) {
   for (Lane& lane : lanes_) {
-    for (Moment& m : lane.moments) m.node = moved[m.node];
+    for (TimedSample& m : lane.moments) m.node = moved[m.node];
   }
 }
 

@@ -10,16 +10,16 @@
 
 namespace sampan {
 
-struct Moment {
+struct TimedSample {
   std::uint32_t at;   // in Moments::tick_ns() from its start; of a wait, where it began
   NodeId node;
-  bool operator==(const Moment&) const = default;
+  bool operator==(const TimedSample&) const = default;
 };
 
 // One thread's. Ordered by time.
 struct Lane {
   FrameId process = 0, thread = 0;          // their frames; both 0: threads that came when there were kMostLanes already
-  std::vector<Moment> moments;
+  std::vector<TimedSample> moments;
   std::vector<std::uint32_t> weights{};     // samples, or microseconds where the profile counts nanoseconds; empty: each is 1
   std::uint64_t rest_ns = 0;                // of weights, less than a microsecond
 
@@ -60,7 +60,7 @@ class Moments {
   std::span<const Lane> lanes() const { return lanes_; }
 
  private:
-  void push(Lane& lane, Moment moment, std::uint32_t weight);
+  void push(Lane& lane, TimedSample moment, std::uint32_t weight);
   void coarsen();
 
   std::vector<Lane> lanes_;

@@ -69,11 +69,22 @@ void read_delivery(StrictJson& reader, DeliveryOptions& options) {
   read_uploads(reader, options.uploads);
 }
 
-void read_mode(StrictJson& reader, Params& params) {
+void read_instant(StrictJson& reader, Reading& reading, const char* key, std::optional<Instant>& into) {
+  const nlohmann::json* value = reader.find(key);
+  if (value == nullptr) return;
+  const std::string text = value->is_string() ? value->get<std::string>() : value->dump();
+  if (!(into = parse_instant(text))) {
+    reading.refuse("{} is \"{}\": allowed are seconds since the profile's start, or RFC 3339 such as 2026-11-27T14:03:22.5Z", key, text);
+  }
+}
+
+void read_mode(StrictJson& reader, Reading& reading, Params& params) {
   reader.choice("mode", params.mode,
                 {{"profile", Mode::Profile}, {"doctor", Mode::Doctor}, {"dump", Mode::Dump}, {"top", Mode::Top},
                  {"render", Mode::Render}, {"merge", Mode::Merge}, {"diff", Mode::Diff}});
   reader.texts("inputs", params.inputs, 4096);
+  read_instant(reader, reading, "from", params.window.from);
+  read_instant(reader, reading, "to", params.window.to);
   reader.number("every", params.series.every, 1, kWeek);
   reader.number("count", params.series.count, 0, 1'000'000);
 }
@@ -130,6 +141,7 @@ void check_series(StrictJson& reader, Params& params) {
 void check_inputs(Reading& reading, const Params& params) {
   const bool draws = params.mode == Mode::Render || params.mode == Mode::Merge || params.mode == Mode::Diff;
   if (draws && params.inputs.empty()) reading.refuse("inputs is missing: the folded files or URLs to draw");
+  if (!draws && params.window.any()) reading.refuse("from and to are for the modes \"render\", \"merge\" and \"diff\"");
   if (!draws && !params.inputs.empty()) reading.refuse("inputs is for the modes \"render\", \"merge\" and \"diff\"");
   if (params.mode == Mode::Diff && params.inputs.size() != 2) reading.refuse("inputs must be two for mode \"diff\": before, after");
   if (params.mode == Mode::Render && params.inputs.size() != 1) reading.refuse("inputs must be one for mode \"render\"");
@@ -150,7 +162,7 @@ Params read_all(Reading& reading, const nlohmann::json& json) {
   read_sampling(reader, params.sampling);
   read_picture(reader, params.picture);
   read_delivery(reader, params.delivery);
-  read_mode(reader, params);
+  read_mode(reader, reading, params);
   reader.end();
   check_target(reading, params);
   check_sampling(reader, params.sampling);

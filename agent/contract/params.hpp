@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/contract/instants.hpp"
 #include "agent/contract/modes.hpp"
 #include "agent/contract/stages.hpp"
 #include "samplers/base/result.hpp"
@@ -19,7 +20,8 @@ struct Params {
   PictureOptions picture;
   DeliveryOptions delivery;
   SeriesOptions series;
-  std::vector<std::string> inputs;           // folded files or URLs, of the modes that draw what was recorded
+  std::vector<std::string> inputs;           // folded files, pictures or URLs, of the modes that draw what was recorded
+  WindowOptions window;                      // what of them
 };
 
 // The sentence of a failure names the key, the value and what is allowed; exit code 2.

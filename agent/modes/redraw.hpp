@@ -1,4 +1,4 @@
-// The modes render, merge and diff: folded files or URLs in, a profile out. Nothing is sampled.
+// The modes render, merge and diff: folded text or our own pictures in, from files or URLs; a profile out. Nothing is sampled.
 #pragma once
 
 #include <cstdint>
@@ -6,14 +6,15 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/contract/instants.hpp"
 #include "flamegraph/profile.hpp"
 #include "samplers/base/result.hpp"
 
 namespace sampan {
 
 // All inputs as one profile; `compare`: two of them as the difference from the first to the second. Fails with exit code 2
-// where one cannot be read or is no folded text.
-Result<Profile> read_inputs(const std::vector<std::string>& inputs, bool compare);
+// where one cannot be read or is neither. Pictures carry time: they meet by the wall clock, and a window may be cut out.
+Result<Profile> read_inputs(const std::vector<std::string>& inputs, bool compare, const WindowOptions& window);
 
 // Feeds folded text in pieces of any size; lines are cut where they end. Finish with flush().
 class FoldedFeed {

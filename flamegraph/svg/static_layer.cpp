@@ -9,6 +9,7 @@
 
 #include "flamegraph/palette.hpp"
 #include "flamegraph/svg/frames.hpp"
+#include "flamegraph/svg/static_strip.hpp"
 #include "flamegraph/svg/text_width.hpp"
 #include "flamegraph/text.hpp"
 
@@ -24,9 +25,12 @@ class Page {
        const Picture& picture)
       : out_(out), description_(profile.description), labels_(labels), layout_(layout), summary_(summary), picture_(picture) {}
 
-  double draw() {
+  // `strip` draws at a height and says how high it is.
+  template <typename Strip>
+  double draw(Strip strip) {
     head();
     legend();
+    if (const double high = strip(y_); high > 0) y_ += high + 10;
     chart();
     table();
     return y_ + kMargin;
@@ -185,9 +189,11 @@ class Page {
 
 }  // namespace
 
-double append_static(std::string& out, const Profile& profile, const Labels& labels, const Layout& layout,
-                     const Summary& summary, const Picture& picture) {
-  return Page(out, profile, labels, layout, summary, picture).draw();
+double append_static(std::string& out, const Profile& profile, const Labels& labels, const Layout& layout, const Layout& tree,
+                     const std::vector<std::uint32_t>& box_of, const Summary& summary, const Picture& picture) {
+  return Page(out, profile, labels, layout, summary, picture).draw([&](double y) {
+    return append_static_strip(out, profile, labels, tree, box_of, kMargin, y, kChart);
+  });
 }
 
 }  // namespace sampan

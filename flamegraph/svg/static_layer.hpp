@@ -2,7 +2,9 @@
 // since a Content-Security-Policy may block the style; the style only adds the dark theme.
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <vector>
 
 #include "flamegraph/label.hpp"
 #include "flamegraph/layout.hpp"
@@ -14,8 +16,8 @@ namespace sampan {
 
 inline constexpr double kPageWidth = 1200;
 
-// Appends the layer; returns its height in pixels.
-double append_static(std::string& out, const Profile& profile, const Labels& labels, const Layout& layout,
-                     const Summary& summary, const Picture& picture);
+// Appends the layer; returns its height in pixels. `box_of`: places of nodes in `tree`, where the profile has moments.
+double append_static(std::string& out, const Profile& profile, const Labels& labels, const Layout& layout, const Layout& tree,
+                     const std::vector<std::uint32_t>& box_of, const Summary& summary, const Picture& picture);
 
 }  // namespace sampan

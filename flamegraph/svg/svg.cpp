@@ -66,7 +66,7 @@ std::string render_svg(const Profile& profile, const Picture& picture) {
                  kPageWidth, kNoHeight);
   const std::size_t page = out.size();
   const double height = append_static(out, profile, labels, picture.reverse ? lay_out(profile, labels, true, picture.most_frames) : layout,
-                                      summary, picture);
+                                      layout, box_of, summary, picture);
   set_height(out, page, height);
   out += "</g>\n<script><![CDATA[";
   out += viewer_script();

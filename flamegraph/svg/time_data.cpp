@@ -23,7 +23,7 @@ Stacks stacks_of(const Moments& moments, const std::vector<std::uint32_t>& box_o
   Stacks stacks;
   std::vector<std::uint32_t> uses;
   for (const Lane& lane : moments.lanes()) {
-    for (const Moment& m : lane.moments) {
+    for (const TimedSample& m : lane.moments) {
       const std::uint32_t box = box_of[m.node];
       if (uses.size() <= box) uses.resize(box + std::size_t{1});
       if (uses[box]++ == 0) stacks.boxes.push_back(box);

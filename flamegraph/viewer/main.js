@@ -98,12 +98,18 @@ function place() {
   root.setAttribute('width', page.width);
   const head = Math.ceil(ui.head.getBoundingClientRect().height);
   ui.headBox.setAttribute('height', head);
+  page.head = head;
   if (hasTime()) strip.svg.setAttribute('y', head);
-  const top = head + (hasTime() ? strip.height + 8 : 0);
+  page.foot = Math.ceil(ui.foot.getBoundingClientRect().height);
+  ui.footBox.setAttribute('height', page.foot);
+  moveFoot();
+}
+
+// Below the chart, as high as that is now.
+function moveFoot() {
+  const top = page.head + (hasTime() ? strip.height + 8 : 0), foot = page.foot;
   chart.svg.setAttribute('y', top);
   ui.footBox.setAttribute('y', top + chart.height);
-  const foot = Math.ceil(ui.foot.getBoundingClientRect().height);
-  ui.footBox.setAttribute('height', foot);
   page.height = Math.max(top + chart.height + foot, standalone ? innerHeight : 0);
   root.setAttribute('height', page.height);
   paper.setAttribute('height', page.height);

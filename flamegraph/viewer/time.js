@@ -123,6 +123,7 @@ function scaled(list, to) {
 
 function fill(view, self, before) {
   const {of, n, parent} = view;
+  view.weighed = {};   // another one than before: what was drawn by it is no longer true
   view.self.fill(0);
   view.selfBefore.fill(0);
   for (let i = 0; i < base.n; ++i) {

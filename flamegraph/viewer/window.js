@@ -1,5 +1,5 @@
 // The window of time: dragged, moved by keys, said in words. While it is dragged, all that is on the page follows.
-const drag = {from: null, baseline: false, moved: false, due: false};
+const drag = {from: null, baseline: false, moved: false, due: false, live: false, told: 0};
 
 function tickAt(x) { return Math.max(0, Math.min(1, (x - strip.left) / strip.width)) * time.length; }
 
@@ -39,6 +39,7 @@ function listenToStrip() {
   svg.addEventListener('pointerup', () => {
     const {from, to, moved, baseline} = drag;
     drag.from = null;
+    weighed = null;   // so that words follow, too
     if (moved) navigate({[baseline ? 'baseline' : 'window']: windowText(from, to)});
     else svg.querySelector('.handle').focus();
   });
@@ -59,10 +60,18 @@ function followSoon() {
 // The page for another window, without a step in the history.
 function follow(key, text) {
   state = {...state, [key]: text};
+  weighed = state.window + ' ' + state.baseline;
   weighView(view);
+  drag.live = true;
+  drawChart(chart.width);
+  drawWindows();
+  moveFoot();
+  drag.live = false;
+  // Tables are laid out anew, which costs more than the drawing: ten times a second is live enough.
+  if (performance.now() - drag.told < 100) return;
+  drag.told = performance.now();
   if (search.hits) countHits();
   refresh();
-  draw();
 }
 
 function drawWindows() {

@@ -42,6 +42,7 @@ Seen seen(const Profile& profile) {
 // Threads that sample random stacks of `nodes` nodes and about `depth` frames, as unevenly as a ticker does.
 Profile random_profile(unsigned seed, unsigned threads, unsigned samples, unsigned nodes, unsigned depth, double rate, bool waits) {
   std::mt19937 rng(seed);
+  const auto pick = [&](unsigned n) { return static_cast<unsigned>(rng() % n); };
   Profile profile;
   profile.description.rate = rate;
   if (waits) profile.description.unit = "nanoseconds";
@@ -49,10 +50,10 @@ Profile random_profile(unsigned seed, unsigned threads, unsigned samples, unsign
   const FrameId process = profile.intern({FrameKind::Process, "web \"<&'\t", {}, 41});
   std::vector<NodeId> leaves;
   for (unsigned made = 0; made < nodes;) {
-    NodeId at = leaves.empty() || rng() % 3 == 0 ? profile.child(Profile::kRoot, process) : leaves[rng() % leaves.size()];
-    for (unsigned level = rng() % depth + 1; level > 0; --level, ++made) {
-      const std::string name = "function_" + std::to_string(rng() % 900);
-      at = profile.child(at, profile.intern({FrameKind::Python, name, "module.py", rng() % 900 + 1}));
+    NodeId at = leaves.empty() || pick(3) == 0 ? profile.child(Profile::kRoot, process) : leaves[pick(static_cast<unsigned>(leaves.size()))];
+    for (unsigned level = pick(depth) + 1; level > 0; --level, ++made) {
+      const std::string name = "function_" + std::to_string(pick(900));
+      at = profile.child(at, profile.intern({FrameKind::Python, name, "module.py", pick(900) + 1}));
     }
     leaves.push_back(at);
   }
@@ -61,9 +62,9 @@ Profile random_profile(unsigned seed, unsigned threads, unsigned samples, unsign
     const LaneId lane = profile.moments.lane(process, profile.intern({FrameKind::Thread, "worker", {}, 100 + t}));
     double at = 5e9;
     for (unsigned i = 0; i < samples; ++i) {
-      at += 1e9 / rate * (0.7 + (rng() % 600) / 1000.0) * (rng() % 50 == 0 ? 20 : 1);
+      at += 1e9 / rate * (0.7 + (pick(600)) / 1000.0) * (pick(50) == 0 ? 20 : 1);
       const NodeId node = leaves[often(rng) % leaves.size()];
-      const std::uint64_t weight = waits ? 1000 * (rng() % 30'000 + 1) : 1;
+      const std::uint64_t weight = waits ? 1000 * (pick(30'000) + 1) : 1;
       profile.node(node).self += weight;
       profile.add_moment(lane, static_cast<std::uint64_t>(at), node, weight);
     }
@@ -88,7 +89,7 @@ TEST(Time, APictureGivesBackEveryMomentAsItWas) {
     // A tick is whole microseconds in the file; moments are ticks in both.
     Seen before, after;
     const auto in_ticks = [](const Profile& p, Seen& into) {
-      for (const auto& [lane, at, stack, weight] : seen(p)) into.emplace(clean(lane), (at + p.moments.tick_ns() / 2) / p.moments.tick_ns(), stack, weight);
+      for (const auto& [lane, at, stack, weight] : seen(p)) into.emplace(clean(lane), (at + p.moments.tick_ns() / 2) / p.moments.tick_ns(), clean(stack), weight);
     };
     in_ticks(profile, before);
     in_ticks(back, after);
@@ -108,7 +109,7 @@ TEST(Time, ThreeBytesASampleInThePicture) {
 }
 
 TEST(Time, EightBytesASampleInMemory) {
-  static_assert(sizeof(Moment) == 8);
+  static_assert(sizeof(TimedSample) == 8);
   const Profile profile = random_profile(3, 2, 20'000, 50, 5, 100, false);
   for (const Lane& lane : profile.moments.lanes()) {
     EXPECT_TRUE(lane.weights.empty());
@@ -179,7 +180,8 @@ TEST(Time, AWindowHoldsWhatWasSampledInIt) {
   const Profile window = window_of(burst(kSecond), 3000 * kMs, 3400 * kMs);
   EXPECT_EQ(window.total(), 40u);
   for (const Node& node : window.nodes()) {
-    if (node.self != 0) EXPECT_EQ(window.frame(node.frame).name, "b");
+    if (node.self == 0) continue;
+    EXPECT_EQ(window.frame(node.frame).name, "b");
   }
   EXPECT_EQ(window.moments.start_ns(), kSecond + 3000 * kMs);
   EXPECT_EQ(window.moments.size(), 40u);

@@ -1,0 +1,96 @@
+#include "flamegraph/svg/static_strip.hpp"
+
+#include <fmt/compile.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+
+#include "flamegraph/palette.hpp"
+#include "flamegraph/svg/text_width.hpp"
+#include "flamegraph/text.hpp"
+
+namespace sampan {
+namespace {
+
+constexpr std::size_t kMostLanes = 8, kColumns = 240;
+constexpr double kLane = 16, kNames = 180, kAxis = 16;
+
+struct Column {
+  std::uint64_t weight = 0;
+  std::map<std::uint32_t, std::uint64_t> labels{};   // what ran, by label
+  std::uint32_t hottest() const {
+    return std::max_element(labels.begin(), labels.end(), [](const auto& a, const auto& b) { return a.second < b.second; })->first;
+  }
+};
+
+std::uint64_t weight_of(const Lane& lane) {
+  return lane.weights.empty() ? lane.moments.size() : std::accumulate(lane.weights.begin(), lane.weights.end(), std::uint64_t{0});
+}
+
+// A wait counts where it began here: good enough for columns of a whole run.
+std::vector<Column> columns_of(const Lane& lane, const Layout& layout, const std::vector<std::uint32_t>& box_of, double ticks_a_column) {
+  std::vector<Column> columns(kColumns);
+  for (std::size_t i = 0; i < lane.moments.size(); ++i) {
+    Column& column = columns[std::min(static_cast<std::size_t>(lane.moments[i].at / ticks_a_column), kColumns - 1)];
+    column.weight += lane.weight(i);
+    column.labels[layout.boxes[box_of[lane.moments[i].node]].label] += lane.weight(i);
+  }
+  return columns;
+}
+
+// Bars as one path a colour.
+void append_bars(std::string& out, const std::vector<Column>& columns, const Labels& labels, double x, double bottom, double width) {
+  std::uint64_t most = 1;
+  for (const Column& column : columns) most = std::max(most, column.weight);
+  std::map<std::pair<FrameKind, std::size_t>, std::string> paths;
+  const double step = width / static_cast<double>(kColumns);
+  std::string scratch;
+  for (std::size_t c = 0; c < columns.size(); ++c) {
+    if (columns[c].weight == 0) continue;
+    const auto& label = labels.all[columns[c].hottest()];
+    const double high = std::max(1.0, (kLane - 3) * static_cast<double>(columns[c].weight) / static_cast<double>(most));
+    fmt::format_to(std::back_inserter(paths[{label.kind, strength(function_of(label.text, scratch))}]), FMT_COMPILE("M{:.1f} {:.0f}h{:.2f}v-{:.1f}h-{:.2f}z"),
+                   x + static_cast<double>(c) * step, bottom, step, high, step);
+  }
+  for (const auto& [looks, path] : paths) {
+    const Hue& h = hue(looks.first);
+    fmt::format_to(std::back_inserter(out), "<path class=\"k-{}\" fill=\"{}\" fill-opacity=\"{}\" d=\"{}\"/>\n", h.code, h.light, kStrengths[looks.second], path);
+  }
+}
+
+void append_text(std::string& out, double x, double y, std::string_view anchor, std::string_view text) {
+  fmt::format_to(std::back_inserter(out), "<text x=\"{:.1f}\" y=\"{:.1f}\" font-size=\"11\" text-anchor=\"{}\" class=\"dim\" fill=\"#57606a\">", x, y, anchor);
+  append_xml(out, text);
+  out += "</text>\n";
+}
+
+}  // namespace
+
+double append_static_strip(std::string& out, const Profile& profile, const Labels& labels, const Layout& layout,
+                           const std::vector<std::uint32_t>& box_of, double x, double y, double width) {
+  const Moments& moments = profile.moments;
+  if (!moments.any() || box_of.empty()) return 0;
+  std::vector<std::pair<std::uint64_t, const Lane*>> lanes;
+  for (const Lane& lane : moments.lanes()) {
+    if (!lane.moments.empty()) lanes.emplace_back(weight_of(lane), &lane);
+  }
+  std::stable_sort(lanes.begin(), lanes.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+  lanes.resize(std::min(lanes.size(), kMostLanes));
+  const auto length = static_cast<double>(std::max(moments.end_ns(), profile.description.duration_ns));
+  const double ticks_a_column = std::max(length / static_cast<double>(moments.tick_ns()) / static_cast<double>(kColumns), 1e-6);
+  double bottom = y;
+  for (const auto& [weight, lane] : lanes) {
+    bottom += kLane;
+    const FrameId frame = lane->thread != Profile::kNoFrame ? lane->thread : lane->process;
+    const std::string name = frame == Profile::kNoFrame ? "other threads" : clean(frame_label(profile.frame(frame)));
+    append_text(out, x, bottom - 4, "start", name.substr(0, fit(name, kNames - 8, 11).bytes));
+    append_bars(out, columns_of(*lane, layout, box_of, ticks_a_column), labels, x + kNames, bottom - 1, width - kNames);
+  }
+  append_text(out, x + kNames, bottom + 12, "start", "0 s");
+  append_text(out, x + width, bottom + 12, "end", fmt::format("{:.3g} s", length / 1e9));
+  return bottom + kAxis - y;
+}
+
+}  // namespace sampan

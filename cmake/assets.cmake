@@ -7,7 +7,7 @@ add_custom_command(OUTPUT ${ca_bundle} DEPENDS /var/lib/dpkg/info/ca-certificate
 embed_bytes(agent ca_bundle_pem_gz ${ca_bundle})
 embed_bytes(agent events_schema_json agent/events.schema.json)
 set(viewer ${CMAKE_SOURCE_DIR}/flamegraph/viewer)
-set(viewer_parts ${viewer}/data.js ${viewer}/time.js ${viewer}/view.js ${viewer}/chart.js ${viewer}/search.js
+set(viewer_parts ${viewer}/data.js ${viewer}/time.js ${viewer}/view.js ${viewer}/fold.js ${viewer}/chart.js ${viewer}/search.js
     ${viewer}/panels.js ${viewer}/strip.js ${viewer}/window.js ${viewer}/keys.js ${viewer}/main.js)
 set(viewer_script ${CMAKE_BINARY_DIR}/generated/viewer.js)
 add_custom_command(OUTPUT ${viewer_script} DEPENDS ${viewer_parts} ${CMAKE_SOURCE_DIR}/cmake/viewer.cmake VERBATIM

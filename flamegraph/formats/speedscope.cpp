@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 
 #include "flamegraph/formats.hpp"
@@ -68,6 +69,46 @@ std::map<NodeId, Group> group(const Profile& profile, const Frames& frames) {
   return groups;
 }
 
+// A lane's samples in order of time: what a thread did not do is an empty stack of that length.
+Group lane_group(const Profile& profile, const Frames& frames, const Lane& lane, double period_ns, bool of_time) {
+  Group g;
+  std::vector<FrameId> stack;
+  const auto put = [&](std::uint64_t weight) {
+    g.samples += g.samples.empty() ? "[" : ",\n[";
+    bool first = true;
+    for (FrameId frame : stack) {
+      if (is_group(profile.frame(frame).kind)) continue;
+      g.samples += fmt::format("{}{}", first ? "" : ",", frames.of_frame[frame]);
+      first = false;
+    }
+    g.samples += ']';
+    g.weights += fmt::format("{}{}", g.weights.empty() ? "" : ",", weight);
+    g.total += weight;
+  };
+  double free_at = 0;   // where the sample before ended
+  for (std::size_t i = 0; i < lane.moments.size(); ++i) {
+    const double at = static_cast<double>(lane.moments[i].at) * static_cast<double>(profile.moments.tick_ns());
+    const double length = of_time ? lane.weight(i) * 1e3 : lane.weight(i) * period_ns;
+    stack.clear();
+    // Samples come a little early or late: what is missing of half a period is no gap.
+    if (const double gap = at - free_at; gap > period_ns / 2) put(static_cast<std::uint64_t>(of_time ? gap : gap / period_ns + 0.5));
+    profile.stack(lane.moments[i].node, stack);
+    put(static_cast<std::uint64_t>(of_time ? length : lane.weight(i)));
+    free_at = std::max(free_at, at) + length;
+  }
+  return g;
+}
+
+std::string lane_name(const Profile& profile, const Lane& lane) {
+  std::string name;
+  for (const FrameId id : {lane.process, lane.thread}) {
+    if (id == Profile::kNoFrame) continue;
+    if (!name.empty()) name += ", ";
+    append_label(name, profile.frame(id));
+  }
+  return name.empty() ? "other threads" : name;
+}
+
 std::string group_name(const Profile& profile, NodeId id) {
   std::vector<FrameId> stack;
   profile.stack(id, stack);
@@ -90,16 +131,22 @@ std::string to_speedscope(const Profile& profile) {
                     "\",\"name\":";
   append_json(out, profile.description.title);
   out += ",\"activeProfileIndex\":0,\"shared\":{\"frames\":[" + frames.json + "]},\n\"profiles\":[";
-  auto groups = group(profile, frames);
-  if (groups.empty()) groups[Profile::kRoot];
   bool first = true;
-  for (const auto& [id, g] : groups) {
+  const auto put = [&](const std::string& name, const Group& g) {
     out += first ? "\n{\"type\":\"sampled\",\"name\":" : ",\n{\"type\":\"sampled\",\"name\":";
     first = false;
-    append_json(out, group_name(profile, id));
+    append_json(out, name);
     out += fmt::format(",\"unit\":\"{}\",\"startValue\":0,\"endValue\":{},\n\"samples\":[", unit, g.total);
     ((((out += g.samples) += "],\n\"weights\":[") += g.weights) += "]}");
+  };
+  const bool of_time = unit == "nanoseconds";
+  const double period_ns = profile.description.rate > 0 ? 1e9 / profile.description.rate : static_cast<double>(profile.moments.tick_ns());
+  for (const Lane& lane : profile.moments.lanes()) {
+    if (!lane.moments.empty()) put(lane_name(profile, lane), lane_group(profile, frames, lane, period_ns, of_time));
   }
+  auto groups = profile.moments.any() ? std::map<NodeId, Group>() : group(profile, frames);
+  if (groups.empty() && first) groups[Profile::kRoot];
+  for (const auto& [id, g] : groups) put(group_name(profile, id), g);
   return out + "]}\n";
 }
 

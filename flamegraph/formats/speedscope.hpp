@@ -6,7 +6,8 @@
 #include "flamegraph/profile.hpp"
 
 namespace sampan {
-// One sample per distinct stack, in the order of the tree: the profile keeps no times. Process and thread
-// frames become the profiles' names. Schema: speedscope's src/lib/file-format-spec.ts.
+// Where the profile has moments: a profile a thread, samples in order of time, empty stacks where it did not run. Else one
+// sample per distinct stack, in the order of the tree. Process and thread frames become the profiles' names.
+// Schema: speedscope's src/lib/file-format-spec.ts.
 std::string to_speedscope(const Profile& profile);
 }

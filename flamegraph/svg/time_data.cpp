@@ -6,6 +6,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "flamegraph/bursts.hpp"
 #include "flamegraph/label.hpp"
 #include "flamegraph/svg/base64.hpp"
 #include "flamegraph/text.hpp"
@@ -107,7 +108,13 @@ void append_time(std::string& out, const Profile& profile, const std::vector<std
   for (const std::uint32_t box : stacks.boxes) data.number(box);
   for (const Lane* lane : lanes) append_lane(data, *lane, box_of, stacks, static_cast<double>(moments.tick_ns()) / tick, weighed);
   data.finish();
-  out += "</time>\n";
+  out += "</time>\n<bursts>";
+  for (const Burst& burst : bursts(profile)) {
+    fmt::format_to(std::back_inserter(out), "{:.3f}-{:.3f}\t", static_cast<double>(burst.from_ns) / 1e9, static_cast<double>(burst.to_ns) / 1e9);
+    append_xml(out, burst_sentence(burst));
+    out += '\n';
+  }
+  out += "</bursts>\n";
 }
 
 }  // namespace sampan

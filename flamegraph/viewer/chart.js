@@ -25,15 +25,27 @@ function openChart(parent) {
 // Collects [focus, its ancestors and all below] for the given width.
 function collect(view, focus, width) {
   const rows = chart.rows = [];
+  if (!chart.depths || chart.depths.length < view.n) chart.depths = new Int32Array(view.n);
   const add = (depth, id, x, w) => (rows[depth] ||= []).push({id, x, w});
-  for (let up = focus; up !== 0;) add(view.depth[up = view.parent[up]], up, 0, width);
+  const {depths} = chart;   // as drawn: a fold takes one row
+  const path = [focus];
+  for (let up = focus; up !== 0;) path.push(up = view.parent[up]);
+  for (let at = path.length - 1, depth = -1; at >= 0; --at) {
+    const id = path[at], inner = isFolded(id) && view.fold[id] !== id;
+    depths[id] = inner ? depth : ++depth;
+    if (at > 0 && !inner) add(depth, id, 0, width);
+  }
   const scale = view.width[focus] > 0 ? width / view.width[focus] : 0, left = view.start[focus];
   for (let i = focus, end = view.end[focus]; i < end;) {
     const w = view.width[i] * scale;
     if (w < LEAST && i !== focus && i !== cursor) { i = view.end[i]; continue; }
-    add(view.depth[i], i, (view.start[i] - left) * scale, w);
+    const inner = i !== focus && isFolded(i) && view.fold[i] !== i;
+    if (i !== focus) depths[i] = depths[view.parent[i]] + (inner ? 0 : 1);
+    if (!inner) add(depths[i], i, (view.start[i] - left) * scale, w);
     ++i;
   }
+  // A hole: the focus lies in a fold.
+  for (let depth = 0; depth < rows.length; ++depth) rows[depth] ||= [];
   chart.deepest = rows.length - 1;
 }
 
@@ -132,7 +144,9 @@ function strength(name) {
 }
 
 function looksOf(id) {
-  const name = view.name[id], hit = search.hits !== null && search.hits[name] === 1 && id !== 0;
+  const name = view.name[id];
+  const hit = search.hits !== null && id !== 0 && (isFolded(id) ? foldHit(view.fold[id]) : search.hits[name] === 1);
+  if (isFolded(id) && id !== state.focus && !differs) return {kind: 'fold', strength: '1', hit};
   if (differs) return {kind: 'd' + (changeStep(view.before[id], view.total[id]) + 4), strength: '1', hit};
   return {kind: 'k-' + (id === 0 ? 'p' : kinds[name]), strength: strength(name), hit};
 }
@@ -156,11 +170,14 @@ function advance(c) {
 }
 
 function fitName(id, room) {
-  let text = labels[view.name[id]];
-  if (differs) text = (view.total[id] > view.before[id] ? '+ ' : view.total[id] < view.before[id] ? '\u2212 ' : '') + text;
-  if (fits(text, room)) return text;
-  const place = text.lastIndexOf(' (');
-  if (place > 0 && fits(text.slice(0, place), room)) return text.slice(0, place);
+  if (isFolded(id) && id !== state.focus) return fits(foldLabel(id), room) ? '\u22ef ' + foldLabel(id) : '\u22ef';
+  const name = view.name[id];
+  let sign = '', text = labels[name];
+  if (differs) sign = view.total[id] > view.before[id] ? '+ ' : view.total[id] < view.before[id] ? '\u2212 ' : '';
+  if (fits(sign + text, room)) return sign + text;
+  const shorter = shorterNames(name);
+  for (const one of shorter) if (fits(sign + one, room)) return sign + one;
+  text = sign + (shorter[shorter.length - 1] || text);
   let used = advance('\u2026'), cut = 0;
   for (const c of text) {
     used += advance(c);
@@ -181,6 +198,7 @@ function fits(text, room) {
 
 // One sentence on a frame, for the tooltip and for screen readers.
 function describe(id) {
+  if (isFolded(id) && id !== state.focus) return foldLabel(id) + ' that only lead on, ' + figures(id) + (search.hits && foldHit(id) ? ', matches inside' : '');
   const name = view.name[id], kind = languages.get(kinds[name]);
   let out = labels[name] + (id === 0 || isGroup(kinds[name]) || !kind ? '' : ', ' + kind) + ', ' + figures(id);
   if (search.hits && search.hits[name] && id !== 0) out += ', matches';

@@ -27,6 +27,7 @@ function wrap(text, room) {
 
 function showTip(id, x, y) {
   const kind = languages.get(kinds[view.name[id]]);
+  if (isFolded(id) && id !== state.focus) return showTexts([foldLabel(id) + ' that only lead on'], [foldNames(id), figures(id) + '; a click shows them'], x, y);
   showTexts([labels[view.name[id]]], [(id === 0 || isGroup(kinds[view.name[id]]) || !kind ? '' : kind + ', ') + figures(id)], x, y);
 }
 
@@ -50,6 +51,12 @@ function showTexts(first, second, x, y) {
   tip.g.setAttribute('transform', 'translate(' + left + ' ' + Math.max(0, top) + ')');
 }
 
+// The ends of a fold.
+function foldNames(first) {
+  const name = (id) => shorterNames(view.name[id])[0];
+  return name(first) + ' \u2026 ' + name(foldEnd(first) - 1);
+}
+
 function hideTip() { tip.g.setAttribute('display', 'none'); }
 
 function pointOf(event) {
@@ -68,7 +75,8 @@ function listen() {
     const point = pointOf(event), id = frameAt(point.x, point.y);
     if (id < 0) return;
     cursor = id;
-    if (id === state.focus) draw();
+    if (isFolded(id) && id !== state.focus) navigate({opened: openFold(id)});
+    else if (id === state.focus) draw();
     else navigate({focus: id});
   });
   chart.svg.addEventListener('focusin', (event) => {
@@ -122,23 +130,26 @@ function escape() {
 }
 
 function moveCursor(move) {
-  if (move === 'zoom') return navigate({focus: cursor});
+  if (move === 'zoom') return isFolded(cursor) && cursor !== state.focus ? navigate({opened: openFold(cursor)}) : navigate({focus: cursor});
   if (move === 'home') return show(state.focus);
   const away = state.inverted ? 'down' : 'up';
   let to = cursor;
   if (move === 'left' || move === 'right') to = neighbour(move === 'left' ? -1 : 1);
-  else if (move === away) to = heaviestChild(cursor);
-  else to = view.parent[cursor];
+  else if (move === away) to = heaviestChild(isFolded(cursor) ? foldEnd(view.fold[cursor]) - 1 : cursor);
+  else to = outOfFold(view.parent[cursor]);
   show(to);
 }
 
 function neighbour(direction) {
-  const row = chart.rows[view.depth[cursor]] || [];
+  const row = chart.rows[chart.depths[cursor]] || [];
   for (let at = row.findIndex((box) => box.id === cursor) + direction; at >= 0 && at < row.length; at += direction) {
     if (row[at].w >= SLIVER) return row[at].id;
   }
   return cursor;
 }
+
+// A row of a fold is reached by its first frame.
+function outOfFold(id) { return isFolded(id) ? view.fold[id] : id; }
 
 function heaviestChild(id) {
   let best = id;
@@ -151,6 +162,7 @@ function heaviestChild(id) {
 // Brings a frame into sight, zooming out where it lies outside or is too narrow, and gives it the focus.
 function show(id) {
   cursor = id;
+  if (isFolded(id) && view.fold[id] !== id) navigate({opened: openFold(id)}, true);   // a match inside
   let focus = state.focus;
   const inside = (at) => (id >= at && id < view.end[at]) || (at >= id && at < view.end[id]);
   while (!inside(focus)) focus = view.parent[focus];

@@ -1,15 +1,25 @@
 // State, its form in the address (so that Back unzooms and links survive), and drawing.
+// Where the whole is higher than the window, the root stands on top: the first screen shows the wide frames.
+function isTall() {
+  const depth = new Int32Array(base.n);
+  let most = 0;
+  for (let i = 1; i < base.n; ++i) most = Math.max(most, depth[i] = depth[base.parent[i]] + 1);
+  return standalone && (most + 1) * ROW > innerHeight - 260;
+}
+
+const SIDE = 370, WIDE = 1240;   // the table's place beside the graph, on pages so wide
 const kDefaults = {
   focus: 0, query: '', matchCase: false, part: 0, split: true, lines: true, recursion: false, weight: false,
-  reverse: attr('reverse') === '1', inverted: attr('inverted') === '1',
+  reverse: attr('reverse') === '1', inverted: attr('inverted') === '1' || isTall(),
+  unfold: false, opened: '',   // folds that were opened, by their first frame
   window: '', baseline: '', clock: 'since', heat: false,   // windows: `1.25-3.5`, seconds since the start
 };
 const kShort = {focus: 'f', query: 'q', matchCase: 'aa', part: 'p', split: 's', lines: 'l', recursion: 'fr', weight: 'w', reverse: 'r', inverted: 'i',
-  window: 't', baseline: 'b', clock: 'z', heat: 'h'};
+  unfold: 'u', opened: 'o', window: 't', baseline: 'b', clock: 'z', heat: 'h'};
 const kReshaping = new Set(['part', 'split', 'lines', 'recursion', 'weight', 'reverse']);
 
 let state = {...kDefaults}, view = null, cursor = 0, viewKey = '', weighed = null;
-const page = {width: 0, height: 0};
+const page = {width: 0, height: 0, side: 0};
 
 function readHash() {
   const read = {...kDefaults};
@@ -48,7 +58,7 @@ function navigate(changes, quietly) {
 }
 
 function apply(next) {
-  const before = state;
+  const before = state, first = view === null;
   state = next;
   // Ordered by weight, the order is the window's.
   const key = [...kReshaping].map((name) => String(state[name])).join() + (state.weight ? state.window : '');
@@ -60,7 +70,9 @@ function apply(next) {
     weighed = null;
     viewKey = key;
     cursor = 0;
+    state.opened = first ? state.opened.replace(/[^\d.]/g, '') : '';
   }
+  if (!view.fold) view.fold = foldsOf(view);
   if (weighed !== windows) weighView(view);
   weighed = windows;
   if (state.focus >= view.n) state.focus = 0;
@@ -84,9 +96,16 @@ function refresh() {
 
 function draw() {
   page.width = standalone ? document.documentElement.clientWidth || innerWidth : root.parentNode.clientWidth;
-  const margin = page.width < 600 ? 8 : 16;
+  const margin = page.width < 600 ? 8 : 16, side = page.width >= WIDE && !root.classList.contains('printing') ? SIDE : 0;
+  if (side !== page.side) {
+    page.side = side;
+    fillTable();
+  }
+  ui.footBox.setAttribute('x', side > 0 ? page.width - side : 0);
+  ui.footBox.setAttribute('width', side > 0 ? side : '100%');
+  ui.foot.classList.toggle('side', side > 0);
   const width = Math.max(page.width - 2 * margin, 100);
-  drawChart(width);
+  drawChart(width - side);
   drawStrip(width);
   chart.svg.setAttribute('x', margin);
   if (hasTime()) strip.svg.setAttribute('x', margin);
@@ -109,8 +128,8 @@ function place() {
 function moveFoot() {
   const top = page.head + (hasTime() ? strip.height + 8 : 0), foot = page.foot;
   chart.svg.setAttribute('y', top);
-  ui.footBox.setAttribute('y', top + chart.height);
-  page.height = Math.max(top + chart.height + foot, standalone ? innerHeight : 0);
+  ui.footBox.setAttribute('y', page.side > 0 ? top : top + chart.height);
+  page.height = Math.max(top + (page.side > 0 ? Math.max(chart.height, foot) : chart.height + foot), standalone ? innerHeight : 0);
   root.setAttribute('height', page.height);
   paper.setAttribute('height', page.height);
 }
@@ -118,7 +137,7 @@ function moveFoot() {
 function print(on) {
   root.classList.toggle('printing', on);
   if (on) {
-    place();
+    draw();
     root.setAttribute('viewBox', '0 0 ' + page.width + ' ' + page.height);
     root.setAttribute('width', '100%');
     root.removeAttribute('height');

@@ -27,17 +27,23 @@ function openHead(parent) {
   ui.head.append(tag('p', {class: 'facts'}, attr('facts')));
   ui.words = tag('p', {class: 'facts'});
   ui.head.append(ui.words);
-  for (const note of lines('notes')) ui.head.append(tag('p', {class: 'facts'}, note));
-  if (Number(attr('left-out')) > 0) {
-    ui.head.append(tag('p', {class: 'facts'}, grouped(Number(attr('left-out'))) +
-      ' of the lightest frames are summed up as [lighter frames].'));
-  }
-  ui.head.append(searchBar(), optionBar());
+  ui.head.append(notes());
+  const bars = tag('div', {class: 'row'}, searchBar(), optionBar());
+  ui.head.append(bars);
   ui.legend = tag('div', {class: 'legend', role: 'group', 'aria-label': 'Legend'});
-  ui.head.append(ui.legend);
-  if (hasTime()) ui.head.append(timeBar());
+  ui.head.append(tag('div', {class: 'row'}, ui.legend, ...(hasTime() ? [timeBar(), burstBar()] : [])));
   box.append(ui.head);
   ui.headBox = box;
+}
+
+// How it was measured: there for who asks, not in the way of the answer.
+function notes() {
+  const all = lines('notes'), left = Number(attr('left-out'));
+  if (left > 0) all.push(grouped(left) + ' of the lightest frames are summed up as [lighter frames].');
+  const made = tag('details', {class: 'facts'}, tag('summary', {}, 'How it was measured'), ...all.map((note) => tag('p', {}, note)));
+  made.addEventListener('toggle', place);
+  made.hidden = all.length === 0;
+  return made;
 }
 
 function searchBar() {
@@ -51,14 +57,24 @@ function searchBar() {
     button('\u203a', 'Next match (n)', () => step(1), {'aria-label': 'Next match'}));
   ui.reset = button('Show all', 'Zoom out (Esc)', () => navigate({focus: 0}), {class: 'main'});
   return tag('div', {class: 'bar', role: 'search'}, ui.query, toggle('Aa', 'Match upper and lower case', 'matchCase'),
-    ui.steps, ui.reset, ui.found);
+    ui.steps, ui.reset, moreButton(), ui.found);
+}
+
+// On a narrow page the ways to draw wait behind one button.
+function moreButton() {
+  const made = button('Options', 'How to draw', () => {
+    made.setAttribute('aria-expanded', String(root.classList.toggle('more')));
+    place();
+  }, {class: 'fewer', 'aria-expanded': 'false'});
+  return made;
 }
 
 function optionBar() {
-  const bar = tag('div', {class: 'bar', role: 'toolbar', 'aria-label': 'How to draw'},
+  const bar = tag('div', {class: 'bar options', role: 'toolbar', 'aria-label': 'How to draw'},
     toggle('Root on top', 'Draw from the top down (i)', 'inverted'),
     toggle('Callers', 'Merge from the leaf: who calls what takes the time (r)', 'reverse'),
     toggle('Fold recursion', 'A function that calls itself is one frame', 'recursion'),
+    toggle('All frames', 'Show each frame of long chains that only lead on', 'unfold'),
     toggle('By weight', 'The heaviest frame first, not by name', 'weight'));
   if (labels.length > functions.length) bar.append(toggle('Lines', 'One frame a line, not a function', 'lines'));
   const found = parts();
@@ -190,7 +206,8 @@ function tableRow(row) {
     : percent(after, table.total);
   const name = button('', 'Mark all frames of this function', () => navigate({query: state.query === query ? '' : query}),
     {class: 'name', 'data-query': query});
-  name.append(tag('span', {class: 'swatch k-' + f.kind}), f.label);
+  name.append(tag('span', {class: 'swatch k-' + f.kind}), page.side > 0 ? shortName(f.name, 30) : f.label);
+  if (page.side > 0) name.title = f.label;
   const bar = tag('span', {class: 'meter', 'aria-hidden': 'true'}, tag('span', {class: 'k-' + f.kind}));
   bar.firstChild.style.width = (table.total > 0 ? Math.min(100 * row.self / table.total, 100) : 0) + '%';
   return tag('tr', {}, tag('td', {}, figure(row.selfBefore, row.self), bar), tag('td', {}, figure(row.before, row.total)), tag('td', {}, name));
@@ -199,5 +216,5 @@ function tableRow(row) {
 function fillWords() {
   const rows = [...table.rows].sort((a, b) => b.self - a.self).slice(0, 3).filter((row) => row.self > 0);
   ui.words.textContent = differs || rows.length === 0 ? '' : 'Most time of its own: ' + rows.map((row) =>
-    functions[row.id].label.slice(0, 60) + ' (' + languages.get(functions[row.id].kind) + ') ' + percent(row.self, table.total)).join('; ') + '.';
+    shortName(functions[row.id].name, 44) + ' (' + languages.get(functions[row.id].kind) + ') ' + percent(row.self, table.total)).join('; ') + '.';
 }

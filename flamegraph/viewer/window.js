@@ -127,6 +127,7 @@ function fillTime() {
   ui.swap.hidden = !(state.window !== '' && state.baseline === '');
   ui.clock.value = state.clock;
   ui.heat.hidden = !heatFits();
+  for (const made of root.querySelectorAll('[data-window]')) made.setAttribute('aria-pressed', String(made.dataset.window === state.window));
 }
 
 function timeBar() {
@@ -138,7 +139,22 @@ function timeBar() {
   for (const [value, label] of [['since', 'since the start'], ['local', 'local time'], ['utc', 'UTC']]) ui.clock.append(tag('option', {value}, label));
   ui.clock.addEventListener('change', () => navigate({clock: ui.clock.value}));
   if (time.start === 0) ui.clock.hidden = true;
-  return tag('div', {class: 'bar when', role: 'toolbar', 'aria-label': 'When'}, ui.clock, ui.heat, ui.swap, ui.whole, ui.timeText);
+  const bar = tag('div', {class: 'bar when', role: 'toolbar', 'aria-label': 'When'}, ui.clock, ui.heat, ui.swap, ui.whole, ui.timeText);
+  return bar;
+}
+
+// What stands out in time, as the profile itself says: a click looks at it.
+function burstBar() {
+  const found = profile.getElementsByTagNameNS(DATA, 'bursts')[0];
+  const bar = tag('div', {class: 'bar bursts', role: 'group', 'aria-label': 'What stands out in time'});
+  for (const line of found ? found.textContent.split('\n') : []) {
+    const [window, sentence] = line.split('\t');
+    if (!sentence || !windowOf(window)) continue;
+    const at = windowOf(window), text = windowText(at.from, at.to);
+    bar.append(button(sentence, 'Look at this moment', () => navigate({window: state.window === text ? '' : text}), {class: 'burst', 'data-window': text}));
+  }
+  bar.hidden = bar.children.length === 0;
+  return bar;
 }
 
 function compareWithRest() { navigate({baseline: windowText(0, time.length)}); }

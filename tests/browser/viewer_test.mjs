@@ -123,6 +123,127 @@ async function differences() {
   await page.close();
 }
 
+// Where a second lies on the strip.
+async function stripOf(page) {
+  const box = await page.$eval('svg.strip', (e) => { const r = e.getBoundingClientRect(); return {x: r.x, y: r.y, w: r.width}; });
+  const left = box.w < 560 ? 0 : Math.min(190, Math.round(box.w * 0.17));
+  return {y: box.y, at: (second, of = 6) => box.x + left + second / of * (box.w - left)};
+}
+
+async function dragOver(page, from, to, y, key) {
+  const strip = await stripOf(page);
+  if (key) await page.keyboard.down(key);
+  await page.mouse.move(strip.at(from), strip.y + y);
+  await page.mouse.down();
+  await page.mouse.move(strip.at((from + to) / 2), strip.y + y, {steps: 3});
+  await page.mouse.move(strip.at(to), strip.y + y, {steps: 3});
+  await page.mouse.up();
+  if (key) await page.keyboard.up(key);
+}
+
+const shareOf = async (page, start) => {
+  const label = (await items(page)).find((l) => l.startsWith(start)) || '';
+  return Number((/ ([\d.]+) %/.exec(label) || [0, 0])[1]);
+};
+
+async function windows() {
+  const page = await open('timed.svg');
+  check(await page.$$eval('.strip .names text', (all) => all.length) === 4, 'a lane for each thread');
+  const whole = await items(page);
+  await dragOver(page, 3.0, 3.4, 30);
+  check(/[#&]t=(2\.9|3\.0)\d*-3\.(3|4)\d*/.test(page.url()), 'a drag is a window, which stands in the address: ' + page.url().split('#')[1]);
+  // One of four threads, of which one runs a third of the time.
+  const share = await shareOf(page, 'json.dumps');
+  check(share > 26 && share < 34, 'the flame graph is the window\'s: json.dumps ' + share + ' %');
+  check((await page.$eval('tbody tr td', (e) => e.textContent)).startsWith('6'), 'and so is the table: ' + await page.$eval('tbody', (e) => e.textContent));
+  check((await page.$eval('.when .found', (e) => e.textContent)).includes('samples'), 'and is said in words: ' + await page.$eval('.when .found', (e) => e.textContent));
+  await search(page, 'json.dumps');
+  check((await found(page)).includes('3 frames') || /2\d\.\d %|3\d\.\d %/.test(await found(page)), 'search counts within it: ' + await found(page));
+  check(await page.$$eval('.strip .found-in path', (all) => all.length) === 1, 'and marks the columns that hold a match');
+  await search(page, '');
+  await page.click('button[data-state=reverse]');
+  check((await items(page)).some((l) => l.startsWith('json.dumps') && /2\d\.\d %|3\d\.\d %/.test(l)), 'callers speak of the window too');
+  await page.click('button[data-state=reverse]');
+  await page.screenshot({path: join(folder, 'window.png')});
+  await dragOver(page, 1, 2, 30, 'Shift');
+  check((await items(page)).some((l) => l.startsWith('json.dumps') && l.includes('new')), 'with Shift: a window to compare with; json.dumps is new');
+  await page.screenshot({path: join(folder, 'window-diff.png')});
+  const strip = await stripOf(page);
+  await page.mouse.click(strip.at(5), strip.y + 30, {count: 2});
+  check(JSON.stringify(await items(page)) === JSON.stringify(whole), 'a double click shows all as before');
+  await page.goBack();
+  await page.waitForFunction(() => /[#&]b=/.test(location.hash), {timeout: 5000});
+  check((await items(page)).some((l) => l.includes('new')), 'Back returns to the windows');
+  await page.close();
+}
+
+async function windowsByKey() {
+  const page = await open('timed.svg', undefined, '#t=3-3.4');
+  const share = await shareOf(page, 'json.dumps');
+  check(share > 26 && share < 34, 'a link opens at its window');
+  const slider = () => page.$eval('[role=slider]', (e) => [e.getAttribute('aria-valuenow'), e.getAttribute('aria-valuetext')]);
+  await page.focus('[role=slider]');
+  const [before, words] = await slider();
+  check(before === '3.00' && words.includes('to 3.4 s'), 'a screen reader hears it: ' + words);
+  await page.keyboard.press('ArrowRight');
+  check((await slider())[0] === '3.20', 'an arrow moves it by half: ' + (await slider())[0]);
+  await page.keyboard.down('Shift');
+  await page.keyboard.press('ArrowRight');
+  await page.keyboard.up('Shift');
+  check((await slider())[1].includes('to 3.7 s'), 'with Shift its end: ' + (await slider())[1]);
+  await page.keyboard.press('Escape');
+  check((await slider())[1].startsWith('the whole'), 'Esc shows all');
+  await page.select('.when select', 'utc');
+  check((await page.$eval('.strip .axis text', (e) => e.textContent)).includes('14:00:00'), 'times by the clock: ' + await page.$eval('.strip .axis text', (e) => e.textContent));
+  await page.click('button[data-state=heat]');
+  check(await page.$$eval('.strip .heat', (all) => all.length) > 0, 'seconds side by side');
+  await page.screenshot({path: join(folder, 'seconds.png')});
+  check(page.errors.length === 0, 'without errors ' + page.errors);
+  await page.close();
+  for (const [name, size, scheme] of [['timed-360', {width: 360, height: 740}, 'light'], ['timed-dark', {width: 1280, height: 720}, 'dark'], ['timed-light', {width: 1280, height: 720}, 'light']]) {
+    const shot = await browser.newPage();
+    await shot.setViewport(size);
+    await shot.emulateMediaFeatures([{name: 'prefers-color-scheme', value: scheme}]);
+    await shot.goto('file://' + join(folder, 'timed.svg') + '#t=3-3.4');
+    check(!await shot.evaluate(() => document.documentElement.scrollWidth > innerWidth + 1), name + ': nothing is wider than the window');
+    await shot.screenshot({path: join(folder, name + '.png')});
+    await shot.close();
+  }
+  const still = await browser.newPage();
+  await still.setJavaScriptEnabled(false);
+  await still.goto('file://' + join(folder, 'timed.svg'));
+  check(await still.$$eval('.static path', (all) => all.length) >= 4, 'a static strip stands without scripts');
+  await still.screenshot({path: join(folder, 'timed-no-script.png')});
+  await still.close();
+}
+
+// Moving a window over 100,000 samples of 20,000 frames, in time of the page's own thread: what else the machine does is not counted.
+async function windowBudget() {
+  const page = await open('timed-large.svg');
+  const devtools = await page.createCDPSession();
+  await devtools.send('Performance.enable', {timeDomain: 'threadTicks'});
+  const spent = async () => (await devtools.send('Performance.getMetrics')).metrics.find((m) => m.name === 'ScriptDuration').value * 1000;
+  await page.evaluate(() => {
+    const svg = document.querySelector('svg.strip'), box = svg.getBoundingClientRect(), left = Math.min(190, Math.round(box.width * 0.17));
+    svg.setPointerCapture = () => {};
+    window.send = (type, share) => svg.dispatchEvent(new PointerEvent(type, {bubbles: true, button: 0, pointerId: 1,
+      clientX: box.x + left + share * (box.width - left), clientY: box.y + 20}));
+    window.painted = () => new Promise((go) => requestAnimationFrame(() => setTimeout(go)));
+    send('pointerdown', 0.3);
+  });
+  const times = [];
+  for (let i = 1; i < 30; ++i) {
+    const before = await spent();
+    await page.evaluate((share) => { send('pointermove', share); return painted(); }, 0.3 + i * 0.01);
+    times.push(await spent() - before);
+  }
+  const first = times.shift(), median = times.sort((a, b) => a - b)[times.length >> 1];
+  const text = `100,000 samples, 20,000 frames: first window ${first.toFixed(1)} ms, each further move ${median.toFixed(1)} ms of script`;
+  console.log(text);
+  check(page.errors.length === 0 && times.length > 20, 'windows of a large picture; times are figures, not checks: ' + text);
+  await page.close();
+}
+
 async function hostileNames() {
   const page = await open('hostile.svg');
   check(await page.evaluate(() => window.hurt === undefined), 'hostile names run nothing');
@@ -288,7 +409,7 @@ async function speedscope() {
 }
 
 try {
-  for (const part of [zoomAndBack, searching, keyboard, accessibility, differences, hostileNames, budgets, embeddings, screenshots, goldens, printing, speedscope]) await part();
+  for (const part of [zoomAndBack, searching, keyboard, accessibility, differences, windows, windowsByKey, windowBudget, hostileNames, budgets, embeddings, screenshots, goldens, printing, speedscope]) await part();
 } finally {
   await browser.close();
 }

@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 
 import sampan
+import timed_picture
 from sampan import check
 
 
@@ -65,6 +66,9 @@ def main():
     render(directory, "diff.svg", [directory / "small.folded", directory / "changed.folded"], mode="diff")
     render(directory, "hostile.svg", [directory / "hostile.folded"])
     render(directory, "large.svg", [directory / "large.folded"])
+    for name, text in (("timed", timed_picture.burst()), ("timed-large", timed_picture.large(20_000, 100_000))):
+        (directory / (name + ".by-hand")).write_text(text)
+        render(directory, name + ".svg", [directory / (name + ".by-hand")], title="shop-v2")
     xml = subprocess.run(["xmllint", "--noout", "--huge", *directory.glob("*.svg")], capture_output=True, text=True)
     check(xml.returncode == 0, "every picture is well-formed XML %s" % xml.stderr[:200])
     done = subprocess.run(["node", sampan.ROOT / "tests" / "browser" / "viewer_test.mjs", directory], capture_output=True, text=True,

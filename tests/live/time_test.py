@@ -1,0 +1,104 @@
+"""When, not only where: a program that tells the moments at which its work changed, against windows cut out of its profile by the
+wall clock; in each runtime and tier that is here. Windows go through the picture: `mode: render` reads it back."""
+import datetime
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+
+import sampan
+from sampan import check, skip
+
+SOURCES = sampan.WORKLOADS / "time"
+SECONDS, RATE = (12, 250) if sampan.LONG else (6, 250)
+PERIOD = 1 / RATE
+
+
+def built(name, command):
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="sampan-time-"))
+    done = subprocess.run([str(word).replace("OUT", str(folder)) for word in command], capture_output=True, text=True, cwd=folder)
+    if done.returncode != 0:
+        raise RuntimeError("%s: %s" % (name, done.stderr[-500:]))
+    return folder
+
+
+def programs():
+    """(runtime, its command, its tiers)"""
+    interpreters = ("memory", "ebpf")
+    machine = ("ptrace", "ebpf")
+    if sampan.need("python3", "Python"):
+        yield "Python", ["python3", SOURCES / "phases.py"], interpreters
+    if sampan.need("ruby", "Ruby"):
+        yield "Ruby", ["ruby", SOURCES / "phases.rb"], ("memory",)
+    if sampan.need("php", "PHP"):
+        yield "PHP", ["php", SOURCES / "phases.php"], ("memory",)
+    if sampan.need("g++", "C++"):
+        yield "C++", [built("C++", ["g++", "-O2", "-pthread", SOURCES / "phases.cpp", "-o", "OUT/phases"]) / "phases"], machine
+    if sampan.need("go", "Go"):
+        yield "Go", [built("Go", ["go", "build", "-o", "OUT/phases", SOURCES / "phases.go"]) / "phases"], machine
+    if sampan.need("javac", "Java"):
+        yield "Java", ["java", "-cp", built("Java", ["javac", "-d", "OUT", SOURCES / "Phases.java"]), "Phases"], machine
+
+
+def moment(seconds):
+    return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def window(picture, start, end):
+    """Samples of work_b and of all, by thread, between two moments of the wall clock."""
+    run = sampan.profile(mode="render", inputs=[str(picture)], **{"from": moment(start), "to": moment(end)})
+    counts = {}
+    for frames, count in run.stacks():
+        thread = next((frame for frame in frames if "(tid " in frame), "")
+        b, total = counts.get(thread, (0, 0))
+        counts[thread] = (b + (count if any(re.search(r"work_?[bB]\b", frame) for frame in frames) else 0), total + count)
+    return counts
+
+
+def truth(runtime, command, tier):
+    what = "%s, %s" % (runtime, tier)
+    with sampan.Workload(command, ready=lambda load: load.says("ready")) as load:
+        run = sampan.profile(pid=load.pid, tier=tier, seconds=SECONDS, rate=RATE, formats=["svg", "folded"], group_by=["process", "thread"],
+                             max_cpu_percent=100)
+        told = [(int(thread), float(start), float(end)) for thread, start, end in re.findall(r"b (\d) ([\d.]+) ([\d.]+)\n", load.output())]
+    if run.code == 4:
+        return skip(what, run.result.get("sentence", ""))
+    if not check(run.code == 0, "%s: delivered (%s)" % (what, run.result.get("sentence", run.err[-300:]))):
+        return
+    picture = run.file("svg")
+    text = picture.read_text()
+    begun = int(re.search(r'<time start="(\d+)"', text)[1]) / 1000
+    whole = sum(count for _, count in run.stacks())
+    kept = int(re.search(r'<time [^>]*samples="(\d+)"', text)[1])
+    check(kept == whole, "%s: each of %d samples has its moment (%d)" % (what, whole, kept))
+    tried = 0
+    for thread, start, end in told:
+        if start < begun + 0.2 or end > begun + SECONDS - 0.2:
+            continue
+        tried += 1
+        margin = 2 * PERIOD
+        # The thread is the one that was in work_b: the other is not, then.
+        inside = window(picture, start + margin, end - margin)
+        b, total = max(inside.values(), default=(0, 0))
+        check(total > 5 and b >= 0.95 * total, "%s, thread %d: the window over b is b (%d of %d samples)" % (what, thread, b, total))
+        name = next((name for name, (hits, _) in inside.items() if hits), "")
+        before, after = (window(picture, *edge).get(name, (0, 0)) for edge in ((start - 10 * PERIOD, start - margin), (end + margin, end + 10 * PERIOD)))
+        check(before[0] == 0 and after[0] == 0, "%s, thread %d: and its edges are true within two periods (%s before, %s after)" % (
+            what, thread, before, after))
+    check(tried > 0, "%s: %d bursts lay in the profile" % (what, tried))
+
+
+def main():
+    for runtime, command, tiers in programs():
+        for tier in tiers:
+            truth(runtime, command, tier)
+    with sampan.Workload(["python3", SOURCES / "phases.py"], ready=lambda load: load.says("ready")) as load:
+        run = sampan.profile(pid=load.pid, seconds=2, formats=["svg"], time=False)
+    check(run.code == 0 and "<time " not in run.file("svg").read_text(), "time: false leaves the moments out")
+    run = sampan.profile(mode="render", inputs=[str(run.file("svg"))], **{"from": 0, "to": 1})
+    check(run.code == 2 and "do not say when" in run.result.get("sentence", ""), "and a window of it is refused: " + run.result.get("sentence", ""))
+
+
+main()
+sampan.finish()

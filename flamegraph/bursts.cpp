@@ -16,6 +16,8 @@ namespace {
 constexpr std::size_t kBins = 240, kMostFunctions = 2000;
 constexpr double kLeastSamples = 20, kLeastShare = 0.1, kTimesUsual = 3, kLeastOfItsOwn = 1.0 / 3, kChance = 1e-6, kMadeOf = 1.0 / 3;
 
+constexpr std::size_t kLengths[] = {60, 48, 40, 32, 24, 20, 16, 12, 10, 8, 6, 5, 4, 3, 2, 1};   // of windows, in bins
+
 struct Series {
   std::vector<double> bins = std::vector<double>(kBins);
   double total = 0;
@@ -35,24 +37,25 @@ Counts count(const Profile& profile) {
   Counts counts;
   const Moments& moments = profile.moments;
   counts.bin_ns = std::max(static_cast<double>(std::max(moments.end_ns(), profile.description.duration_ns)) / static_cast<double>(kBins), 1.0);
-  std::unordered_map<std::string, std::size_t> known;
-  std::unordered_map<FrameId, std::size_t> of_frame;
+  std::unordered_map<std::string, std::uint32_t> known;
+  constexpr std::uint32_t kNotYet = UINT32_MAX;
+  std::vector<std::uint32_t> of_frame(profile.frame_count(), kNotYet);
   std::string scratch;
   const auto function_at = [&](NodeId node) {
     const FrameId frame = profile.nodes()[node].frame;
-    const auto [found, fresh] = of_frame.try_emplace(frame, 0);
-    if (!fresh) return found->second;
+    if (of_frame[frame] != kNotYet) return of_frame[frame];
     const std::string label = frame_label(profile.frame(frame));
-    const auto [id, first] = known.try_emplace(std::string(function_of(label, scratch)), counts.names.size());
-    if (first) counts.names.push_back(id->first), counts.functions.emplace_back();
-    return found->second = id->second;
+    const auto [id, first] = known.try_emplace(std::string(function_of(label, scratch)), static_cast<std::uint32_t>(counts.names.size()));
+    // In a sentence, the name alone.
+    if (first) counts.names.emplace_back(profile.frame(frame).name.empty() ? id->first : profile.frame(frame).name), counts.functions.emplace_back();
+    return of_frame[frame] = id->second;
   };
   const double ticks = static_cast<double>(moments.tick_ns()) / counts.bin_ns;
   for (const Lane& lane : moments.lanes()) {
     std::size_t before = SIZE_MAX;
     double run = 0;
     for (std::size_t i = 0; i < lane.moments.size(); ++i) {
-      const std::size_t f = function_at(lane.moments[i].node);
+      const std::uint32_t f = function_at(lane.moments[i].node);
       const auto bin = std::min(static_cast<std::size_t>(lane.moments[i].at * ticks), kBins - 1);
       const double weight = lane.weight(i);
       counts.functions[f].bins[bin] += weight;
@@ -82,19 +85,24 @@ struct Found {
   std::size_t from = 0, to = 0;
 };
 
-// The window that is least likely for a function; windows of one bin to a quarter of all.
-Found clearest(const Series& function, const std::vector<double>& all, double usual, double unit) {
+// The window that is least likely for a function, beside those that were found; of one bin to a quarter of all.
+Found clearest(const Series& function, const std::vector<double>& all, double usual, double unit, const std::vector<Found>& beside) {
   const std::vector<double> own = running(function.bins);
   Found best;
-  for (std::size_t length = 1; length <= kBins / 4; length += std::max<std::size_t>(1, length / 6)) {
+  const double least = std::max(kLeastOfItsOwn * function.total, unit * kLeastSamples);
+  for (const std::size_t length : kLengths) {
+    bool enough = false;
     for (std::size_t from = 0; from + length <= kBins; ++from) {
       const double k = own[from + length] - own[from], n = all[from + length] - all[from];
-      if (n <= 0 || k < kLeastOfItsOwn * function.total || k < unit * kLeastSamples) continue;
+      if (k < least) continue;
+      enough = true;
+      if (std::any_of(beside.begin(), beside.end(), [&](const Found& other) { return from < other.to && other.from < from + length; })) continue;
       const double q = k / n;
       if (q < kLeastShare || q < kTimesUsual * usual) continue;
       const double score = n / unit * divergence(q, usual);
       if (score > best.score) best = {score, q, from, from + length};
     }
+    if (!enough) break;   // shorter ones hold less
   }
   return best;
 }
@@ -123,10 +131,14 @@ std::vector<Burst> bursts(const Profile& profile, std::size_t most) {
   const double tests = static_cast<double>(std::min(counts.functions.size(), kMostFunctions)) * kBins * 20;
   for (std::size_t f = 0; f < counts.functions.size() && f < kMostFunctions; ++f) {
     const Series& function = counts.functions[f];
-    if (function.total < unit * kLeastSamples || function.total >= all.back()) continue;
-    const Found best = clearest(function, all, function.total / all.back(), unit);
-    if (best.score == 0) continue;
-    if (best.score / usual_run(counts, f, all.back()) > std::log(tests / kChance)) found.emplace_back(best, f);
+    if (function.total < unit * kLeastSamples || function.total * kTimesUsual > all.back()) continue;
+    const double least = usual_run(counts, f, all.back()) * std::log(tests / kChance);
+    std::vector<Found> its;
+    for (Found best = clearest(function, all, function.total / all.back(), unit, its); best.score > least;
+         best = clearest(function, all, function.total / all.back(), unit, its)) {
+      its.push_back(best);
+      found.emplace_back(best, f);
+    }
   }
   std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.first.score > b.first.score; });
   std::vector<Burst> out;

@@ -11,7 +11,7 @@ namespace sampan {
 
 struct Burst {
   std::uint64_t from_ns = 0, to_ns = 0;   // since the profile's start
-  std::string function;                   // without line numbers; not cleaned
+  std::string function;                   // its name alone; not cleaned
   double share = 0, usual = 0;            // of the samples in it, and of all
 };
 

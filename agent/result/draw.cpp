@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cctype>
+#include <string_view>
+#include <vector>
 
 #include "agent/result/sha256.hpp"
 #include "flamegraph/formats.hpp"
@@ -18,6 +20,31 @@ std::string file_label(const std::string& label) {
     out += plain && static_cast<unsigned char>(c) < 0x80 ? c : '_';
   }
   return out;
+}
+
+std::vector<std::string_view> words_of(std::string_view text) {
+  std::vector<std::string_view> words;
+  while (!text.empty()) {
+    const auto end = std::min(text.find(' '), text.size());
+    if (end > 0) words.push_back(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return words;
+}
+
+// What people call a program by its command line: `kube-apiserver`, and of an interpreter what it runs, `app.py`.
+std::string program_name(std::string_view command_line) {
+  const auto words = words_of(command_line);
+  if (words.empty()) return {};
+  const auto bare = [](std::string_view word) { return std::string(word.substr(word.rfind('/') + 1)); };
+  const std::string program = bare(words[0]);
+  constexpr std::string_view kInterpreters[] = {"python", "ruby", "php", "node", "java"};
+  if (std::none_of(std::begin(kInterpreters), std::end(kInterpreters), [&](std::string_view one) { return program.starts_with(one); })) return program;
+  for (std::size_t i = 1; i < words.size(); ++i) {
+    if (words[i] == "-cp" || words[i] == "-classpath" || words[i] == "--class-path") ++i;
+    else if (!words[i].starts_with('-')) return bare(words[i]);
+  }
+  return program;
 }
 
 const char* event_words(Event event) {
@@ -39,11 +66,20 @@ std::string share_of(std::uint64_t part, std::uint64_t whole) {
 void describe(Profile& profile, const PictureOptions& options, Event event, const Sampled& sampled, std::uint64_t started_ns) {
   Description& d = profile.description;
   d.title = options.title;
+  // A process id tells a reader nothing.
+  if (options.title == options.label && options.label.starts_with("pid-") && !sampled.processes.empty()) {
+    const std::string name = program_name(sampled.processes[0].name);
+    if (!name.empty()) d.title = fmt::format("{} ({})", name, options.label);
+  }
   d.subtitle = options.subtitle.empty() ? fmt::format("{}, {} tier", event_words(event), sampled.tier) : options.subtitle;
   if (d.unit.empty()) d.unit = "samples";
   d.rate = sampled.lowered_rate ? sampled.lowered_rate : sampled.rate;
   d.started_ns = started_ns;
   d.duration_ns = static_cast<std::uint64_t>(sampled.seconds * 1e9);
+  if (profile.moments.coarser()) {
+    d.notes.push_back(fmt::format("More than a million samples: moments are kept to {:.4g} ms, with their counts.", static_cast<double>(profile.moments.tick_ns()) / 1e6));
+  }
+  if (profile.moments.given_up()) d.notes.push_back("There were too many different samples to keep when each was taken.");
   const Quality& q = sampled.quality;
   const auto note = [&](std::string text) { d.notes.push_back(std::move(text)); };
   if (sampled.ended == Ended::Signal) note(fmt::format("Partial: the agent was asked to end after {:.1f} s.", sampled.seconds));

@@ -6,6 +6,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "flamegraph/formats.hpp"
 #include "flamegraph/label.hpp"
 #include "flamegraph/palette.hpp"
 #include "flamegraph/text.hpp"
@@ -194,5 +195,7 @@ std::string to_firefox(const Profile& profile) {
   ((((out += "]},\"libs\":[],\"shared\":{\"stringArray\":[") += strings.json()) += "]},\"threads\":[") += threads) += "]}\n";
   return out;
 }
+
+std::string write_firefox(const Profile& profile, const Picture&) { return to_firefox(profile); }
 
 }  // namespace sampan

@@ -18,11 +18,8 @@ constexpr std::size_t kMostLanes = 8, kColumns = 240;
 constexpr double kLane = 16, kNames = 180, kAxis = 16;
 
 struct Column {
-  std::uint64_t weight = 0;
-  std::map<std::uint32_t, std::uint64_t> labels{};   // what ran, by label
-  std::uint32_t hottest() const {
-    return std::max_element(labels.begin(), labels.end(), [](const auto& a, const auto& b) { return a.second < b.second; })->first;
-  }
+  std::uint64_t weight = 0, most = 0;
+  std::uint32_t hottest = 0;   // what ran most, a label
 };
 
 std::uint64_t weight_of(const Lane& lane) {
@@ -30,13 +27,26 @@ std::uint64_t weight_of(const Lane& lane) {
 }
 
 // A wait counts where it began here: good enough for columns of a whole run.
-std::vector<Column> columns_of(const Lane& lane, const Layout& layout, const std::vector<std::uint32_t>& box_of, double ticks_a_column) {
+// `counts`: by label; all 0, and left so.
+std::vector<Column> columns_of(const Lane& lane, const Layout& layout, const std::vector<std::uint32_t>& box_of, double ticks_a_column,
+                               std::vector<std::uint64_t>& counts) {
   std::vector<Column> columns(kColumns);
+  std::vector<std::uint32_t> seen;
+  std::size_t before = 0;
   for (std::size_t i = 0; i < lane.moments.size(); ++i) {
-    Column& column = columns[std::min(static_cast<std::size_t>(lane.moments[i].at / ticks_a_column), kColumns - 1)];
-    column.weight += lane.weight(i);
-    column.labels[layout.boxes[box_of[lane.moments[i].node]].label] += lane.weight(i);
+    const std::size_t at = std::min(static_cast<std::size_t>(lane.moments[i].at / ticks_a_column), kColumns - 1);
+    if (at != before) {   // samples are in order of time
+      for (const std::uint32_t label : seen) counts[label] = 0;
+      seen.clear();
+      before = at;
+    }
+    const std::uint32_t label = layout.boxes[box_of[lane.moments[i].node]].label;
+    if (counts[label] == 0) seen.push_back(label);
+    counts[label] += lane.weight(i);
+    columns[at].weight += lane.weight(i);
+    if (counts[label] > columns[at].most) columns[at].most = counts[label], columns[at].hottest = label;
   }
+  for (const std::uint32_t label : seen) counts[label] = 0;
   return columns;
 }
 
@@ -49,7 +59,7 @@ void append_bars(std::string& out, const std::vector<Column>& columns, const Lab
   std::string scratch;
   for (std::size_t c = 0; c < columns.size(); ++c) {
     if (columns[c].weight == 0) continue;
-    const auto& label = labels.all[columns[c].hottest()];
+    const auto& label = labels.all[columns[c].hottest];
     const double high = std::max(1.0, (kLane - 3) * static_cast<double>(columns[c].weight) / static_cast<double>(most));
     fmt::format_to(std::back_inserter(paths[{label.kind, strength(function_of(label.text, scratch))}]), FMT_COMPILE("M{:.1f} {:.0f}h{:.2f}v-{:.1f}h-{:.2f}z"),
                    x + static_cast<double>(c) * step, bottom, step, high, step);
@@ -80,13 +90,14 @@ double append_static_strip(std::string& out, const Profile& profile, const Label
   lanes.resize(std::min(lanes.size(), kMostLanes));
   const auto length = static_cast<double>(std::max(moments.end_ns(), profile.description.duration_ns));
   const double ticks_a_column = std::max(length / static_cast<double>(moments.tick_ns()) / static_cast<double>(kColumns), 1e-6);
+  std::vector<std::uint64_t> counts(labels.all.size());
   double bottom = y;
   for (const auto& [weight, lane] : lanes) {
     bottom += kLane;
     const FrameId frame = lane->thread != Profile::kNoFrame ? lane->thread : lane->process;
     const std::string name = frame == Profile::kNoFrame ? "other threads" : clean(frame_label(profile.frame(frame)));
     append_text(out, x, bottom - 4, "start", name.substr(0, fit(name, kNames - 8, 11).bytes));
-    append_bars(out, columns_of(*lane, layout, box_of, ticks_a_column), labels, x + kNames, bottom - 1, width - kNames);
+    append_bars(out, columns_of(*lane, layout, box_of, ticks_a_column, counts), labels, x + kNames, bottom - 1, width - kNames);
   }
   append_text(out, x + kNames, bottom + 12, "start", "0 s");
   append_text(out, x + width, bottom + 12, "end", fmt::format("{:.3g} s", length / 1e9));

@@ -100,7 +100,7 @@ function drawFrame(box, y) {
   const made = pooled(), looks = looksOf(box.id), {g} = made;
   chart.of.set(box.id, g);
   // While typing, a frame stays where it is: only what a match changes is set again.
-  const same = made.view === view && made.id === box.id && made.x === box.x && made.y === y && made.w === box.w && made.focus === state.focus && made.weighed === view.weighed;
+  const same = made.view === view && made.id === box.id && made.x === box.x && made.y === y && made.w === box.w && made.focus === state.focus && made.weighed === view.weighed && made.folded === isFolded(box.id);
   if (!same) placeFrame(made, box, y, looks);
   // While a window is dragged, words wait for its end: they cost as much as all the rest.
   if (drag.live) made.words = null;
@@ -116,7 +116,7 @@ function drawFrame(box, y) {
 
 function placeFrame(made, box, y, looks) {
   const {g, rect, text} = made;
-  Object.assign(made, {view, weighed: view.weighed, id: box.id, x: box.x, y, w: box.w, focus: state.focus});
+  Object.assign(made, {view, weighed: view.weighed, folded: isFolded(box.id), id: box.id, x: box.x, y, w: box.w, focus: state.focus});
   g.frame = box.id;
   g.removeAttribute('display');
   g.setAttribute('transform', 'translate(' + box.x.toFixed(2) + ' ' + y + ')');

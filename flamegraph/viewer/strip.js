@@ -106,7 +106,7 @@ function drawStrip(width) {
   drawWindows();
 }
 
-function heatFits() { return secondsOf(time.length) >= 3 && secondsOf(time.length) <= strip.width; }
+function heatFits() { return secondsOf(time.length) >= 3 && secondsOf(time.length) <= (strip.width || innerWidth); }
 
 function drawLanes() {
   const high = laneHeight(), w = strip.width / strip.columns;

@@ -123,6 +123,43 @@ async function differences() {
   await page.close();
 }
 
+// Sixty frames deep, as servers are: the first screen shows where the time went.
+async function firstScreen() {
+  const texts = (page) => page.$$eval('[role=treeitem]:not([display=none]) text', (all) => all.map((t) => t.textContent));
+  const page = await open('deep.svg', {width: 1280, height: 720});
+  const place = await page.evaluate(() => [...document.querySelectorAll('[role=treeitem]:not([display=none])')].map((g) => {
+    const box = g.querySelector('rect').getBoundingClientRect();
+    return [g.getAttribute('aria-label'), box.top, box.bottom];
+  }));
+  const all = place.find(([label]) => label.startsWith('all,')), leaf = place.find(([label]) => label.includes('findMatch'));
+  check(all && leaf && all[1] < leaf[1] && leaf[2] < 720, 'the root on top, and the leaf on the first screen: ' + all + '; ' + leaf);
+  check((await texts(page)).includes('\u22ef 43 frames'), 'frames that only lead on are one row: ' + (await texts(page)).filter((t) => t.includes('frames')));
+  check((await texts(page)).some((t) => t === 'compress/flate.(*compressor).findMatch'), 'names lose what tells least first: ' + (await texts(page)).join(' | '));
+  check((await page.$eval('.head', (e) => e.textContent)).includes('(*compressor).findMatch (Go)'), 'the sentence names it whole');
+  const table = await page.$eval('tbody', (e) => { const box = e.getBoundingClientRect(); return [box.left, box.top]; });
+  check(table[0] > 800 && table[1] < 720, 'the table stands beside the graph: ' + table);
+  const before = (await items(page)).length;
+  await search(page, 'WithX20');
+  check((await page.$$eval('[role=treeitem].hit', (e) => e.map((g) => g.getAttribute('aria-label')))).some((l) => l.includes('matches inside')), 'search reaches into a fold');
+  await page.keyboard.press('Enter');
+  check((await items(page)).some((l) => l.includes('WithX20')), 'and a step to the match opens it');
+  await page.goto('file://' + join(folder, 'deep.svg'));
+  await clickFrame(page, '43 frames');
+  check((await items(page)).length > before + 30 && /[#&]o=\d+/.test(page.url()), 'a click opens a fold, and the address keeps it');
+  await page.goBack();
+  await page.waitForFunction((n) => document.querySelectorAll('[role=treeitem]:not([display=none])').length === n, {timeout: 5000}, before);
+  await page.click('button[data-state=unfold]');
+  check(!(await texts(page)).some((t) => t.includes(' frames')), 'a button shows all frames');
+  await page.close();
+  for (const [name, size] of [['deep', {width: 1280, height: 720}], ['deep-360', {width: 360, height: 740}]]) {
+    const shot = await open('deep.svg', size);
+    await shot.screenshot({path: join(folder, name + '.png')});
+    check((await items(shot)).length > 5 && shot.errors.length === 0, name + ' is drawn');
+    if (size.width === 360) check((await texts(shot)).some((t) => t === '(*compressor).findMatch'), 'and where there is less room, less: ' + (await texts(shot)).join(' | '));
+    await shot.close();
+  }
+}
+
 // Where a second lies on the strip.
 async function stripOf(page) {
   const box = await page.$eval('svg.strip', (e) => { const r = e.getBoundingClientRect(); return {x: r.x, y: r.y, w: r.width}; });
@@ -155,7 +192,7 @@ async function windows() {
   // One of four threads, of which one runs a third of the time.
   const share = await shareOf(page, 'json.dumps');
   check(share > 26 && share < 34, 'the flame graph is the window\'s: json.dumps ' + share + ' %');
-  check((await page.$eval('tbody tr td', (e) => e.textContent)).startsWith('6'), 'and so is the table: ' + await page.$eval('tbody', (e) => e.textContent));
+  check((await page.$eval('tbody tr td', (e) => e.textContent)).startsWith('70.7'), 'and so is the table: ' + await page.$eval('tbody', (e) => e.textContent));
   check((await page.$eval('.when .found', (e) => e.textContent)).includes('samples'), 'and is said in words: ' + await page.$eval('.when .found', (e) => e.textContent));
   await search(page, 'json.dumps');
   check((await found(page)).includes('3 frames') || /2\d\.\d %|3\d\.\d %/.test(await found(page)), 'search counts within it: ' + await found(page));
@@ -182,7 +219,7 @@ async function windowsByKey() {
   const share = await shareOf(page, 'json.dumps');
   check(share > 26 && share < 34, 'a link opens at its window');
   const slider = () => page.$eval('[role=slider]', (e) => [e.getAttribute('aria-valuenow'), e.getAttribute('aria-valuetext')]);
-  await page.focus('[role=slider]');
+  await page.$eval('[role=slider]', (e) => e.focus());
   const [before, words] = await slider();
   check(before === '3.00' && words.includes('to 3.4 s'), 'a screen reader hears it: ' + words);
   await page.keyboard.press('ArrowRight');
@@ -409,7 +446,7 @@ async function speedscope() {
 }
 
 try {
-  for (const part of [zoomAndBack, searching, keyboard, accessibility, differences, windows, windowsByKey, windowBudget, hostileNames, budgets, embeddings, screenshots, goldens, printing, speedscope]) await part();
+  for (const part of [zoomAndBack, searching, keyboard, accessibility, differences, firstScreen, windows, windowsByKey, windowBudget, hostileNames, budgets, embeddings, screenshots, goldens, printing, speedscope]) await part();
 } finally {
   await browser.close();
 }

@@ -38,6 +38,17 @@ def hostile():
     return "".join("root;%s 3\n" % name for name in names).encode("utf-8", "surrogateescape") + b"root;\xff\xfe\xc0 4\n"
 
 
+def deep():
+    """A server's stacks: sixty frames, most of which only lead on."""
+    packages = ["k8s.io/apiserver/pkg/server/filters.", "k8s.io/apiserver/pkg/endpoints/filters.", "net/http."]
+    chain = ["kube-apiserver (pid 7)", "runtime.goexit (/src/runtime/asm_amd64.s:1700)"]
+    chain += ["%sWithX%d.func1 (/go/src/k8s.io/apiserver/x.go:%d)" % (packages[i % 3], i, i + 10) for i in range(44)]
+    flate, json = "compress/flate.(*compressor).%s (/src/compress/flate/deflate.go:%d)", "encoding/json.%s (/src/encoding/json/encode.go:%d)"
+    return "".join("%s %d\n" % (";".join(chain + stack), count) for stack, count in (
+        (["compress/gzip.(*Writer).Write (/src/compress/gzip/gzip.go:196)", flate % ("deflate", 393), flate % ("findMatch", 300)], 400),
+        (["compress/gzip.(*Writer).Write (/src/compress/gzip/gzip.go:196)", flate % ("deflate", 393)], 120), ([json % ("Marshal", 160)], 310)))
+
+
 def large(frames):
     """A tree of that many frames, 1,500 functions of four lines each, twenty levels."""
     rng, out, made = random.Random(7), [], 0
@@ -60,11 +71,12 @@ def main():
         return sampan.skip("browser", "puppeteer-core is not in the cache folder (tests/live/get_browser.sh)")
     directory = pathlib.Path(os.environ.get("SAMPAN_PICTURES") or tempfile.mkdtemp(prefix="sampan-pictures-"))
     directory.mkdir(parents=True, exist_ok=True)
-    for name, data in (("small", small()), ("changed", changed()), ("hostile", hostile()), ("large", large(111_000))):
+    for name, data in (("small", small()), ("changed", changed()), ("hostile", hostile()), ("large", large(111_000)), ("deep", deep())):
         (directory / (name + ".folded")).write_bytes(data if isinstance(data, bytes) else data.encode())
     render(directory, "small.svg", [directory / "small.folded"], title="A small one", min_width=0)
     render(directory, "diff.svg", [directory / "small.folded", directory / "changed.folded"], mode="diff")
     render(directory, "hostile.svg", [directory / "hostile.folded"])
+    render(directory, "deep.svg", [directory / "deep.folded"], title="kube-apiserver")
     render(directory, "large.svg", [directory / "large.folded"])
     for name, text in (("timed", timed_picture.burst()), ("timed-large", timed_picture.large(20_000, 100_000))):
         (directory / (name + ".by-hand")).write_text(text)

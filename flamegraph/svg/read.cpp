@@ -76,12 +76,17 @@ class Numbers {
 struct Element {
   std::string_view head, text;
 
+  // One after the other: a value may look like an attribute.
   std::string_view raw(std::string_view name) const {
-    const std::string key = ' ' + std::string(name) + "=\"";
-    const auto from = head.find(key);
-    if (from == std::string_view::npos) return {};
-    const auto start = from + key.size(), end = head.find('"', start);
-    return end == std::string_view::npos ? std::string_view() : head.substr(start, end - start);
+    for (std::string_view rest = head; ; ) {
+      const auto equals = rest.find("=\"");
+      if (equals == std::string_view::npos) return {};
+      const auto start = equals + 2, end = rest.find('"', start);
+      if (end == std::string_view::npos) return {};
+      const std::string_view key = rest.substr(0, equals);
+      if (key.substr(key.find_last_of(" \n") + 1) == name) return rest.substr(start, end - start);
+      rest.remove_prefix(end + 1);
+    }
   }
   double number(std::string_view name) const {
     double value = 0;

@@ -212,6 +212,13 @@ TEST(Time, ProfilesOfManyNodesMeetByTheWallClock) {
   EXPECT_EQ(sums["a"], 40u);
 }
 
+TEST(Time, ATitleMayLookLikeAnAttribute) {
+  Profile profile = burst(kSecond);
+  profile.description.title = "x frames=";
+  profile.description.subtitle = "<time tick=\"9\">";
+  EXPECT_EQ(read(render_svg(profile)).total(), 600u);
+}
+
 TEST(Time, WhatIsWrongWithAPictureIsSaidAndNeverFollowed) {
   const std::string svg = render_svg(random_profile(5, 3, 200, 300, 9, 100, false));
   Profile none;

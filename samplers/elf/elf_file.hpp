@@ -41,8 +41,10 @@ class ElfFile {
   ElfFile(const ElfFile&) = delete;
 
   const std::vector<ElfSegment>& segments() const { return segments_; }   // PT_LOAD only
+  // Of a file without section headers: what its program headers tell of (samplers/elf/segment_sections.hpp).
   const std::vector<ElfSection>& sections() const { return sections_; }
   const ElfSection* section(std::string_view name) const;
+  bool headerless() const { return headerless_; }
   // A named symbol of .symtab or .dynsym, defined here.
   std::optional<ElfSymbol> symbol(std::string_view name) const;
   // Every defined symbol of .symtab, or of .dynsym where there is none.
@@ -52,6 +54,8 @@ class ElfFile {
   // Bytes at an address as the file has them; false past a segment's file part.
   bool read(std::uint64_t address, std::span<std::byte> into) const;
   const std::string& build_id() const { return build_id_; }               // lower-case hex; may be empty
+  std::uint64_t entry() const { return entry_; }                         // of the program, a file address; 0: none
+  std::uint16_t machine() const { return machine_; }                      // EM_…
   int fd() const { return fd_.get(); }
   Elf* handle() const { return elf_; }
 
@@ -60,11 +64,17 @@ class ElfFile {
 
  private:
   ElfFile() = default;
+  void read_sections();
+  void each_loaded_symbol(const std::function<void(const ElfSymbol&)>& visit) const;   // where section headers are missing
   UniqueFd fd_;
   Elf* elf_ = nullptr;
   std::vector<ElfSegment> segments_;
   std::vector<ElfSection> sections_;
   std::string build_id_;
+  std::uint64_t entry_ = 0;
+  mutable std::vector<std::byte> names_;   // of the symbols, where section headers are missing
+  bool headerless_ = false;
+  std::uint16_t machine_ = 0;
 };
 
 // Files by device and inode, so that forty forked workers parse libpython once. What is not an ELF is remembered too.

@@ -8,7 +8,7 @@
 
 #include "samplers/unwind/stack_view.hpp"
 #include "samplers/java/vm.hpp"
-#include "samplers/java/x86_code.hpp"
+#include "samplers/java/x86_follow.hpp"
 #include "samplers/symbols/native_stack.hpp"
 
 namespace sampan::java {

@@ -137,7 +137,9 @@ bool Codes::resolve(const FrameSite& site, Code& code, bool last_try) const {
   const auto table = lines_ ? objects_.bytes(code.check.line_table) : std::nullopt;
   const auto first = static_cast<std::uint32_t>(code.check.first_line);
   if (table) code.lines = decode_lines(static_cast<sampan_py_lines>(o_.lines), *table, first);
-  if (code.lines.empty()) code.lines.push_back({0, first});
+  // No table: code that runs elsewhere (Nuitka's), whose position is not known. Up to 3.9 that is all code of one line.
+  const bool told = !lines_ || o_.lines <= SAMPAN_PY_LNOTAB;
+  if (code.lines.empty()) code.lines.push_back({0, told ? first : 0});
   code.ids.assign(code.lines.size(), Profile::kNoFrame);
   return true;
 }

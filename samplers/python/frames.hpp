@@ -29,6 +29,7 @@ enum class FramesRead : std::uint8_t {
   None,      // the thread runs no Python now
   Stale,     // this is no longer the thread state that it was
   Torn,      // did not read as a chain of frames, several times
+  Cut,       // the innermost frames of a deep stack; it changed before the others were read
 };
 
 class FrameReader {
@@ -56,6 +57,8 @@ class FrameReader {
   Bytes find(std::uint64_t address, std::uint32_t size);
   bool fetch(ThreadState& thread, std::uint64_t address);
   bool fetch_block(ThreadState& thread, std::uint64_t address, std::uint32_t size);
+  bool fetch_deep(ThreadState& thread, std::uint64_t address);
+  bool fetch_planned(ThreadState& thread, std::size_t from);
   void plan(std::uint64_t address, std::uint32_t size);
   void remember(ThreadState& thread);
   template <typename T>

@@ -8,6 +8,7 @@
 #include "samplers/python/find.hpp"
 #include "samplers/python/frames.hpp"
 #include "samplers/python/mixed.hpp"
+#include "samplers/python/several.hpp"
 #include "samplers/python/threads.hpp"
 #include "samplers/sampler.hpp"
 
@@ -116,7 +117,8 @@ class PythonWalker final : public Walker {
     for (auto state = states.rbegin(); state != states.rend(); ++state) {
       const FramesRead read = reader_.read(*state, sites_);
       if (read == FramesRead::Stale || read == FramesRead::Torn) return read;
-      if (read != FramesRead::None && worst != FramesRead::Changed) worst = read;
+      if (read != FramesRead::None && worst != FramesRead::Cut && worst != FramesRead::Changed) worst = read;
+      if (read == FramesRead::Cut) worst = read;
       codes_differ_ |= read != FramesRead::None && codes_may_differ(*state);
     }
     return worst;
@@ -131,6 +133,10 @@ class PythonWalker final : public Walker {
     if (!truncated) {
       frames.resize(before);
       return Walked::Failed;
+    }
+    if (read == FramesRead::Cut) {
+      frames.insert(frames.begin() + static_cast<std::ptrdiff_t>(before), this->truncated());
+      return Walked::Truncated;
     }
     if (read == FramesRead::Changed) return Walked::Suspect;
     return *truncated ? Walked::Truncated : Walked::Whole;
@@ -262,9 +268,12 @@ class PythonWalker final : public Walker {
 bool matches(const Process& process, Context&) { return bears_python(process); }
 
 Result<std::unique_ptr<Walker>> open(Process& process, Context& context) {
-  auto found = find_python(process, context.elfs);
+  auto found = find_pythons(process, context.elfs);
   if (!found) return tl::unexpected(found.error());
-  return std::make_unique<PythonWalker>(process, *found, context);
+  std::vector<std::unique_ptr<Walker>> walkers;
+  for (const Interpreter& one : *found) walkers.push_back(std::make_unique<PythonWalker>(process, one, context));
+  if (walkers.size() == 1) return std::move(walkers.front());
+  return several(std::move(walkers));
 }
 
 }  // namespace

@@ -141,9 +141,10 @@ static __always_inline long stop(struct walk *w, __u32 flag) {
 
 static __always_inline long by_frame_pointer(struct walk *w, int same_stack) {
   __u64 pc, fp;
-  if (w->fp == 0) return stop(w, SAMPAN_ROOTED);
-  if ((same_stack && w->fp < w->sp) || (w->fp & 7)) return stop(w, SAMPAN_NO_RULE);
+  // A frame pointer of 0 is no proof of the thread's start: any code may keep what it likes in that register.
+  if (w->fp == 0 || (same_stack && w->fp < w->sp) || (w->fp & 7)) return stop(w, SAMPAN_NO_RULE);
   if (read_word(w->fp, &fp) || read_word(w->fp + 8, &pc)) return stop(w, SAMPAN_NO_MEMORY);
+  if (pc == 0 && same_stack) return stop(w, SAMPAN_NO_RULE);
   return enter(w, pc, w->fp + 16, fp, 0);
 }
 
@@ -212,6 +213,7 @@ static __always_inline long step(struct sampan_work *work, struct walk *w) {
   w->count = count + 1;
   if (!find_mapping(w, work->space, address)) return stop(w, SAMPAN_UNMAPPED);
   find_row(w, address, &row);
+  if (row.kind == SAMPAN_ROW_NONE || (row.kind & SAMPAN_ROW_DERIVED)) w->flags |= SAMPAN_INFERRED;
   switch (SAMPAN_ROW_KIND(row.kind)) {
     case SAMPAN_ROW_NONE: return by_frame_pointer(w, 1);
     case SAMPAN_ROW_FP_SWITCH: return by_frame_pointer(w, 0);

@@ -13,10 +13,15 @@ namespace sampan {
 struct CodeRegion {
   std::uint64_t start = 0, end = 0;
   std::uint64_t bias = 0;                        // process address - bias = file address
-  std::string path;                              // as in maps; empty: anonymous (JIT)
+  std::string path;                              // of its file; empty: anonymous (JIT)
+  std::string mapped;                            // as in maps, where a file's code was moved to other memory
   std::shared_ptr<ElfFile> file;                 // nullptr: none that can be read
   std::shared_ptr<const UnwindTable> table;      // nullptr: frame-pointer steps only
 };
+
+// The mapping that tells what the code of `maps[index]` is of: itself; or, of anonymous memory between two mappings of one
+// file, the one before. Huge-page remappers put copies of a program's text there.
+const Mapping& owner_of_code(const std::vector<Mapping>& maps, std::size_t index);
 
 class AddressSpace {
  public:
@@ -32,6 +37,7 @@ class AddressSpace {
 
  private:
   bool take(const std::vector<Mapping>& maps);
+  CodeRegion region_of(const std::vector<Mapping>& maps, std::size_t index);
 
   const Process& process_;
   ElfCache& elfs_;

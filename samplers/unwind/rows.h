@@ -13,7 +13,7 @@ struct sampan_row {
 };
 
 enum sampan_row_kind {
-  SAMPAN_ROW_NONE = 0,        // nothing covers this code: take one frame-pointer step
+  SAMPAN_ROW_NONE = 0,        // nothing covers this code: take one frame-pointer step, which proves nothing
   SAMPAN_ROW_SP = 1,          // CFA = sp + cfa
   SAMPAN_ROW_FP = 2,          // CFA = fp + cfa
   SAMPAN_ROW_DEREF_SP = 3,    // CFA = *(sp + cfa)
@@ -33,8 +33,9 @@ enum sampan_row_fp {
   SAMPAN_FP_AT_CFA = 0x10,    // saved at CFA + fp
   SAMPAN_FP_AT_FP = 0x20,     // saved at fp + fp
 };
+#define SAMPAN_ROW_DERIVED 0x80   // told from the code itself, for want of unwind information: counted apart
 #define SAMPAN_ROW_KIND(kind) ((kind) & 0x0f)
-#define SAMPAN_ROW_FP_RULE(kind) ((kind) & 0xf0)
+#define SAMPAN_ROW_FP_RULE(kind) ((kind) & 0x30)
 
 // Offsets from a ucontext on x86_64 (arch/x86/include/uapi/asm/sigcontext.h).
 #define SAMPAN_UCONTEXT_FP 120

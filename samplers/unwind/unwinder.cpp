@@ -17,13 +17,13 @@ Step enter(FrameState& frame, std::uint64_t pc, std::uint64_t sp, std::uint64_t 
 
 Step by_frame_pointer(const StackCopy& stack, FrameState& frame, bool same_stack) {
   const Registers& r = frame.registers;
-  if (!frame.fp_known) return Step::Lost;
-  if (r.fp == 0) return Step::Root;
+  // A frame pointer of 0 is no proof of the thread's start: any code may keep what it likes in that register.
+  if (!frame.fp_known || r.fp == 0) return Step::Lost;
   if ((same_stack && r.fp < r.sp) || r.fp % 8 != 0) return Step::Lost;
   const auto fp = stack.word(r.fp);
   const auto pc = stack.word(r.fp + 8);
   if (!fp || !pc) return Step::OutOfStack;
-  return enter(frame, *pc, r.fp + 16, *fp);
+  return *pc == 0 && same_stack ? Step::Lost : enter(frame, *pc, r.fp + 16, *fp);
 }
 
 Step by_signal_frame(const StackCopy& stack, FrameState& frame) {
@@ -116,6 +116,7 @@ Step step(const AddressSpace& space, const StackCopy& stack, FrameState& frame) 
   if (!region) return Step::Lost;
   const sampan_row* row = region->table ? find_row(region->table->rows, pc - region->bias - region->table->base) : nullptr;
   if (!row) row = &kNone;
+  frame.inferred |= row->kind == SAMPAN_ROW_NONE || (row->kind & SAMPAN_ROW_DERIVED) != 0;
   switch (SAMPAN_ROW_KIND(row->kind)) {
     case SAMPAN_ROW_NONE: return by_frame_pointer(stack, frame, true);
     case SAMPAN_ROW_FP_SWITCH: return by_frame_pointer(stack, frame, false);
@@ -127,10 +128,11 @@ Step step(const AddressSpace& space, const StackCopy& stack, FrameState& frame) 
   }
 }
 
-Step unwind(const AddressSpace& space, const StackCopy& stack, FrameState frame, std::vector<std::uint64_t>& addresses) {
+Step unwind(const AddressSpace& space, const StackCopy& stack, FrameState frame, std::vector<std::uint64_t>& addresses, bool* inferred) {
   for (std::size_t i = 0; i < kMostFrames; ++i) {
     addresses.push_back(frame.lookup());
     const Step done = step(space, stack, frame);
+    if (inferred) *inferred = frame.inferred;
     if (done != Step::Caller) return done;
   }
   return Step::OutOfStack;

@@ -25,12 +25,13 @@ struct FrameState {
   bool innermost = true;    // all of registers->general hold
   bool exact = true;        // pc is where it runs, not where it returns to
   bool fp_known = true;     // false where only pc and sp could be had
+  bool inferred = false;    // a step on the way went by no unwind information: by the code itself or a frame pointer
   std::uint64_t lookup() const { return exact ? registers.pc : registers.pc - 1; }
 };
 
 enum class Step : std::uint8_t {
   Caller,     // the state is now the caller's
-  Root,       // this was the thread's first function
+  Root,       // this was the thread's first function: a row says so, or that it has no return address
   OutOfStack, // the copy ends before the caller's frame
   Lost,       // no rule holds here, or what it gave makes no sense
 };
@@ -41,6 +42,7 @@ Step step(const AddressSpace& space, const StackCopy& stack, FrameState& frame);
 constexpr std::size_t kMostFrames = 1024;
 
 // Appends where code runs, innermost first (return addresses less one, so that each lies in its call); says how it ended.
-Step unwind(const AddressSpace& space, const StackCopy& stack, FrameState frame, std::vector<std::uint64_t>& addresses);
+// `inferred`, where given: set where a step went by no unwind information.
+Step unwind(const AddressSpace& space, const StackCopy& stack, FrameState frame, std::vector<std::uint64_t>& addresses, bool* inferred = nullptr);
 
 }  // namespace sampan

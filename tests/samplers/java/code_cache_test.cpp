@@ -184,7 +184,13 @@ TEST(FindScope, IsABinarySearch) {
   EXPECT_TRUE(exact);
   EXPECT_EQ(find_scope(bytes, 9, exact), 3);
   EXPECT_FALSE(exact);
-  EXPECT_EQ(find_scope(bytes, 17, exact), 0);
+  // Behind the last recorded place, what runs belongs to it: C1 records nothing after a method's last safepoint.
+  EXPECT_EQ(find_scope(bytes, 17, exact), 3);
+  EXPECT_FALSE(exact);
+  const std::vector<std::int32_t> marked = {-1, 0, 0, 0, 8, 2, 0, 0, 16, 3, 0, 0, 64, 0, 0, 0};
+  EXPECT_EQ(find_scope(std::as_bytes(std::span(marked)), 40, exact), 3);
+  EXPECT_EQ(find_scope(std::as_bytes(std::span(marked)), 64, exact), 3);
+  EXPECT_FALSE(exact);
 }
 
 }  // namespace

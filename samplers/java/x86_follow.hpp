@@ -1,35 +1,13 @@
-// Just enough of x86-64 to know where a return address lies in code without unwind rows: instruction
-// lengths, and what each does to rsp and rbp.
+// x86-64 code followed to its return, or back to its entry: where rsp and rbp are then.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <optional>
 
-#include "samplers/base/cursor.hpp"
+#include "samplers/unwind/x86_code.hpp"
 
 namespace sampan::java {
-
-enum class X86Effect : std::uint8_t {
-  None, Push, Pop, PopRbp, PushRbp, AdjustSp,   // AdjustSp: rsp += amount
-  SpFromRbp,       // rsp = rbp + amount
-  Leave,           // rsp = rbp, then pop rbp
-  LoadRbp,         // rbp = [rsp + amount]
-  StoreRbp,        // [rsp + amount] = rbp
-  RbpFromSp,       // rbp = rsp
-  Jump,            // to the end of the instruction + amount
-  IndirectJump, Branch, Call, Return,
-  LoadSp,          // rsp = [rsp + amount]
-  LosesSp,         // rsp takes a value that cannot be followed
-};
-
-struct X86Instruction {
-  std::uint8_t length = 0;     // 0: not an instruction that is known
-  X86Effect effect = X86Effect::None;
-  std::int64_t amount = 0;
-};
-
-X86Instruction decode_x86(Bytes code);
 
 // What code that has no unwind rows runs with, and what it leaves its caller.
 struct X86State {

@@ -101,7 +101,10 @@ FrameId Codes::frame(const FrameSite& site, bool last_try) {
     codes_.erase(known);
     return fresh ? reused_ : frame(site, last_try);
   }
-  const std::size_t row = lines_ ? find_line(code.lines, offset_in(site, code)) : 0;
+  const std::int64_t offset = lines_ ? offset_in(site, code) : 0;
+  // No call stands at the start of a function: a position there was never moved.
+  if (lines_ && !site.placed && offset == 0) return profile_.intern({FrameKind::Python, code.name, code.file, 0, 0});
+  const std::size_t row = lines_ ? find_line(code.lines, offset) : 0;
   return code.ids[row] != Profile::kNoFrame ? code.ids[row] : intern(code, row);
 }
 

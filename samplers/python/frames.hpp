@@ -18,6 +18,7 @@ struct FrameSite {
   std::int64_t position;    // f_lasti in bytes, or the instruction's address (3.11+)
   std::uint32_t tlbc;       // which thread's copy of the bytecode (free-threaded 3.14+)
   bool entry;               // the outermost of one call of the interpreter's loop
+  bool placed = true;       // false: of a chain without an entry frame, whose owner may keep no positions (Nuitka)
   // Of a walk in the kernel, which is looked at later:
   std::uint64_t check = 0;      // sampan_py_check of the code object as it was; 0: not known
   std::uint64_t argument = 0;   // up to 3.10: the first local, of which `address` is the type

@@ -182,7 +182,7 @@ class PythonWalker final : public Walker {
       const auto lasti = std::int64_t{static_cast<std::int32_t>(frame.position)};
       const auto position = python_.offsets.position == SAMPAN_PY_INSTR_POINTER ? static_cast<std::int64_t>(frame.position)
                             : python_.offsets.position == SAMPAN_PY_LASTI_UNITS ? lasti * 2 : lasti;
-      sites_.push_back({frame.address & ~std::uint64_t{1}, frame.code, position, 0, (frame.address & 1) != 0, frame.check, frame.argument});
+      sites_.push_back({frame.address & ~std::uint64_t{1}, frame.code, position, 0, (frame.address & 1) != 0, true, frame.check, frame.argument});
     }
   }
 
@@ -206,6 +206,9 @@ class PythonWalker final : public Walker {
 
   // What the kernel sent is looked at many samples at once: one look at each code object does for those.
   void verify() {
+    const Offsets& o = python_.offsets;
+    const bool no_entry = o.boundary_owner != 255 && !o.tstate_base_frame && !sites_.empty() && !sites_.back().entry;
+    for (FrameSite& site : sites_) site.placed = !no_entry;
     if (!codes_differ_) return;
     const std::uint64_t now = kernel_walks_ ? coarse_now() : 0;
     codes_.verify(sites_, now == 0 || now != std::exchange(verified_, now));

@@ -1,5 +1,7 @@
 """`pid` with `children` (the default): the whole tree below it is sampled, what is there and what comes, in every tier and
 mode; with `children: false` that one process."""
+import sys
+
 import sampan
 from sampan import check
 
@@ -33,21 +35,27 @@ def processes_of(result):
 
 
 def followed(tier):
+    # The ptrace tier counts as on a processor what ran when it was looked at: on a busy machine these seldom do.
+    event = "wall" if tier == "ptrace" else "cpu"
     for what, late, seconds in (("there from the start", 0, 3), ("started in mid-run", 2.5, 7)):
         with started(late) as load:
-            result = sampan.profile(pid=load.pid, tier=tier, seconds=seconds, rate=50, group_by=[])
-            alone = sampan.profile(pid=load.pid, tier=tier, seconds=1, rate=50, group_by=[], children=False)
+            result = sampan.profile(pid=load.pid, tier=tier, seconds=seconds, rate=50, group_by=[], event=event)
+            alone = sampan.profile(pid=load.pid, tier=tier, seconds=1, rate=50, group_by=[], event=event, children=False)
         if result.code == 4:
             return sampan.skip("children in the %s tier" % tier, result.result.get("sentence", ""))
-        check(inside(result) >= 30 and len(processes_of(result)) >= 4, "children %s, %s: %d samples in them, %d processes"
+        check(inside(result) >= 10 and len(processes_of(result)) >= 4, "children %s, %s: %d samples in them, %d processes"
               % (what, tier, inside(result), len(processes_of(result))))
         check(inside(alone) == 0 and processes_of(alone) == {load.pid}, "children: false, %s: that process alone" % tier)
 
 
 def dumped():
     with started(0) as load:
-        sampan.wait_for(lambda: inside_dump(load) >= 3, 20, "the children in the dump")
-        check(True, "mode dump shows the tree below the pid")
+        try:
+            sampan.wait_for(lambda: inside_dump(load) >= 3, 20, "the children in the dump")
+            seen = True
+        except TimeoutError:
+            seen = False
+        check(seen, "mode dump shows the tree below the pid")
 
 
 def inside_dump(load):
@@ -56,7 +64,8 @@ def inside_dump(load):
     return sum(any("inside_child" in f for t in p.get("threads", []) for f in t.get("frames", [])) for p in dump["processes"])
 
 
-for each in ("memory", "ptrace", "ebpf"):
+
+for each in sys.argv[1:] or ("memory", "ptrace", "ebpf"):
     followed(each)
 dumped()
 sampan.finish()

@@ -21,7 +21,7 @@ def state(pid):
 def commands():
     if sampan.need("java", "a JVM that is being loaded"):
         subprocess.run(["javac", "-d", str(FOLDER), str(sampan.WORKLOADS / "java" / "Simple.java")], check=True)
-        yield "java", "/libjvm.so", ["java", "-Xint", "-cp", str(FOLDER), "Simple"], r"^Simple\.|\(Simple\.java", ("ebpf", "ptrace")
+        yield "java", "/libjvm.so", ["java", "-Xint", "-cp", str(FOLDER), "Simple", "3600"], r"^Simple\.|\(Simple\.java", ("ebpf", "ptrace")
     loop = "def work_here():\n  while True: sum(i*i for i in range(7000))\nwork_here()"
     shared = next(iter(sorted(pathlib.Path.home().glob(".pyenv/versions/3.1*/bin/python3.1?"))), None)
     if shared:
@@ -35,7 +35,8 @@ def commands():
 
 
 def profile_of(load, tier, into):
-    into.append(sampan.profile(pid=load.pid, tier=tier, seconds=10, rate=100, group_by=[]))
+    # What waits for a processor counts too: a machine may be busy elsewhere.
+    into.append(sampan.profile(pid=load.pid, tier=tier, seconds=10, rate=100, group_by=[], event="wall" if tier == "ptrace" else "cpu"))
 
 
 def tried(name, stop_at, command, pattern, tier):
@@ -56,9 +57,9 @@ def tried(name, stop_at, command, pattern, tier):
     if result.code == 4:
         return sampan.skip("%s, %s" % (name, tier), result.result.get("sentence", ""))
     every = sum(n for _, n in result.stacks())
-    share = sampan.share(result.stacks(), pattern)
-    check(every >= 100 and share >= 0.5, "%s, %s: looked at while its loader stood: %.1f %% of %d samples show its own frames (exit %d)"
-          % (name, tier, 100 * share, every, result.code))
+    own = round(every * sampan.share(result.stacks(), pattern))   # a JVM has many threads more, which wait
+    check(own >= 50, "%s, %s: looked at while its loader stood: %d of %d samples show its own frames (exit %d)"
+          % (name, tier, own, every, result.code))
 
 
 subprocess.run(["gcc", "-shared", "-fPIC", "-O1", str(sampan.WORKLOADS / "hostile" / "stop_loader.c"), "-o", str(AUDIT)], check=True)

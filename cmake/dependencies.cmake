@@ -30,6 +30,13 @@ function(static_archives target)
   endforeach()
 endfunction()
 
+# What debug information names is a target's to choose: libdw opens files by samplers/symbols/libdw_files.cpp alone. The
+# second name is nobody's: what would need it does not link.
+find_library(archive_dw_plain NAMES libdw.a REQUIRED)
+set(archive_dw ${CMAKE_BINARY_DIR}/generated/libdw.a CACHE FILEPATH "" FORCE)
+execute_process(COMMAND ${CMAKE_OBJCOPY} --redefine-sym open=sampan_open_for_libdw --redefine-sym fopen=sampan_no_fopen_for_libdw
+  ${archive_dw_plain} ${archive_dw} COMMAND_ERROR_IS_FATAL ANY)
+
 # libdw needs the compression libraries that .debug sections may use.
 static_archives(elf_static dw bpf elf lzma bz2 zstd z iberty)
 static_archives(re2_static re2)

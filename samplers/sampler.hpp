@@ -46,6 +46,7 @@ struct ThreadSnapshot {
   std::uint64_t taken_at = 0;                   // CLOCK_MONOTONIC, ns; 0: now. Memory may say something else since
   bool deferred = false;                        // taken a while ago (the kernel's buffer)
   bool rooted = false;                          // `addresses` reached the thread's start
+  bool inferred = false;                        // a step between them went by no unwind information
   Bytes interpreter;                            // the runtime's own frames, as its in-kernel walk sent them
 };
 
@@ -93,6 +94,7 @@ struct Context {
   UnwindCache unwind{};
   SymbolCache symbols{};
   std::uint64_t unresolved = 0;   // frames that no table names
+  std::uint64_t inferred = 0;     // stacks that a step without unwind information is part of
 };
 
 struct Runtime {
@@ -124,6 +126,7 @@ struct Quality {
   std::uint64_t lost = 0;         // dropped in the kernel's buffers
   std::uint64_t late = 0;         // ticks skipped
   std::uint64_t unresolved = 0;   // frames without a name
+  std::uint64_t inferred = 0;     // stacks through code without unwind information: by the code itself or frame pointers
   std::uint64_t stopped = 0;      // threads that job control had stopped (SIGSTOP): left alone
   std::uint64_t traced = 0;       // threads that another tracer holds (a debugger): left alone
   Durations stops;                // how long a thread was stopped for one sample, from above

@@ -160,6 +160,7 @@ Params read_all(Reading& reading, const nlohmann::json& json) {
   StrictJson reader(reading, json, "");
   read_target(reader, params.target);
   read_sampling(reader, params.sampling);
+  params.target.children = params.sampling.children;
   read_picture(reader, params.picture);
   read_delivery(reader, params.delivery);
   read_mode(reader, reading, params);

@@ -21,6 +21,7 @@ struct TargetKeys {
   std::string procname_prefix;
   std::string cmdline_regex;                 // RE2's syntax
   std::vector<pid_t> pids;
+  bool children = true;                      // what those pids start, too
   std::string container_id, pod_uid, pod_name, pod_namespace, container_name;
 
   bool any() const;

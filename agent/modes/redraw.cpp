@@ -6,13 +6,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <functional>
 
 #include "agent/contract/clock.hpp"
 #include "agent/delivery/http.hpp"
 #include "agent/guard/redact.hpp"
 #include "flamegraph/diff.hpp"
-#include "flamegraph/formats/folded.hpp"
+#include "flamegraph/formats/recorded.hpp"
 #include "flamegraph/merge.hpp"
 #include "flamegraph/svg/read.hpp"
 #include "samplers/base/log.hpp"
@@ -21,13 +20,9 @@
 namespace sampan {
 namespace {
 
-constexpr std::size_t kMostLine = 64 << 20;
-
 bool is_url(const std::string& input) { return input.starts_with("http://") || input.starts_with("https://"); }
 
-using Take = std::function<bool(std::string_view)>;
-
-Result<void> read_file(const std::string& path, const Take& take) {
+Result<void> read_input_file(const std::string& path, RecordedStacks& stacks) {
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) return fail(Exit::BadParams, "inputs: {} cannot be read: {}", path, std::strerror(errno));
   std::string block(1 << 20, '\0');
@@ -35,63 +30,21 @@ Result<void> read_file(const std::string& path, const Take& take) {
     const ssize_t got = ::read(fd.get(), block.data(), block.size());
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return fail(Exit::BadParams, "inputs: {} cannot be read: {}", path, std::strerror(errno));
-    if (got == 0) return {};
-    if (!take({block.data(), static_cast<std::size_t>(got)})) return fail(Exit::BadParams, "inputs: {} is neither folded text nor a picture", path);
+    if (got == 0 || !stacks.feed({block.data(), static_cast<std::size_t>(got)})) return {};
   }
-}
-
-// Text is taken as it comes, a picture when it is whole. The first bytes tell.
-struct Input {
-  explicit Input(Profile& into) : profile(into), folded(into) {}
-  bool take(std::string_view piece) {
-    if (!known && (head += piece).size() >= kHead) tell();
-    else if (known) return pass(piece);
-    return true;
-  }
-  bool pass(std::string_view piece) {
-    if (!is_picture) return folded.feed(piece);
-    picture += piece;
-    return picture.size() <= kMostPicture;
-  }
-  void tell() {
-    known = true;
-    is_picture = looks_like_svg(head);
-    pass(head);
-  }
-
-  static constexpr std::size_t kHead = 8, kMostPicture = 512 << 20;
-  Profile& profile;
-  FoldedFeed folded;
-  std::string head, picture;
-  bool known = false, is_picture = false;
-};
-
-Result<void> add_picture(const std::string& name, std::string_view text, Profile& profile) {
-  Profile one;
-  if (const std::string wrong = read_svg(text, one); !wrong.empty()) return fail(Exit::BadParams, "inputs: {} is a picture, but {}", name, wrong);
-  if (profile.nodes().size() > 1 && profile.description.unit != one.description.unit) {
-    return fail(Exit::BadParams, "inputs: {} counts {}, those before it {}", name, one.description.unit, profile.description.unit);
-  }
-  merge(profile, one);
-  return {};
 }
 
 // Adds one input to the profile; says how it went.
 Result<void> read_input(const std::string& input, Profile& profile) {
-  Input reading(profile);
+  RecordedStacks stacks(profile, {looks_like_svg, read_svg});
   const std::string name = is_url(input) ? redact_url(input) : input;
-  const Take take = [&](std::string_view piece) { return reading.take(piece); };
-  auto read = is_url(input) ? fetch(input, take) : read_file(input, take);
+  auto read = is_url(input) ? fetch(input, [&](std::string_view piece) { return stacks.feed(piece); }) : read_input_file(input, stacks);
+  if (!stacks.error().empty() || (read && !stacks.finish())) return fail(Exit::BadParams, "inputs: {} {}", name, stacks.error());
   if (!read) return read;
-  if (!reading.known) reading.tell();
-  if (reading.is_picture) return add_picture(name, reading.picture, profile);
-  profile.moments.end();   // what has no time leaves none to the whole
-  FoldedFeed& feed = reading.folded;
-  feed.flush();
-  if (feed.lines() > 0 && feed.bad() == feed.lines()) return fail(Exit::BadParams, "inputs: {} is neither folded text nor a picture", name);
-  if (feed.bad() > 0) {
-    log_warning("{}: {} of {} lines have no count (the first is line {})", name, feed.bad(), feed.lines(), feed.first_bad_line());
-    profile.description.notes.push_back(fmt::format("{} of {} lines of {} had no count.", feed.bad(), feed.lines(), name));
+  const FoldedRead& folded = stacks.folded();
+  if (folded.bad > 0) {
+    log_warning("{}: {} of {} lines have no count (the first is line {})", name, folded.bad, folded.lines, folded.first_bad_line);
+    profile.description.notes.push_back(fmt::format("{} of {} lines of {} had no count.", folded.bad, folded.lines, name));
   }
   return {};
 }
@@ -114,6 +67,7 @@ Result<Profile> read_inputs(const std::vector<std::string>& inputs, bool compare
     Profile before, after;
     if (auto read = read_input(inputs.at(0), before); !read) return tl::unexpected(read.error());
     if (auto read = read_input(inputs.at(1), after); !read) return tl::unexpected(read.error());
+    if (before.description.differential || after.description.differential) return fail(Exit::BadParams, "inputs: one of the two is a diff already");
     auto first = cut(std::move(before), window), second = cut(std::move(after), window);
     if (!first || !second) return tl::unexpected(first ? second.error() : first.error());
     return diff(*first, *second);
@@ -123,30 +77,6 @@ Result<Profile> read_inputs(const std::vector<std::string>& inputs, bool compare
     if (auto read = read_input(input, profile); !read) return tl::unexpected(read.error());
   }
   return cut(std::move(profile), window);
-}
-
-bool FoldedFeed::feed(std::string_view piece) {
-  const auto end = piece.rfind('\n');
-  if (end == std::string_view::npos) {
-    rest_ += piece;
-    return rest_.size() <= kMostLine;
-  }
-  rest_ += piece.substr(0, end + 1);
-  take(rest_);
-  rest_ = piece.substr(end + 1);
-  return true;
-}
-
-void FoldedFeed::flush() {
-  take(rest_);
-  rest_.clear();
-}
-
-void FoldedFeed::take(std::string_view text) {
-  const FoldedRead read = add_folded(profile_, text);
-  if (bad_ == 0 && read.bad > 0) first_bad_ = lines_ + read.first_bad_line;
-  lines_ += read.lines;
-  bad_ += read.bad;
 }
 
 }  // namespace sampan

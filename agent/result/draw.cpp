@@ -90,6 +90,7 @@ void describe(Profile& profile, const PictureOptions& options, Event event, cons
   if (q.late) note(fmt::format("{} ticks came late and were skipped.", q.late));
   if (q.suspect) note(fmt::format("{} of the samples changed while they were read ({}).", q.suspect, share_of(q.suspect, q.taken)));
   if (q.truncated) note(fmt::format("{} samples are truncated ({}).", q.truncated, share_of(q.truncated, q.taken)));
+  if (q.inferred) note(fmt::format("{} samples pass through code without unwind information: told from the code itself or by frame pointers.", q.inferred));
   if (q.lost) note(fmt::format("{} samples were lost in the kernel's buffers.", q.lost));
   if (q.stopped) note(fmt::format("{} times a thread was stopped by job control and left alone.", q.stopped));
   if (q.traced) note(fmt::format("{} times a thread was held by a debugger and left alone.", q.traced));

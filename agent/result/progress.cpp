@@ -48,7 +48,7 @@ Json quality_json(const Sampled& sampled) {
   const auto microseconds = [](std::uint64_t ns) { return static_cast<double>(ns) / 1e3; };
   return {{"wanted", q.wanted},       {"taken", q.taken},   {"idle", q.idle}, {"suspect", q.suspect},
           {"truncated", q.truncated}, {"failed", q.failed}, {"lost", q.lost}, {"late", q.late},
-          {"unresolved", q.unresolved}, {"stopped", q.stopped}, {"traced", q.traced},
+          {"unresolved", q.unresolved}, {"inferred", q.inferred}, {"stopped", q.stopped}, {"traced", q.traced},
           {"longest_stop_us", microseconds(q.stops.most_ns())}, {"p99_stop_us", microseconds(q.stops.quantile_ns(0.99))},
           {"rate", sampled.rate}, {"achieved_rate", sampled.achieved_rate}, {"lowered_rate", sampled.lowered_rate}};
 }

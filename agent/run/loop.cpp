@@ -24,8 +24,9 @@ constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr std::uint64_t kLookEvery = kSecond / 2;
 constexpr std::uint64_t kFirstLook = kSecond;
 constexpr std::uint64_t kAllGone = 2 * kSecond;       // a reload may leave no worker for a moment
-constexpr std::uint64_t kYoung = 2 * kSecond;         // an interpreter has mapped its library by then
-constexpr unsigned kMostTries = 5;                    // 1, 3, 7, 15 and 31 s after it was seen first
+constexpr std::uint64_t kYoung = 5 * kSecond;         // an interpreter is up by then, though its start be slow
+constexpr std::uint64_t kFirstTry = kSecond / 4;
+constexpr unsigned kMostTries = 8;                    // 1/4, 3/4, 7/4 … 64 s after it was seen first
 constexpr std::size_t kMostLooks = 16;                // of those that are due, at a time: each reads a process's maps
 // Taking a process in costs milliseconds: a crowd is taken in bit by bit, so that those taken are sampled meanwhile.
 constexpr std::uint64_t kTakeAtFirst = 2 * kSecond, kTakeAtFirstOfNone = 10 * kSecond, kTakeLater = kSecond / 4;
@@ -34,12 +35,6 @@ constexpr std::uint64_t kWeighEvery = kSecond / 10;
 constexpr double kCollectRate = 25;                   // ticks a second where the kernel samples
 
 std::uint64_t own_cpu_ns() { return now_ns(CLOCK_PROCESS_CPUTIME_ID); }
-
-// How long a process has been there.
-std::uint64_t age_ns(Identity id) {
-  const double age = static_cast<double>(now_ns(CLOCK_BOOTTIME)) / 1e9 - static_cast<double>(id.start_time) / static_cast<double>(sysconf(_SC_CLK_TCK));
-  return age <= 0 ? 0 : static_cast<std::uint64_t>(age * 1e9);
-}
 
 class Loop {
  public:
@@ -135,7 +130,7 @@ void Loop::look_again(std::uint64_t now) {
     const bool runtime_changed = taken && samplers_.runtime_changed(again.found);
     if (runtime_changed) samplers_.release(again.found);
     const bool settled = (taken && !runtime_changed) || samplers_.take(again.found) ? !samplers_.native_only(again.found) : false;
-    if (!settled && again.tries < kMostTries) again_.push_back({again.found, now + (kSecond << again.tries), again.tries + 1});
+    if (!settled && again.tries < kMostTries) again_.push_back({again.found, now + (kFirstTry << again.tries), again.tries + 1});
   }
 }
 
@@ -159,7 +154,7 @@ void Loop::take_new(const std::vector<Found>& found) {
       continue;
     }
     if (took_long(begun)) return;   // the next look takes the rest
-    if (!samplers_.take(one) || samplers_.native_only(one)) again_.push_back({one, monotonic_ns() + kSecond, 1});
+    if (!samplers_.take(one) || samplers_.native_only(one)) again_.push_back({one, monotonic_ns() + kFirstTry, 1});
     known_.push_back(one);
   }
 }
@@ -212,7 +207,7 @@ bool Loop::too_large(std::uint64_t now) {
 bool Loop::over(std::uint64_t now) {
   if (samplers_.size() > 0) gone_since_ = 0;
   else if (gone_since_ == 0) gone_since_ = now;
-  const bool may_return = options_.children && discovery_.may_grow();
+  const bool may_return = options_.children && discovery_.may_return();
   if (signals_seen() > 0) ended_ = Ended::Signal;
   else if (too_large(now)) ended_ = Ended::Memory;
   else if (gone_since_ != 0 && (!may_return || now - gone_since_ >= kAllGone)) ended_ = Ended::TargetsGone;

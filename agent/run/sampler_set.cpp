@@ -38,6 +38,7 @@ Quality& operator+=(Quality& sum, const Quality& one) {
   sum.failed += one.failed;
   sum.lost += one.lost;
   sum.late += one.late;
+  sum.inferred = std::max(sum.inferred, one.inferred);         // so is this
   sum.unresolved = std::max(sum.unresolved, one.unresolved);   // counted in the context that all share
   sum.stopped += one.stopped;
   sum.traced += one.traced;

@@ -1,6 +1,5 @@
 #include "agent/target/discovery.hpp"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -16,24 +15,11 @@
 namespace sampan {
 namespace {
 
-constexpr std::size_t kMostCommandLine = 4096;
+constexpr std::size_t kMostCommandLine = std::size_t{6} << 20;   // what the kernel gives a program at most (fs/exec.c)
+constexpr std::size_t kKeptCommandLine = 4096;                   // of it, for people
 constexpr std::size_t kMostCgroup = 64 * 1024;
 constexpr std::size_t kMostMountinfo = 1 << 20;
-constexpr std::size_t kMostProcesses = 1 << 20;
 constexpr std::uint64_t kLongestPass = 3'000'000'000;   // ns for which one that does not match is not looked at again
-
-std::vector<pid_t> all_pids(const std::string& proc) {
-  std::vector<pid_t> pids;
-  std::unique_ptr<DIR, int (*)(DIR*)> dir(opendir(proc.c_str()), closedir);
-  while (const dirent* entry = dir ? readdir(dir.get()) : nullptr) {
-    const std::string_view name = entry->d_name;
-    pid_t pid = 0;
-    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), pid);
-    if (error == std::errc{} && end == name.data() + name.size() && pids.size() < kMostProcesses) pids.push_back(pid);
-  }
-  std::sort(pids.begin(), pids.end());
-  return pids;
-}
 
 // The last argument's NUL, and what pads a title that the program set.
 std::string without_padding(std::string text) {
@@ -74,6 +60,7 @@ Result<Discovery> Discovery::open(const TargetKeys& keys, std::string proc) {
   discovery.proc_ = std::move(proc);
   const std::string self = discovery.proc_ + "/self/";
   discovery.node_ = NodeView(read_file(self + "cgroup", kMostCgroup).value_or(""), read_file(self + "mountinfo", kMostMountinfo).value_or(""));
+  discovery.tree_.emplace(keys.pids, keys.children, discovery.proc_);
   if (!keys.app_name.empty()) discovery.prefixes_.push_back(keys.app_name + "-" + keys.version_id + "_uWSGI worker");
   if (!keys.procname_prefix.empty()) discovery.prefixes_.push_back(keys.procname_prefix);
   if (keys.cmdline_regex.empty()) return discovery;
@@ -89,8 +76,7 @@ std::string Discovery::read(pid_t pid, const char* file, std::size_t most) const
 
 std::vector<Found> Discovery::look() {
   std::vector<Found> found;
-  std::vector<pid_t> pids = keys_.pids;
-  if (pids.empty()) pids = all_pids(proc_);
+  const std::vector<pid_t> pids = keys_.pids.empty() ? all_pids(proc_) : tree_->look();
   const pid_t self = getpid();
   std::set<Identity> seen;
   std::map<pid_t, Passed> passed;
@@ -120,8 +106,11 @@ std::vector<Found> Discovery::look() {
 std::optional<Found> Discovery::match(pid_t pid) {
   Found found;
   found.command_line = without_padding(read(pid, "cmdline", kMostCommandLine));
+  const pid_t by_pid = keys_.pids.empty() ? 0 : pid;
   // Kernel threads and zombies have none.
-  if (found.command_line.empty() || !matches_command_line(as_line(found.command_line), found.why)) return {};
+  if (found.command_line.empty() || !matches_command_line(as_line(found.command_line), by_pid, found.why)) return {};
+  // A million processes may have as long ones: where it is cut, the ellipsis says so.
+  if (found.command_line.size() > kKeptCommandLine) found.command_line = found.command_line.substr(0, kKeptCommandLine) + "…";
   const std::string text = read(pid, "stat", 4096);
   const auto stat = parse_stat(text);
   if (!stat || stat->state == 'Z' || stat->state == 'X') return {};
@@ -138,7 +127,7 @@ Container Discovery::container_of(pid_t pid) const {
   return node_.container_of(read(pid, "cgroup", kMostCgroup), read(pid, "mountinfo", kMostMountinfo));
 }
 
-bool Discovery::matches_command_line(const std::string& line, std::string& why) const {
+bool Discovery::matches_command_line(const std::string& line, pid_t by_pid, std::string& why) const {
   for (const std::string& prefix : prefixes_) {
     if (!line.starts_with(prefix)) return false;
   }
@@ -149,7 +138,7 @@ bool Discovery::matches_command_line(const std::string& line, std::string& why) 
   because(!keys_.app_name.empty(), "app_name and version_id");
   because(!keys_.procname_prefix.empty(), "procname_prefix");
   because(!keys_.cmdline_regex.empty(), "cmdline_regex");
-  because(!keys_.pids.empty(), "pid");
+  because(by_pid != 0, tree_->asked_for(by_pid) ? "pid" : "child of pid");
   return true;
 }
 

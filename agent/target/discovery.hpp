@@ -12,6 +12,7 @@
 #include "agent/contract/stages.hpp"
 #include "agent/contract/regex.hpp"
 #include "agent/target/containers.hpp"
+#include "agent/target/process_tree.hpp"
 #include "samplers/process/identity.hpp"
 
 namespace sampan {
@@ -20,7 +21,7 @@ namespace sampan {
 struct Found {
   Identity id;
   std::uint64_t stack_start = 0;   // 0: not readable
-  std::string command_line;        // as it is, NULs between arguments: redact before showing
+  std::string command_line;        // as it is, its first 4 KiB, NULs between arguments: redact before showing
   std::string why;                 // `procname_prefix; pod 1234…, container web`
   Container container;
   bool operator==(const Found& other) const { return id == other.id && stack_start == other.stack_start; }
@@ -35,15 +36,18 @@ class Discovery {
   std::vector<Found> look();
   // Whether one that was found is still there and the same program.
   bool lives(const Found& found) const;
-  // Whether processes may match that were not there at first: a pid is one process, never a later one of that number.
-  bool may_grow() const { return keys_.pids.empty(); }
+  // Whether processes may match that were not there at first: a pid is one process, never a later one of that number, but
+  // it may start others.
+  bool may_grow() const { return keys_.pids.empty() || keys_.children; }
+  // Whether some may match though none is left.
+  bool may_return() const { return keys_.pids.empty(); }
   // The sentence for exit 3: what was looked for, the nearest command lines, and whether hostPID is missing.
   std::string why_none() const;
 
  private:
   Discovery() = default;
   std::optional<Found> match(pid_t pid);
-  bool matches_command_line(const std::string& line, std::string& why) const;
+  bool matches_command_line(const std::string& line, pid_t by_pid, std::string& why) const;   // by_pid 0: not by its number
   bool matches_container(const Container& container, std::string& why) const;
   bool matches_pod_name(const Container& container) const;
   Container container_of(pid_t pid) const;
@@ -59,6 +63,7 @@ class Discovery {
   std::string proc_;
   NodeView node_;
   std::map<pid_t, Passed> passed_;
+  std::optional<ProcessTree> tree_;     // of the pids asked for
   std::vector<std::string> prefixes_;   // all must hold
   std::optional<Regex> regex_;
   std::map<Identity, Container> containers_;   // a process's container never changes

@@ -20,7 +20,10 @@ struct FoldedRead {
   std::uint64_t rounded = 0;        // counts with a fraction: weights are whole
 };
 // Adds folded text to a profile; bad lines are counted, never fatal; blank ones and `# comments` are neither.
-// With `baseline`, weights go to Node::baseline.
-FoldedRead add_folded(Profile& profile, std::string_view text, bool baseline = false);
+// Counts::Baseline: weights go to Node::baseline. Counts::Both: two a line, before and after, as to_folded() of a diff writes.
+enum class Counts : std::uint8_t { One, Baseline, Both };
+FoldedRead add_folded(Profile& profile, std::string_view text, Counts counts = Counts::One);
+// Whether the text's first lines each end in two counts.
+bool has_two_counts(std::string_view text);
 
 }  // namespace sampan

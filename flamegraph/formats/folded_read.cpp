@@ -145,8 +145,8 @@ constexpr std::size_t kWorthKeeping = 4'000'000;  // bytes of input
 
 class Reader {
  public:
-  Reader(Profile& profile, bool baseline, std::size_t size)
-      : profile_(profile), names_(profile), seen_(size >= kWorthKeeping), baseline_(baseline) {}
+  Reader(Profile& profile, Counts counts, std::size_t size)
+      : profile_(profile), names_(profile), seen_(size >= kWorthKeeping && counts != Counts::Both), counts_(counts) {}
 
   FoldedRead read(std::string_view text) {
     while (!text.empty()) {
@@ -184,13 +184,19 @@ class Reader {
   void take(NodeId at, std::uint64_t weight) {
     sum_ += weight;
     Node& node = profile_.node(at);
-    (baseline_ ? node.baseline : node.self) += weight;
+    (counts_ == Counts::Baseline ? node.baseline : node.self) += weight;
   }
 
   void line(std::string_view line) {
     if (line.find_first_not_of("\r") == std::string_view::npos || line.starts_with("# ")) return;
-    const auto count = split(line);
-    if (!count || count->weight > kMost - sum_) {
+    auto count = split(line);
+    std::uint64_t before = 0;
+    if (count && counts_ == Counts::Both) {
+      const auto first = split(count->stack);
+      if (first) before = first->weight, count->stack = first->stack;
+      else count.reset();
+    }
+    if (!count || count->weight > kMost - sum_ || before > kMost - sum_ - count->weight) {
       if (read_.bad++ == 0) read_.first_bad_line = read_.lines;
       return;
     }
@@ -201,6 +207,8 @@ class Reader {
       if (seen_.worth()) seen_.keep(count->stack, at);
     }
     take(at, count->weight);
+    profile_.node(at).baseline += before;
+    sum_ += before;
   }
 
   NodeId walk(std::string_view stack) {
@@ -226,7 +234,7 @@ class Reader {
   Profile& profile_;
   Names names_;
   SeenStacks seen_;
-  bool baseline_;
+  Counts counts_;
   FoldedRead read_;
   std::uint64_t sum_ = 0;
   std::string_view last_;
@@ -235,8 +243,22 @@ class Reader {
 
 }  // namespace
 
-FoldedRead add_folded(Profile& profile, std::string_view text, bool baseline) {
-  return Reader(profile, baseline, text.size()).read(text);
+FoldedRead add_folded(Profile& profile, std::string_view text, Counts counts) {
+  return Reader(profile, counts, text.size()).read(text);
+}
+
+bool has_two_counts(std::string_view text) {
+  constexpr int kLooked = 100;
+  int lines = 0;
+  while (!text.empty() && lines < kLooked) {
+    const auto line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(text.size(), line.size() + 1));
+    if (line.find_first_not_of(" \t\r") == std::string_view::npos || line.starts_with("# ")) continue;
+    const auto after = split(line);
+    if (!after || after->fraction || !split(after->stack)) return false;
+    ++lines;
+  }
+  return lines > 0;
 }
 
 }  // namespace sampan

@@ -29,7 +29,7 @@ enum Mapping : protozero::pbf_tag_type {
 };
 enum Location : protozero::pbf_tag_type { Id = 1, MappingRef = 2, Address = 3, LineOf = 4 };
 enum Line : protozero::pbf_tag_type { FunctionRef = 1, LineNumber = 2 };
-enum Function : protozero::pbf_tag_type { FunctionId = 1, Name = 2, SystemName = 3, File = 4 };
+enum Function : protozero::pbf_tag_type { FunctionId = 1, Name = 2, File = 4 };
 }  // namespace field
 
 class Writer {
@@ -103,7 +103,7 @@ class Writer {
     pbf_writer f(message_, field::FunctionOf);
     f.add_uint64(field::FunctionId, at->second);
     f.add_int64(field::Name, name_id);
-    f.add_int64(field::SystemName, name_id);
+    // No SystemName: where it equals the name, pprof takes that for mangled and cuts it (`<module>`, `<A as T>::f`).
     f.add_int64(field::File, file_id);
     return at->second;
   }

@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "samplers/base/log.hpp"
+#include "samplers/elf/segment_sections.hpp"
 
 namespace sampan {
 namespace {
@@ -52,23 +53,36 @@ Result<std::shared_ptr<ElfFile>> ElfFile::open(UniqueFd fd) {
   for (const sampan_architecture* known : {&sampan_x86_64, &sampan_aarch64}) {
     if (known->machine == header.e_machine) file->architecture_ = known;
   }
+  file->entry_ = header.e_entry;
+  std::vector<ProgramHeader> headers;
   std::size_t segments = 0;
   elf_getphdrnum(file->elf_, &segments);
   for (std::size_t i = 0; i < std::min<std::size_t>(segments, 4096); ++i) {
     GElf_Phdr p;
-    if (!gelf_getphdr(file->elf_, static_cast<int>(i), &p) || p.p_type != PT_LOAD) continue;
-    file->segments_.push_back({p.p_vaddr, p.p_offset, p.p_filesz, p.p_memsz, p.p_flags});
+    if (!gelf_getphdr(file->elf_, static_cast<int>(i), &p)) continue;
+    headers.push_back({p.p_type, {p.p_vaddr, p.p_offset, p.p_filesz, p.p_memsz, p.p_flags}});
+    if (p.p_type == PT_LOAD) file->segments_.push_back(headers.back().segment);
   }
-  std::size_t names = 0;
-  if (elf_getshdrstrndx(file->elf_, &names) != 0) return file;
-  for (Elf_Scn* section = nullptr; (section = elf_nextscn(file->elf_, section)) != nullptr;) {
-    GElf_Shdr s;
-    if (!gelf_getshdr(section, &s) || file->sections_.size() >= kMostSections) continue;
-    const char* name = elf_strptr(file->elf_, names, s.sh_name);
-    file->sections_.push_back({name ? name : "", s.sh_addr, s.sh_offset, s.sh_size, s.sh_type});
+  file->read_sections();
+  if (file->sections_.empty()) {
+    file->sections_ = sections_of_segments(headers, [&](std::uint64_t address, std::span<std::byte> into) { return file->read(address, into); });
+    file->headerless_ = true;
   }
-  if (const auto* note = file->section(".note.gnu.build-id")) file->build_id_ = find_build_id(file->bytes(*note));
+  for (const ElfSection& note : file->sections_) {
+    if (note.type == SHT_NOTE && file->build_id_.empty()) file->build_id_ = find_build_id(file->bytes(note));
+  }
   return file;
+}
+
+void ElfFile::read_sections() {
+  std::size_t names = 0;
+  if (elf_getshdrstrndx(elf_, &names) != 0) return;
+  for (Elf_Scn* section = nullptr; (section = elf_nextscn(elf_, section)) != nullptr;) {
+    GElf_Shdr s;
+    if (!gelf_getshdr(section, &s) || sections_.size() >= kMostSections) continue;
+    const char* name = elf_strptr(elf_, names, s.sh_name);
+    sections_.push_back({name ? name : "", s.sh_addr, s.sh_offset, s.sh_size, s.sh_type});
+  }
 }
 
 ElfFile::~ElfFile() {
@@ -96,6 +110,21 @@ void ElfFile::each_symbol(const std::function<void(const ElfSymbol&)>& visit) co
       }
       return;
     }
+  }
+  if (headerless_) each_loaded_symbol(visit);
+}
+
+void ElfFile::each_loaded_symbol(const std::function<void(const ElfSymbol&)>& visit) const {
+  const ElfSection* table = section(".dynsym");
+  const ElfSection* texts = section(".dynstr");
+  if (!table || !texts) return;
+  if (names_.empty()) names_ = bytes(*texts);
+  const auto symbols = bytes(*table);
+  for (std::size_t at = 0; at + sizeof(Elf64_Sym) <= symbols.size(); at += sizeof(Elf64_Sym)) {
+    const auto symbol = read_at<Elf64_Sym>(symbols, at);
+    if (symbol.st_shndx == SHN_UNDEF || symbol.st_name >= names_.size()) continue;
+    const auto name = Cursor(Bytes(names_).subspan(symbol.st_name)).string();
+    if (!name.empty()) visit({symbol.st_value, symbol.st_size, static_cast<std::uint8_t>(ELF64_ST_TYPE(symbol.st_info)), name});
   }
 }
 

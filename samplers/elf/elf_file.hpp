@@ -42,8 +42,10 @@ class ElfFile {
   ElfFile(const ElfFile&) = delete;
 
   const std::vector<ElfSegment>& segments() const { return segments_; }   // PT_LOAD only
+  // Of a file without section headers: what its program headers tell of (samplers/elf/segment_sections.hpp).
   const std::vector<ElfSection>& sections() const { return sections_; }
   const ElfSection* section(std::string_view name) const;
+  bool headerless() const { return headerless_; }
   // A named symbol of .symtab or .dynsym, defined here.
   std::optional<ElfSymbol> symbol(std::string_view name) const;
   // Every defined symbol of .symtab, or of .dynsym where there is none.
@@ -55,6 +57,7 @@ class ElfFile {
   // The processor that its code is for; of one that is not known, the one this runs on.
   const sampan_architecture& architecture() const { return *architecture_; }
   const std::string& build_id() const { return build_id_; }               // lower-case hex; may be empty
+  std::uint64_t entry() const { return entry_; }                          // of the program, a file address; 0: none
   int fd() const { return fd_.get(); }
   Elf* handle() const { return elf_; }
 
@@ -63,12 +66,17 @@ class ElfFile {
 
  private:
   ElfFile() = default;
+  void read_sections();
+  void each_loaded_symbol(const std::function<void(const ElfSymbol&)>& visit) const;   // where section headers are missing
   UniqueFd fd_;
   Elf* elf_ = nullptr;
   const sampan_architecture* architecture_ = &sampan_native;
   std::vector<ElfSegment> segments_;
   std::vector<ElfSection> sections_;
   std::string build_id_;
+  std::uint64_t entry_ = 0;
+  mutable std::vector<std::byte> names_;   // of the symbols, where section headers are missing
+  bool headerless_ = false;
 };
 
 // Files by device and inode, so that forty forked workers parse libpython once. What is not an ELF is remembered too.

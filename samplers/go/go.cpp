@@ -1,4 +1,5 @@
 // Go programs: the goroutine's entry as the root, frames and inlined calls by Go's own tables.
+#include "samplers/symbols/go_pclntab.hpp"
 #include "samplers/symbols/native_walker.hpp"
 
 namespace sampan {
@@ -9,7 +10,7 @@ bool matches(const Process& process, Context& context) {
   for (const Mapping& mapping : process.maps) {
     if (!mapping.executable || mapping.file.inode == 0) continue;
     const auto file = context.elfs.get(process, mapping);
-    return file && (file->section(".gopclntab") || file->section(".data.rel.ro.gopclntab"));
+    return file && GoPclntab::is_go(*file);
   }
   return false;
 }

@@ -57,6 +57,8 @@ class CodeCache {
 
   // Reads where the heaps are; false where they cannot be read. Call again when they may have grown.
   bool refresh();
+  // True until the VM has made its heaps: no Java code can run yet.
+  bool empty() const { return heaps_.empty(); }
   // True for an address in the space reserved for code, used or not.
   bool covers(std::uint64_t pc) const { return pc >= low_ && pc < high_; }
   // The blob that holds the pc; nullptr where it is free or torn. Valid until forget().

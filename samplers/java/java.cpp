@@ -1,66 +1,69 @@
 // HotSpot processes: Java's frames from the VM's own description of itself, native ones by rows.
+#include <algorithm>
+#include <optional>
+
+#include "samplers/base/clock.hpp"
 #include "samplers/base/log.hpp"
 #include "samplers/java/walk.hpp"
 
 namespace sampan {
 namespace {
 
+constexpr std::uint64_t kFirstTry = 5'000'000, kLastTry = 500'000'000;   // ns between looks at a VM that is not there yet
+constexpr std::uint64_t kGivenUp = 120'000'000'000;                         // ns: a process that old has no VM to come
+
+// libjvm is mapped long before what it says of itself is there (relocations, static constructors): until then, and where it
+// is no HotSpot, the machine's frames are shown.
 class JavaWalker final : public Walker {
  public:
-  JavaWalker(Process& process, Context& context, std::unique_ptr<java::Vm> vm)
-      : process_(process), native_(process, context), vm_(std::move(vm)), walk_(*vm_, native_, context) {}
+  JavaWalker(Process& process, Context& context) : process_(process), context_(context), native_(process, context), begun_(now_ns()) { look(begun_); }
 
   Walked walk(const ThreadSnapshot& thread, std::vector<FrameId>& frames) override {
-    return walk_.run(thread, frames);
+    look(now_ns());
+    return walk_ ? walk_->run(thread, frames) : native_.walk(thread, frames);
   }
-  bool wants_stack() const override { return true; }
+  bool wants_stack() const override { return vm_ || !given_up_; }
   std::string thread_name(pid_t tid) override {
-    const java::VmThread* thread = vm_->threads.find(Thread(process_.id.pid, tid).inner_tid());
+    const java::VmThread* thread = vm_ ? vm_->threads.find(Thread(process_.id.pid, tid).inner_tid()) : nullptr;
     return thread ? vm_->heap.thread_name(thread->address) : std::string();
   }
   void refresh() override {
     native_.refresh();
-    vm_->refresh();
+    if (vm_) vm_->refresh();
+    else look(now_ns());
   }
   void resolve(Profile&) override { native_.resolve(); }
 
  private:
-  const Process& process_;
+  void look(std::uint64_t now) {
+    if (vm_ || given_up_ || now < next_) return;
+    wait_ = std::min(wait_ * 2, kLastTry);
+    next_ = now + wait_;
+    auto vm = java::Vm::open(process_, context_);
+    if (vm && (*vm)->code.empty() && now - begun_ <= kGivenUp) return;
+    // What it says of itself may have come while it was read: once more, now that it is all there.
+    if (vm) vm = java::Vm::open(process_, context_);
+    if (vm) {
+      vm_ = std::move(*vm);
+      walk_.emplace(*vm_, native_, context_);
+    } else if (now - begun_ > kGivenUp) {
+      given_up_ = true;
+      log_warning("process {} ({}): {}; its native frames are shown", process_.id.pid, process_.name, vm.error().message);
+    }
+  }
+
+  Process& process_;
+  Context& context_;
   NativeStack native_;
-  std::unique_ptr<java::Vm> vm_;
-  java::Walk walk_;
+  std::unique_ptr<java::Vm> vm_;        // null until the VM describes itself
+  std::optional<java::Walk> walk_;
+  std::uint64_t begun_, next_ = 0, wait_ = kFirstTry;
+  bool given_up_ = false;
 };
 
-// What is no HotSpot but looks like it: its machine stacks.
-class PlainWalker final : public Walker {
- public:
-  PlainWalker(const Process& process, Context& context) : native_(process, context) {}
-  Walked walk(const ThreadSnapshot& thread, std::vector<FrameId>& frames) override { return native_.walk(thread, frames); }
-  void refresh() override { native_.refresh(); }
-  void resolve(Profile&) override { native_.resolve(); }
+bool matches(const Process& process, Context&) { return java::find_libjvm(process) != nullptr; }
 
- private:
-  NativeStack native_;
-};
-
-// While the loader is still at work on a HotSpot, what it says of itself is not there yet: a moment later it is.
-bool matches(const Process& process, Context& context) {
-  const Mapping* mapping = java::find_libjvm(process);
-  const auto file = mapping ? context.elfs.get(process, *mapping) : nullptr;
-  if (!file) return mapping != nullptr;
-  std::uint64_t tables = 0;
-  file->each_symbol([&](const ElfSymbol& symbol) {
-    if (symbol.name == "gHotSpotVMStructs") tables = symbol.address + file->bias(*mapping);
-  });
-  return !tables || process.memory->read_as<std::uint64_t>(tables) != 0;
-}
-
-Result<std::unique_ptr<Walker>> open(Process& process, Context& context) {
-  auto vm = java::Vm::open(process, context);
-  if (vm) return std::make_unique<JavaWalker>(process, context, std::move(*vm));
-  log_warning("process {} ({}): {}; its native frames are shown", process.id.pid, process.name, vm.error().message);
-  return std::make_unique<PlainWalker>(process, context);
-}
+Result<std::unique_ptr<Walker>> open(Process& process, Context& context) { return std::make_unique<JavaWalker>(process, context); }
 
 }  // namespace
 

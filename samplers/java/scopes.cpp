@@ -1,5 +1,6 @@
 #include "samplers/java/scopes.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include "samplers/java/unsigned5.hpp"
@@ -20,9 +21,16 @@ std::int32_t find_scope(Bytes descs, std::int32_t pc_offset, bool& exact) {
     if (read_at<std::int32_t>(descs, middle * kPcDescBytes) < pc_offset) low = middle + 1;
     else high = middle;
   }
-  if (low >= descs.size() / kPcDescBytes) return 0;
-  exact = read_at<std::int32_t>(descs, low * kPcDescBytes) == pc_offset;
-  return read_at<std::int32_t>(descs, low * kPcDescBytes + 4);
+  const auto scope = [&](std::size_t at) { return read_at<std::int32_t>(descs, at * kPcDescBytes + 4); };
+  const std::size_t count = descs.size() / kPcDescBytes;
+  exact = low < count && read_at<std::int32_t>(descs, low * kPcDescBytes) == pc_offset;
+  if (low < count && scope(low) > 0) return scope(low);
+  // Behind the last place that the compiler recorded comes a mark without a scope: what runs there belongs to that place.
+  exact = false;
+  for (low = std::min(low, count); low-- > 0;) {
+    if (scope(low) > 0) return scope(low);
+  }
+  return 0;
 }
 
 bool read_scopes(Memory& memory, const Layout& layout, const Blob& blob, std::uint64_t pc, std::vector<Scope>& scopes,
@@ -43,7 +51,7 @@ bool read_scopes(Memory& memory, const Layout& layout, const Blob& blob, std::ui
     const auto method = read_unsigned5(cursor, layout.unsigned5_excludes);
     const auto bci = static_cast<std::int32_t>(read_unsigned5(cursor, layout.unsigned5_excludes)) - 1;
     if (method == 0 || method > 1'000'000 || sender < 0 || sender >= (1 << 28) || sender == offset) return false;
-    Scope scope{0, bci};
+    Scope scope{0, std::max(bci, 0)};   // -1: the method's entry, where it locks (SynchronizationEntryBCI)
     if (!memory.read_into(blob.metadata + std::uint64_t{method - 1} * 8, scope.method)) return false;
     scopes.push_back(scope);
     offset = sender;

@@ -14,7 +14,8 @@ struct Scope {
   std::int32_t bci = -1;      // negative: at the method's entry, or not known
 };
 
-// The scope offset of the PcDesc at the pc or the next one after it; 0: none. `exact` says which.
+// The scope offset of the PcDesc at the pc, or of the next one after it, or of the last one that has a scope; 0: none.
+// `exact`: it is the pc's own.
 std::int32_t find_scope(Bytes pc_descs, std::int32_t pc_offset, bool& exact);
 
 // Fills `scopes`, innermost first; false where the records cannot be read or make no sense.

@@ -146,7 +146,7 @@ Walk::Went Walk::behind_rows() {
   const CodeRegion* region = native_.space().find(at_.registers.pc);
   if (!region || !region->table) return Went::Lost;
   const sampan_row* row = find_row(region->table->rows, at_.registers.pc - region->bias - region->table->base);
-  if (row && SAMPAN_ROW_KIND(row->kind) != SAMPAN_ROW_NONE) return Went::Lost;
+  if (row && !sampan_row_inferred(row)) return Went::Lost;
   std::array<std::byte, kBytesBefore> before{};
   const bool call = vm_.memory.read(at_.registers.pc - before.size(), before) && cpu_.is_system_call(before);
   if (call && at_.registers.general[cpu_.result] == 0) return Went::End;

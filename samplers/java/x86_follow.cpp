@@ -1,9 +1,8 @@
-// Code followed to its return, or back to its entry: where rsp and rbp are then.
 #include <functional>
 #include <utility>
 #include <vector>
 
-#include "samplers/java/x86_code.hpp"
+#include "samplers/java/x86_follow.hpp"
 
 namespace sampan::java {
 namespace {
@@ -100,7 +99,8 @@ std::optional<CodeState> undo_prologue(Bytes code, std::size_t at, CodeState sta
       case X86Effect::Push: depth += 8; break;
       case X86Effect::Pop: depth -= 8; break;
       case X86Effect::AdjustSp: depth -= static_cast<std::uint64_t>(i.amount); break;
-      case X86Effect::None: case X86Effect::RbpFromSp: case X86Effect::Branch: case X86Effect::Call: break;
+      case X86Effect::None: case X86Effect::RbpFromSp: case X86Effect::Branch: case X86Effect::Call:
+      case X86Effect::LoadAddress: case X86Effect::ClearRbp: case X86Effect::ChangeRbp: break;
       default: return {};
     }
     place += i.length;

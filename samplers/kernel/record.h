@@ -24,6 +24,7 @@ enum sampan_record_flags {
   SAMPAN_NO_RULE = 4,            // it ended where a rule is not understood
   SAMPAN_NO_MEMORY = 8,          // it ended where the stack could not be read
   SAMPAN_PREEMPTED = 16,         // OFF: it could run but another did
+  SAMPAN_INFERRED = 32,          // a step went by no unwind information
 };
 
 // In the order of DWARF's numbers, so that rows may name them.

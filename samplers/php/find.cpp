@@ -128,6 +128,7 @@ Result<Php> open_php(const Process& process, ElfCache& elfs) {
   const auto offset = find_variable(process, elfs, "executor_globals_offset");
   if (!offset) return fail(Exit::CannotSample, "process {}: thread-safe PHP {} hides its executor_globals_offset", process.id.pid, module->version);
   php.globals = memory.read_as<std::uint64_t>(*offset);
+  if (php.globals == 0) return fail(Exit::CannotSample, "process {}: its PHP {} has not started yet", process.id.pid, module->version);
   if (const auto table = library->address("tsrm_tls_table")) php.variables = {*table};
   else php.variables = find_heap_pointers(process, variables);
   return php;

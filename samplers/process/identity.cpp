@@ -1,7 +1,11 @@
 #include "samplers/process/identity.hpp"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <charconv>
 
+#include "samplers/base/clock.hpp"
 #include "samplers/process/files.hpp"
 
 namespace sampan {
@@ -38,6 +42,18 @@ std::optional<Identity> identify(pid_t pid) {
   const auto stat = read_stat(pid);
   if (!stat || stat->state == 'Z' || stat->state == 'X') return {};
   return Identity{pid, stat->start_time};
+}
+
+std::uint64_t age_ns(Identity id) {
+  const double age = static_cast<double>(now_ns(CLOCK_BOOTTIME)) / 1e9 - static_cast<double>(id.start_time) / static_cast<double>(sysconf(_SC_CLK_TCK));
+  return age <= 0 ? 0 : static_cast<std::uint64_t>(age * 1e9);
+}
+
+std::optional<std::uint32_t> owner_of(Identity id) {
+  struct stat status {};
+  const bool there = stat(("/proc/" + std::to_string(id.pid)).c_str(), &status) == 0;
+  if (!there || identify(id.pid) != id) return {};
+  return status.st_uid;
 }
 
 std::string read_command_line(pid_t pid) {

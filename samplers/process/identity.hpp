@@ -32,6 +32,12 @@ std::optional<ProcessStat> read_stat(pid_t pid);
 // The process that bears the pid now; nothing where there is none.
 std::optional<Identity> identify(pid_t pid);
 
+// How long a process has been there, nanoseconds.
+std::uint64_t age_ns(Identity id);
+
+// The user that the process runs as (who owns /proc/PID); nothing where it has ended.
+std::optional<std::uint32_t> owner_of(Identity id);
+
 // The command line with NULs as spaces and trailing blanks cut; empty for kernel threads. At most 4 KiB.
 std::string read_command_line(pid_t pid);
 

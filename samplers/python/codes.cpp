@@ -101,7 +101,10 @@ FrameId Codes::frame(const FrameSite& site, bool last_try) {
     codes_.erase(known);
     return fresh ? reused_ : frame(site, last_try);
   }
-  const std::size_t row = lines_ ? find_line(code.lines, offset_in(site, code)) : 0;
+  const std::int64_t offset = lines_ ? offset_in(site, code) : 0;
+  // No call stands at the start of a function: a position there was never moved.
+  if (lines_ && !site.placed && offset == 0) return profile_.intern({FrameKind::Python, code.name, code.file, 0, 0});
+  const std::size_t row = lines_ ? find_line(code.lines, offset) : 0;
   return code.ids[row] != Profile::kNoFrame ? code.ids[row] : intern(code, row);
 }
 
@@ -137,7 +140,9 @@ bool Codes::resolve(const FrameSite& site, Code& code, bool last_try) const {
   const auto table = lines_ ? objects_.bytes(code.check.line_table) : std::nullopt;
   const auto first = static_cast<std::uint32_t>(code.check.first_line);
   if (table) code.lines = decode_lines(static_cast<sampan_py_lines>(o_.lines), *table, first);
-  if (code.lines.empty()) code.lines.push_back({0, first});
+  // No table: code that runs elsewhere (Nuitka's), whose position is not known. Up to 3.9 that is all code of one line.
+  const bool told = !lines_ || o_.lines <= SAMPAN_PY_LNOTAB;
+  if (code.lines.empty()) code.lines.push_back({0, told ? first : 0});
   code.ids.assign(code.lines.size(), Profile::kNoFrame);
   return true;
 }

@@ -154,14 +154,20 @@ bool bears_python(const Process& process) {
   return any_module(process, [](const Module& module) { return defines_runtime(module.symbols); });
 }
 
-Result<Interpreter> find_python(const Process& process, ElfCache& elfs) {
-  // An executable and a library may both define the runtime; the one that runs is the one that is initialised.
-  Result<Interpreter> found = fail(Exit::CannotSample, "process {} has no Python in it", process.id.pid);
+Result<std::vector<Interpreter>> find_pythons(const Process& process, ElfCache& elfs) {
+  constexpr std::size_t kMost = 16;
+  std::vector<Interpreter> found;
+  Error why{Exit::CannotSample, fmt::format("process {} has no Python in it", process.id.pid)};
+  // An executable and a library may both define the runtime; those that run are those that are initialised.
   any_module(process, [&](const Module& module) {
     if (!defines_runtime(module.symbols)) return false;
-    found = examine(process, elfs, module);
-    return found.has_value();
+    auto one = examine(process, elfs, module);
+    if (!one) return why = one.error(), false;
+    const bool known = std::any_of(found.begin(), found.end(), [&](const Interpreter& f) { return f.interpreters_head == one->interpreters_head; });
+    if (!known) found.push_back(std::move(*one));
+    return found.size() >= kMost;
   });
+  if (found.empty()) return tl::unexpected(why);
   return found;
 }
 

@@ -27,7 +27,8 @@ struct Interpreter {
 // True where some mapped file defines CPython's runtime. A few reads a file.
 bool bears_python(const Process& process);
 
-// Fails with CannotSample where the version is not known or the interpreter is not (or no longer) initialised.
-Result<Interpreter> find_python(const Process& process, ElfCache& elfs);
+// Every Python of the process, most often one. Fails with CannotSample where the version is not known or no interpreter is (or
+// is any longer) initialised.
+Result<std::vector<Interpreter>> find_pythons(const Process& process, ElfCache& elfs);
 
 }  // namespace sampan::python

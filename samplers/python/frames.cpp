@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 namespace sampan::python {
 namespace {
@@ -20,6 +21,10 @@ constexpr unsigned kMostChunks = 65'536;
 constexpr std::size_t kKept = 32;                     // frames seen before the last walk that are still tried
 constexpr std::size_t kMostPlanned = 16'384;
 constexpr std::size_t kSearched = 256;                // blocks looked through where the hint is wrong
+// To read so many takes about as long as they stand: what changed meanwhile is not read again, since the later moment
+// would most often be one of a stack that is less deep.
+constexpr std::size_t kDeep = 128;
+constexpr std::size_t kFetched = 256;                 // frames of a deep stack at a time
 constexpr std::uint64_t kTagBits = 7;
 // Where fewer than one in fifty stacks change while they are read, to read such a one again moves no share by more
 // than a fraction of that, and rids the profile of torn stacks. Where more do, it would be the bias that it is said to be.
@@ -43,6 +48,7 @@ FrameReader::FrameReader(Memory& memory, const Offsets& offsets) : memory_(memor
 
 FramesRead FrameReader::read(ThreadState& thread, std::vector<FrameSite>& frames) {
   const std::size_t before = frames.size();
+  std::uint64_t other_root = 0;   // where the chain ended before, with no entry frame there
   std::uint64_t wiped = 0;   // the head of an earlier attempt, whose frame had returned when it was read
   for (int attempt = 1; attempt <= kTries; ++attempt) {
     const bool last = attempt == kTries;
@@ -56,19 +62,31 @@ FramesRead FrameReader::read(ThreadState& thread, std::vector<FrameSite>& frames
     if (head_ == 0) return FramesRead::None;
     // To take just any later moment for that one would be a bias towards callers: it has to be one as deep.
     if (wiped != 0 && head_ != wiped && !last) continue;
-    if (!walk(thread, frames, before) || !ends_well(thread)) {
+    const bool walked = walk(thread, frames, before);
+    if (!walked || !ends_well(thread)) {
       if (frames.size() == before) wiped = head_;
-      if (!endless_) continue;
-      frames.resize(before);
-      return FramesRead::Torn;
+      if (endless_) {
+        frames.resize(before);
+        return FramesRead::Torn;
+      }
+      // Code that a compiler made of Python (Nuitka) pushes frames of its own, with no entry frame below: seen twice alike.
+      const bool deep = frames.size() - before >= kDeep;
+      const bool whole = walked && root_ != 0 && !changed_ && (o_.boundary_owner == 255 ? deep : !ended_at_boundary_);
+      if (whole && std::exchange(other_root, root_) == root_) {
+        thread.root = root_;
+        return FramesRead::Whole;
+      }
+      if (!whole && deep) return FramesRead::Cut;
+      continue;
     }
     // Put aside by the scheduler between two reads, this thread would see two moments as one.
-    if (Clock::now() - begun > kInterrupted + (frames.size() - before) * kPerFrame && !last) continue;
+    const std::size_t count = frames.size() - before;
+    if (count < kDeep && Clock::now() - begun > kInterrupted + count * kPerFrame && !last) continue;
     const bool changed = changed_;
     const bool calm = thread.flicker < kCalm;
     if (attempt == 1) thread.flicker += ((changed ? 1.0f : 0.0f) - thread.flicker) / kFlickerWindow;
     if (!changed) return FramesRead::Whole;
-    if (!calm || last) return FramesRead::Changed;
+    if (!calm || last || count >= kDeep) return FramesRead::Changed;
   }
   const std::uint64_t head = head_;
   // Between entering the interpreter and naming its first frame, a _PyCFrame holds what lay on the stack before.
@@ -89,7 +107,7 @@ FramesRead FrameReader::read(ThreadState& thread, std::vector<FrameSite>& frames
 // entry frame; up to 3.11, where there is none, it ends elsewhere than the ones before.
 bool FrameReader::ends_well(ThreadState& thread) {
   if (o_.boundary_owner == 255) return root_ == thread.root || (thread.root == 0 && !changed_ && (thread.root = root_));
-  return ended_at_boundary_ && root_ != 0;
+  return root_ != 0 && (ended_at_boundary_ || root_ == thread.root);
 }
 
 void FrameReader::plan(std::uint64_t address, std::uint32_t size) {
@@ -164,7 +182,10 @@ bool FrameReader::walk(ThreadState& thread, std::vector<FrameSite>& frames, std:
     if (depth >= kMostFrames) return endless_ = true, false;
     if (!plausible(address)) return false;
     const Bytes frame = frame_at(thread, address);
-    if (frame.empty() || !take(frame, address, frames)) return false;
+    if (frame.empty() || !take(frame, address, frames)) {
+      if (frames.size() - before >= kDeep) remember(thread);
+      return false;
+    }
     address = read_at<std::uint64_t>(frame, o_.frame_back - frame_begin_);
   }
   root_ = frames.size() > before ? frames.back().address : 0;
@@ -227,17 +248,35 @@ Bytes FrameReader::find(std::uint64_t address, std::uint32_t size) {
   return {};
 }
 
-// What is read later than the rest looks at the head again too.
 bool FrameReader::fetch_block(ThreadState& thread, std::uint64_t address, std::uint32_t size) {
   plan(address, size);
+  return fetch_planned(thread, blocks_.size() - 1);
+}
+
+// The frames that lay below that one the last time, many at once.
+bool FrameReader::fetch_deep(ThreadState& thread, std::uint64_t address) {
+  const auto known = thread.deep_at.find(address);
+  if (known == thread.deep_at.end()) return false;
+  const std::size_t from = blocks_.size();
+  const std::size_t end = std::min<std::size_t>(thread.deep.size(), known->second + kFetched);
+  for (std::size_t i = known->second; i < end; ++i) plan(thread.deep[i] + frame_begin_, frame_size_);
+  hint_ = from;
+  return fetch_planned(thread, from);
+}
+
+// What is read later than the rest looks at the head again too.
+bool FrameReader::fetch_planned(ThreadState& thread, std::size_t from) {
   std::uint64_t top = 0, in_cframe = 0;
-  const Read reads[] = {{address, std::span(buffer_).subspan(blocks_.back().at, size)},
-                        {thread.address + o_.tstate_frame, std::as_writable_bytes(std::span(&top, 1))},
-                        {thread.cframe + o_.cframe_current_frame, std::as_writable_bytes(std::span(&in_cframe, 1))}};
-  const std::size_t done = memory_.read_batch(std::span(reads).first(o_.has_cframe ? 3 : 2));
-  if (done == 0) return blocks_.pop_back(), false;
-  const bool same = o_.has_cframe ? done == 3 && top == thread.cframe && in_cframe == head_ : done == 2 && top == head_;
-  if (!same) changed_ = true;
+  reads_.clear();
+  for (std::size_t i = from; i < blocks_.size(); ++i) reads_.push_back({blocks_[i].address, std::span(buffer_).subspan(blocks_[i].at, blocks_[i].size)});
+  const std::size_t count = reads_.size();
+  reads_.push_back({thread.address + o_.tstate_frame, std::as_writable_bytes(std::span(&top, 1))});
+  if (o_.has_cframe) reads_.push_back({thread.cframe + o_.cframe_current_frame, std::as_writable_bytes(std::span(&in_cframe, 1))});
+  const std::size_t done = memory_.read_batch(reads_);
+  if (done < count) blocks_.resize(from + done);
+  if (done == 0) return false;
+  const bool whole = done == reads_.size();
+  if (!whole || (o_.has_cframe ? top != thread.cframe || in_cframe != head_ : top != head_)) changed_ = true;
   return true;
 }
 
@@ -258,12 +297,17 @@ bool FrameReader::fetch(ThreadState& thread, std::uint64_t address) {
     }
     chunk = header[0];
   }
-  return fetch_block(thread, address + frame_begin_, frame_size_);
+  return fetch_deep(thread, address) || fetch_block(thread, address + frame_begin_, frame_size_);
 }
 
 // The frames of this walk first, then those of the walks before it.
 void FrameReader::remember(ThreadState& thread) {
   if (o_.interpreter_frames && outside_.empty() && thread.scattered.empty()) return;
+  if (outside_.size() >= kDeep && outside_.size() <= kMostFrames && (thread.deep.size() != outside_.size() || thread.deep != outside_)) {
+    thread.deep = outside_;
+    thread.deep_at.clear();
+    for (std::uint32_t i = 0; i < thread.deep.size(); ++i) thread.deep_at.emplace(thread.deep[i], i);
+  }
   const std::size_t used = std::min(outside_.size(), kMostPlanned);
   thread.latest = used;
   if (used <= thread.scattered.size() && std::equal(outside_.begin(), outside_.begin() + static_cast<std::ptrdiff_t>(used), thread.scattered.begin())) {

@@ -18,6 +18,7 @@ struct FrameSite {
   std::int64_t position;    // f_lasti in bytes, or the instruction's address (3.11+)
   std::uint32_t tlbc;       // which thread's copy of the bytecode (free-threaded 3.14+)
   bool entry;               // the outermost of one call of the interpreter's loop
+  bool placed = true;       // false: of a chain without an entry frame, whose owner may keep no positions (Nuitka)
   // Of a walk in the kernel, which is looked at later:
   std::uint64_t check = 0;      // sampan_py_check of the code object as it was; 0: not known
   std::uint64_t argument = 0;   // up to 3.10: the first local, of which `address` is the type
@@ -29,6 +30,7 @@ enum class FramesRead : std::uint8_t {
   None,      // the thread runs no Python now
   Stale,     // this is no longer the thread state that it was
   Torn,      // did not read as a chain of frames, several times
+  Cut,       // the innermost frames of a deep stack; it changed before the others were read
 };
 
 class FrameReader {
@@ -56,6 +58,8 @@ class FrameReader {
   Bytes find(std::uint64_t address, std::uint32_t size);
   bool fetch(ThreadState& thread, std::uint64_t address);
   bool fetch_block(ThreadState& thread, std::uint64_t address, std::uint32_t size);
+  bool fetch_deep(ThreadState& thread, std::uint64_t address);
+  bool fetch_planned(ThreadState& thread, std::size_t from);
   void plan(std::uint64_t address, std::uint32_t size);
   void remember(ThreadState& thread);
   template <typename T>

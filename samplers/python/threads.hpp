@@ -24,6 +24,8 @@ struct ThreadState {
   std::uint64_t root = 0;                  // the outermost frame seen last
   std::vector<std::uint64_t> scattered;    // frames outside the chunk, the last walk's first,
   std::size_t latest = 0;                  //   this many of them
+  std::vector<std::uint64_t> deep;         // such frames of the last deep walk,
+  std::unordered_map<std::uint64_t, std::uint32_t> deep_at;   //   and where each is among them
 };
 
 class ThreadStates {

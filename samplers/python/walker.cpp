@@ -9,6 +9,7 @@
 #include "samplers/python/find.hpp"
 #include "samplers/python/frames.hpp"
 #include "samplers/python/mixed.hpp"
+#include "samplers/python/several.hpp"
 #include "samplers/python/threads.hpp"
 #include "samplers/sampler.hpp"
 
@@ -121,7 +122,8 @@ class PythonWalker final : public Walker {
     for (auto state = states.rbegin(); state != states.rend(); ++state) {
       const FramesRead read = reader_.read(*state, sites_);
       if (read == FramesRead::Stale || read == FramesRead::Torn) return read;
-      if (read != FramesRead::None && worst != FramesRead::Changed) worst = read;
+      if (read != FramesRead::None && worst != FramesRead::Cut && worst != FramesRead::Changed) worst = read;
+      if (read == FramesRead::Cut) worst = read;
       codes_differ_ |= read != FramesRead::None && codes_may_differ(*state);
     }
     return worst;
@@ -136,6 +138,10 @@ class PythonWalker final : public Walker {
     if (!truncated) {
       frames.resize(before);
       return Walked::Failed;
+    }
+    if (read == FramesRead::Cut) {
+      frames.insert(frames.begin() + static_cast<std::ptrdiff_t>(before), this->truncated());
+      return Walked::Truncated;
     }
     if (read == FramesRead::Changed) return Walked::Suspect;
     return *truncated ? Walked::Truncated : Walked::Whole;
@@ -181,7 +187,7 @@ class PythonWalker final : public Walker {
       const auto lasti = std::int64_t{static_cast<std::int32_t>(frame.position)};
       const auto position = python_.offsets.position == SAMPAN_PY_INSTR_POINTER ? static_cast<std::int64_t>(frame.position)
                             : python_.offsets.position == SAMPAN_PY_LASTI_UNITS ? lasti * 2 : lasti;
-      sites_.push_back({frame.address & ~std::uint64_t{1}, frame.code, position, 0, (frame.address & 1) != 0, frame.check, frame.argument});
+      sites_.push_back({frame.address & ~std::uint64_t{1}, frame.code, position, 0, (frame.address & 1) != 0, true, frame.check, frame.argument});
     }
   }
 
@@ -205,6 +211,9 @@ class PythonWalker final : public Walker {
 
   // What the kernel sent is looked at many samples at once: one look at each code object does for those.
   void verify() {
+    const Offsets& o = python_.offsets;
+    const bool no_entry = o.boundary_owner != 255 && !o.tstate_base_frame && !sites_.empty() && !sites_.back().entry;
+    for (FrameSite& site : sites_) site.placed = !no_entry;
     if (!codes_differ_) return;
     const std::uint64_t now = kernel_walks_ ? coarse_now() : 0;
     codes_.verify(sites_, now == 0 || now != std::exchange(verified_, now));
@@ -268,9 +277,12 @@ class PythonWalker final : public Walker {
 bool matches(const Process& process, Context&) { return bears_python(process); }
 
 Result<std::unique_ptr<Walker>> open(Process& process, Context& context) {
-  auto found = find_python(process, context.elfs);
+  auto found = find_pythons(process, context.elfs);
   if (!found) return tl::unexpected(found.error());
-  return std::make_unique<PythonWalker>(process, *found, context);
+  std::vector<std::unique_ptr<Walker>> walkers;
+  for (const Interpreter& one : *found) walkers.push_back(std::make_unique<PythonWalker>(process, one, context));
+  if (walkers.size() == 1) return std::move(walkers.front());
+  return several(std::move(walkers));
 }
 
 }  // namespace

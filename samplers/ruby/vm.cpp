@@ -13,6 +13,7 @@ namespace {
 constexpr std::size_t kMostVariables = std::size_t{32} << 20;
 constexpr std::size_t kMostRactors = 4096;
 constexpr std::size_t kMostThreads = 65'536;
+constexpr std::uint64_t kYoung = 30'000'000'000;   // ns
 
 // The file with Ruby's code: of its variables a program that embeds it may hold copies.
 std::optional<Library> find_ruby(const Process& process, ElfCache& elfs) {
@@ -34,14 +35,15 @@ std::uint64_t find_vm(Memory& memory, const Library& library, const Layout& layo
 }
 
 // rb_symbols_t {last id (32 bits), table, ids, …}: `ids` is the array whose operators are right.
-void find_symbols(Objects& objects, std::span<const Variables> variables) {
+bool find_symbols(Objects& objects, std::span<const Variables> variables) {
   for (const auto& [start, words] : variables) {
     for (std::size_t i = 2; i < words.size(); ++i) {
       const std::uint64_t last = words[i - 2] & 0xffffffff;
       if (last < 500 || last > (1u << 28) || !is_object(words[i - 1]) || !is_object(words[i])) continue;
-      if (objects.take_symbols(words[i])) return;
+      if (objects.take_symbols(words[i])) return true;
     }
   }
+  return false;
 }
 
 // A list's members: `head` is a list_head, `node` the place of the list_node in a member. Torn or spoilt, a list may
@@ -144,7 +146,10 @@ Result<std::unique_ptr<Vm>> open_vm(const Process& process, ElfCache& elfs) {
     const std::uint64_t address = find_vm(memory, *library, *row, variables);
     if (address == 0) continue;
     auto vm = std::make_unique<Vm>(Vm{memory, *row, address, Objects(memory, *row)});
-    find_symbols(vm->objects, variables);
+    // The table of names comes after the VM: one that has just begun is looked at again.
+    if (!find_symbols(vm->objects, variables) && age_ns(process.id) < kYoung) {
+      return fail(Exit::CannotSample, "process {}: its Ruby {} has not started yet", process.id.pid, release);
+    }
     return vm;
   }
   return fail(Exit::CannotSample, "process {}: nothing in it looks like the VM of Ruby {}: it has not started yet, or that release's layout is not known",

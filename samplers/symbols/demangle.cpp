@@ -3,6 +3,7 @@
 #define HAVE_DECL_BASENAME 1   // libiberty would declare its own
 #include <libiberty/demangle.h>
 
+#include <algorithm>
 #include <csetjmp>
 #include <cstring>
 
@@ -36,10 +37,27 @@ bool run(const char* mangled, Sink& sink) {
   return cplus_demangle_v3_callback(mangled, kOptions, append, &sink) != 0;
 }
 
+bool is_number(std::string_view text) { return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos; }
+
+// What compilers append to the name of a function that they split or copied.
+constexpr std::string_view kVariants[] = {"isra", "part", "constprop", "cold", "lto_priv", "llvm", "localalias", "specialized"};
+
 }  // namespace
+
+std::string_view without_variant(std::string_view name) {
+  while (true) {
+    std::string_view rest = name;
+    auto dot = rest.rfind('.');
+    if (dot != std::string_view::npos && is_number(rest.substr(dot + 1))) rest = rest.substr(0, dot), dot = rest.rfind('.');
+    if (dot == std::string_view::npos || dot == 0) return name;
+    if (std::find(std::begin(kVariants), std::end(kVariants), rest.substr(dot + 1)) == std::end(kVariants)) return name;
+    name = rest.substr(0, dot);
+  }
+}
 
 std::string demangle(std::string_view name) {
   if (const auto version = name.find('@'); version != std::string_view::npos && version > 0) name = name.substr(0, version);
+  name = without_variant(name);
   if (!name.starts_with("_Z") && !name.starts_with("_R")) return std::string(name.substr(0, kMostText));
   if (name.size() > kMostMangled) return std::string(name.substr(0, kMostText));
   const std::string mangled(name);

@@ -72,13 +72,20 @@ bool read_module(const ElfFile& file, const Words& words, std::uint64_t at, GoMo
 
 }  // namespace
 
+void relocate(const ElfFile& file, std::uint64_t address, std::span<std::byte> bytes) {
+  for (const Word& word : relative_relocations(file)) {
+    if (word.address < address || bytes.size() < 8 || word.address - address > bytes.size() - 8) continue;
+    std::memcpy(bytes.data() + (word.address - address), &word.value, sizeof word.value);
+  }
+}
+
 GoModule find_go_module(const ElfFile& file, std::uint64_t pclntab) {
   GoModule module;
   const Words words(file);
   for (const Word& word : words.relocated()) {
     if (word.value == pclntab && read_module(file, words, word.address, module)) return module;
   }
-  for (const char* name : {".go.module", ".noptrdata", ".data"}) {
+  for (const char* name : {".go.module", ".noptrdata", ".data", ".data.rel.ro"}) {
     const ElfSection* section = file.section(name);
     if (!section) continue;
     const auto bytes = file.bytes(*section);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "samplers/elf/elf_file.hpp"
 
@@ -14,5 +15,8 @@ struct GoModule {
 };
 
 GoModule find_go_module(const ElfFile& file, std::uint64_t pclntab);
+
+// Bytes of the file from `address` on as the loader will leave them: relative relocations applied.
+void relocate(const ElfFile& file, std::uint64_t address, std::span<std::byte> bytes);
 
 }  // namespace sampan

@@ -20,6 +20,7 @@ namespace {
 
 constexpr std::uint64_t kMostFunctions = 4'000'000;
 constexpr int kMostInlined = 64;
+constexpr std::size_t kTextStart = 8 + 2 * 8;   // in the header of Go 1.18 to 1.25
 constexpr std::uint32_t kPcdataInlineTree = 2, kFuncdataInlineTree = 3;   // internal/abi/symtab.go
 
 }  // namespace
@@ -30,6 +31,12 @@ static constexpr GoLayout kLayouts[] = {
     {0xfffffff0, true, true, 4, 4, 16, 20, 24, 28, 32, 36, 39, 40, 20, 12, 16},
     {0xfffffff1, true, true, 4, 4, 16, 20, 24, 28, 32, 40, 43, 44, 16, 4, 8},
 };
+
+static bool header_at(Bytes bytes, std::size_t at) {
+  const auto magic = read_at<std::uint32_t>(bytes, at);
+  return std::any_of(std::begin(kLayouts), std::end(kLayouts), [&](const GoLayout& l) { return l.magic == magic; }) &&
+         read_at<std::uint16_t>(bytes, at + 4) == 0 && read_at<std::uint8_t>(bytes, at + 7) == 8;
+}
 
 bool GoPclntab::Table::next(std::int32_t& out, std::uint64_t& from, std::uint64_t& to) {
   if (cursor.bad() || pc >= size) return false;
@@ -45,13 +52,43 @@ bool GoPclntab::Table::next(std::int32_t& out, std::uint64_t& from, std::uint64_
   return true;
 }
 
+bool GoPclntab::is_go(const ElfFile& file) {
+  if (file.section(".gopclntab") || file.section(".data.rel.ro.gopclntab") || file.section(".go.buildinfo")) return true;
+  // Without section headers: what stands at the start of .go.buildinfo (debug/buildinfo).
+  static constexpr std::string_view kMark = "\xff Go buildinf:";
+  const ElfSection* data = file.headerless() ? file.section(".data") : nullptr;
+  if (!data) return false;
+  const auto bytes = file.bytes(*data);
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  return text.find(kMark) != std::string_view::npos;
+}
+
 std::unique_ptr<GoPclntab> GoPclntab::open(const ElfFile& file) {
-  const ElfSection* section = file.section(".gopclntab");
-  if (!section) section = file.section(".data.rel.ro.gopclntab");
+  if (!is_go(file)) return nullptr;
+  for (const char* name : {".gopclntab", ".data.rel.ro.gopclntab"}) {
+    if (const ElfSection* section = file.section(name)) return at(file, section->address, file.bytes(*section));
+  }
+  // An outer linker leaves the table somewhere in a section of its own; its header tells it.
+  for (const ElfSection& section : file.sections()) {
+    if (section.name != ".data.rel.ro" && section.name != ".rodata" && section.name != ".data") continue;
+    const auto bytes = file.bytes(section);
+    for (std::size_t from = (8 - section.address % 8) % 8; from + 8 <= bytes.size(); from += 8) {
+      if (!header_at(bytes, from)) continue;
+      if (auto table = at(file, section.address + from, {bytes.begin() + static_cast<std::ptrdiff_t>(from), bytes.end()})) return table;
+    }
+  }
+  return nullptr;
+}
+
+// The table at an address; its bytes may go on behind its end.
+std::unique_ptr<GoPclntab> GoPclntab::at(const ElfFile& file, std::uint64_t address, std::vector<std::byte> bytes) {
+  relocate(file, address, bytes);
+  const GoModule module = find_go_module(file, address);
   const ElfSection* text = file.section(".text");
-  if (!section || !text) return nullptr;
-  const GoModule module = find_go_module(file, section->address);
-  auto table = parse(file.bytes(*section), module.text != 0 ? module.text : text->address);
+  std::uint64_t start = module.text;
+  if (start == 0) start = read_at<std::uint64_t>(bytes, kTextStart);
+  if (start == 0 && text) start = text->address;
+  auto table = parse(std::move(bytes), start);
   if (table && module.functions != 0) {
     for (const ElfSection& holder : file.sections()) {
       if (module.functions < holder.address || module.functions - holder.address >= holder.size) continue;

@@ -31,6 +31,8 @@ struct GoPlace {
 
 class GoPclntab {
  public:
+  // True where the file is of Go's own linker, or an outer linker was given Go code.
+  static bool is_go(const ElfFile& file);
   // nullptr where the file is none of Go's or its table is damaged.
   static std::unique_ptr<GoPclntab> open(const ElfFile& file);
   // For fuzzing: a table alone, of code at `text`.
@@ -65,7 +67,7 @@ class GoPclntab {
 
   bool read_header();
   bool read_functions();
-  void find_inline_trees(const ElfFile& file);
+  static std::unique_ptr<GoPclntab> at(const ElfFile& file, std::uint64_t address, std::vector<std::byte> bytes);
   Table table_at(const GoFunction& function, Field field) const;
   Table table_from(const GoFunction& function, std::uint32_t offset) const;
   std::int32_t value_at(Table table, std::uint64_t offset) const;

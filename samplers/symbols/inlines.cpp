@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "samplers/base/clock.hpp"
+#include "samplers/symbols/libdw_files.hpp"
 
 namespace sampan {
 namespace {
@@ -26,6 +27,14 @@ const char* name_of(Dwarf_Die* die) {
     if (name && *name) return name;
   }
   return nullptr;
+}
+
+// What -gsplit-dwarf leaves in the file says only where the rest is, a .dwo: that holds the functions.
+Dwarf_Die whole_unit(Dwarf_Die die) {
+  std::uint8_t type = 0;
+  Dwarf_Die split;
+  if (dwarf_cu_info(die.cu, nullptr, &type, nullptr, &split, nullptr, nullptr, nullptr) != 0) return die;
+  return type == DW_UT_skeleton && split.addr ? split : die;
 }
 
 // The child that holds an address: a block, an inlined call or a function; descends until none does.
@@ -80,7 +89,8 @@ class Descent {
 
 }  // namespace
 
-std::unique_ptr<Inlines> Inlines::open(std::shared_ptr<ElfFile> file) {
+std::unique_ptr<Inlines> Inlines::open(std::shared_ptr<ElfFile> file, int root) {
+  const LibdwRoot opens(root);
   std::uint64_t size = 0;
   bool any = false;
   for (const ElfSection& section : file->sections()) {
@@ -118,14 +128,15 @@ void Inlines::index_units() {
   std::sort(units_.begin(), units_.end(), [](const Unit& a, const Unit& b) { return a.start < b.start; });
 }
 
-std::vector<InlinedCall> Inlines::at(std::uint64_t address) {
+std::vector<InlinedCall> Inlines::at(std::uint64_t address, int root) {
+  const LibdwRoot opens(root);
   std::vector<InlinedCall> calls;
   if (exhausted()) return calls;
   const auto after = std::upper_bound(units_.begin(), units_.end(), address, [](std::uint64_t a, const Unit& u) { return a < u.start; });
   if (after == units_.begin() || address >= std::prev(after)->end) return calls;
   Dwarf_Die die;
   const std::uint64_t start = worked_ns();
-  if (dwarf_offdie(dwarf_, std::prev(after)->die, &die)) Descent(address).run(die, calls);
+  if (dwarf_offdie(dwarf_, std::prev(after)->die, &die)) Descent(address).run(whole_unit(die), calls);
   spent_ns_ += worked_ns() - start;
   return calls;
 }

@@ -19,13 +19,14 @@ struct InlinedCall {
 class Inlines {
  public:
   // nullptr where the file has no debug information, or more than 192 MiB of it.
-  static std::unique_ptr<Inlines> open(std::shared_ptr<ElfFile> file);
+  // What belongs to it (dwz's shared file, .dwo) is looked for in `root`, a descriptor of the target's root.
+  static std::unique_ptr<Inlines> open(std::shared_ptr<ElfFile> file, int root);
   ~Inlines();
   Inlines(const Inlines&) = delete;
 
   // Callees inlined at an address, outermost first, without the function that holds it. Empty where there are none, and
   // once two seconds have been spent on all addresses of the file: then `exhausted`.
-  std::vector<InlinedCall> at(std::uint64_t address);
+  std::vector<InlinedCall> at(std::uint64_t address, int root);
   bool exhausted() const { return spent_ns_ > kMostNs; }
   std::uint64_t spent_ns() const { return spent_ns_; }
 

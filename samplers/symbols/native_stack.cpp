@@ -15,11 +15,13 @@ NativeStack::NativeStack(const Process& process, Context& context)
       context_(context),
       space_(process, context.elfs, context.unwind),
       truncated_(context.profile.intern({FrameKind::Note, "[truncated]", {}})),
-      inner_pid_(Thread(process.id.pid, process.id.pid).inner_tid()) {}
+      inner_pid_(Thread(process.id.pid, process.id.pid).inner_tid()),
+      owner_(owner_of(process.id)) {}
 
 bool NativeStack::addresses(const ThreadSnapshot& thread, std::vector<std::uint64_t>& out) {
   if (!thread.registers) {
     out.insert(out.end(), thread.addresses.begin(), thread.addresses.end());
+    context_.inferred += thread.inferred;
     return thread.rooted;
   }
   if (!observed_.empty()) {
@@ -28,27 +30,30 @@ bool NativeStack::addresses(const ThreadSnapshot& thread, std::vector<std::uint6
     return observed_rooted_;
   }
   const std::size_t before = out.size();
-  Step done = unwind_copy(thread, nullptr, out);
+  bool inferred = false;
+  Step done = unwind_copy(thread, nullptr, out, inferred);
   // Code that was mapped since the last refresh: read the mappings and try once more.
   if (done == Step::Lost && !space_.find(out.back()) && space_.refresh()) {
     out.resize(before);
-    done = unwind_copy(thread, nullptr, out);
+    done = unwind_copy(thread, nullptr, out, inferred);
   }
+  context_.inferred += inferred;
   return done == Step::Root;
 }
 
-Step NativeStack::unwind_copy(const ThreadSnapshot& thread, Memory* live, std::vector<std::uint64_t>& out) {
+Step NativeStack::unwind_copy(const ThreadSnapshot& thread, Memory* live, std::vector<std::uint64_t>& out, bool& inferred) {
   FrameState frame;
   frame.registers = *thread.registers;
   frame.fp_known = thread.fp_known;
-  return unwind(space_, {thread.registers->sp, thread.stack, live}, frame, out);
+  return unwind(space_, {thread.registers->sp, thread.stack, live}, frame, out, &inferred);
 }
 
 void NativeStack::observe_stopped(const ThreadSnapshot& thread) {
   observed_.clear();
   const auto& regions = space_.regions();
   const bool go = std::any_of(regions.begin(), regions.end(), [](const CodeRegion& r) { return r.table && r.table->go; });
-  if (go) observed_rooted_ = unwind_copy(thread, process_.memory.get(), observed_) == Step::Root;
+  bool inferred = false;
+  if (go) observed_rooted_ = unwind_copy(thread, process_.memory.get(), observed_, inferred) == Step::Root;
 }
 
 Walked NativeStack::walk(const ThreadSnapshot& thread, std::vector<FrameId>& frames) {
@@ -86,18 +91,29 @@ std::size_t NativeStack::origin_of(const CodeRegion& region) {
   return known->second;
 }
 
-std::map<std::uint64_t, std::string> NativeStack::jit_names() const {
+// Anyone may have put a file there: names come from the process's own user, or from root.
+void NativeStack::open_perf_map() {
+  if (perf_map_) return;
+  if (const auto now = owner_of(process_.id)) owner_ = now;
+  auto fd = open_target_file(process_.root.get(), fmt::format("/tmp/perf-{}.map", inner_pid_));
+  struct stat file {};
+  if (!fd || fstat(fd->get(), &file) != 0 || (file.st_uid != 0 && file.st_uid != owner_)) return;
+  perf_map_ = std::move(*fd);
+}
+
+void NativeStack::refresh() {
+  space_.refresh();
+  if (std::any_of(places_.begin(), places_.end(), [](const Place& p) { return p.origin == kNowhere; })) open_perf_map();
+}
+
+std::map<std::uint64_t, std::string> NativeStack::jit_names() {
   std::vector<std::uint64_t> wanted;
   for (const Place& place : places_) {
     if (place.origin == kNowhere) wanted.push_back(place.address);
   }
   if (wanted.empty()) return {};
-  auto fd = open_target_file(process_.root.get(), fmt::format("/tmp/perf-{}.map", inner_pid_));
-  // Anyone may have put a file there: names come from the process's own user, or from root.
-  struct stat file {}, owner {};
-  if (!fd || fstat(fd->get(), &file) != 0 || stat(fmt::format("/proc/{}", process_.id.pid).c_str(), &owner) != 0) return {};
-  if (file.st_uid != owner.st_uid && file.st_uid != 0) return {};
-  return read_perf_map(fd->get(), std::move(wanted));
+  open_perf_map();
+  return perf_map_ ? read_perf_map(perf_map_.get(), std::move(wanted)) : std::map<std::uint64_t, std::string>{};
 }
 
 void NativeStack::name(const Place& place, const std::map<std::uint64_t, std::string>& jit) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -33,7 +34,7 @@ class NativeStack {
   FrameId truncated() const { return truncated_; }
   const AddressSpace& space() const { return space_; }
 
-  void refresh() { space_.refresh(); }
+  void refresh();
   // Names every placeholder made so far; addresses that come later are new ones.
   void resolve();
 
@@ -46,9 +47,10 @@ class NativeStack {
   };
   static constexpr std::size_t kNowhere = ~std::size_t{0};
 
-  Step unwind_copy(const ThreadSnapshot& thread, Memory* live, std::vector<std::uint64_t>& out);
+  Step unwind_copy(const ThreadSnapshot& thread, Memory* live, std::vector<std::uint64_t>& out, bool& inferred);
   std::size_t origin_of(const CodeRegion& region);
-  std::map<std::uint64_t, std::string> jit_names() const;
+  void open_perf_map();
+  std::map<std::uint64_t, std::string> jit_names();
   void name(const Place& place, const std::map<std::uint64_t, std::string>& jit);
 
   const Process& process_;
@@ -64,6 +66,8 @@ class NativeStack {
   std::vector<std::uint64_t> observed_;     // walked while the thread was stopped, of the next snapshot
   bool observed_rooted_ = false;
   pid_t inner_pid_;
+  std::optional<std::uint32_t> owner_;      // the process's user, while it could be asked
+  UniqueFd perf_map_;                       // kept from its first sight on: it may be gone with the process
 };
 
 }  // namespace sampan

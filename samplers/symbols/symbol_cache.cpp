@@ -92,8 +92,8 @@ std::uint64_t SymbolCache::spent_on_inlines() const {
   return sum;
 }
 
-Inlines* SymbolCache::inlines_of(PerFile& file) const {
-  if (const auto debug = std::move(file.debug); debug && spent_on_inlines() < kMostInlinesNs) file.inlines = Inlines::open(debug);
+Inlines* SymbolCache::inlines_of(PerFile& file, int root) const {
+  if (const auto debug = std::move(file.debug); debug && spent_on_inlines() < kMostInlinesNs) file.inlines = Inlines::open(debug, root);
   return file.inlines.get();
 }
 
@@ -114,10 +114,10 @@ void SymbolCache::resolve(const FileOrigin& origin, std::uint64_t address, std::
   name.file = origin.path;
   name.address = symbol->address;
   out.push_back(std::move(name));
-  Inlines* const inlines = is_start(symbol->name) ? nullptr : inlines_of(file);
+  Inlines* const inlines = is_start(symbol->name) ? nullptr : inlines_of(file, origin.root);
   if (!inlines) return;
   const bool had_time = !inlines->exhausted();
-  for (const InlinedCall& call : inlines->at(address)) {
+  for (const InlinedCall& call : inlines->at(address, origin.root)) {
     out.push_back({FrameKind::Native, demangle(call.name), origin.path, 0, 0, true});
   }
   if (had_time && inlines->exhausted()) log_warning("inlined calls of {} are left out from here on: they take too long to find", origin.path);
@@ -131,6 +131,7 @@ CodeName SymbolCache::kernel(std::uint64_t address) const {
     name.file = name.name.substr(module + 1);
     name.name.resize(module);
   }
+  name.name.resize(without_variant(name.name).size());
   if (name.name.empty()) name.name = "[kernel]";
   if (name.file.empty()) name.file = "[kernel]";
   return name;

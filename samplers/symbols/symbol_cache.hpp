@@ -53,7 +53,7 @@ class SymbolCache {
  private:
   struct PerFile;
   PerFile& of(const FileOrigin& origin);
-  Inlines* inlines_of(PerFile& file) const;   // opened by the first that asks; null where there are none
+  Inlines* inlines_of(PerFile& file, int root) const;   // opened by the first that asks; null where there are none
   std::uint64_t spent_on_inlines() const;
 
   std::map<const ElfFile*, std::unique_ptr<PerFile>> files_;

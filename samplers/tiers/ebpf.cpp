@@ -112,6 +112,7 @@ class EbpfTier final : public Sampler {
       watched->target.walker->resolve(context_.profile);
     }
     quality_.unresolved = context_.unresolved;
+    quality_.inferred = context_.inferred;
   }
 
  private:

@@ -28,6 +28,7 @@ bool RecordReader::read(const sampan_record& record, Bytes rest, ThreadSnapshot&
   snapshot.tid = static_cast<pid_t>(record.tid);
   snapshot.inner_tid = static_cast<pid_t>(record.inner_tid);
   snapshot.rooted = (record.flags & SAMPAN_ROOTED) != 0;
+  snapshot.inferred = (record.flags & SAMPAN_INFERRED) != 0;
   std::size_t user_bytes = std::size_t{record.frames} * 8;
   const bool stack = record.stack_bytes != 0;
   if (stack) {

@@ -153,10 +153,11 @@ static __always_inline long stop(struct walk *w, __u32 flag) {
 
 static __always_inline long by_frame_pointer(struct walk *w, const struct sampan_row *row, int same_stack) {
   __u64 pc, fp;
-  if (!w->fp_known) return stop(w, SAMPAN_NO_RULE);
-  if (w->fp == 0) return stop(w, SAMPAN_ROOTED);
+  // A frame pointer of 0 is no proof of the thread's start: any code may keep what it likes in that register.
+  if (!w->fp_known || w->fp == 0) return stop(w, SAMPAN_NO_RULE);
   if ((same_stack && w->fp < w->sp) || (w->fp & 7)) return stop(w, SAMPAN_NO_RULE);
   if (read_word(w->fp, &fp) || read_word(w->fp + 8, &pc)) return stop(w, SAMPAN_NO_MEMORY);
+  if (same_stack && (pc & w->bits) == 0) return stop(w, SAMPAN_NO_RULE);
   const long done = enter(w, pc, w->fp + (same_stack ? 16 : (__s64)row->cfa * 8), fp);
   w->sp_known = !same_stack || !sampan_native.link_register;
   return done;
@@ -278,6 +279,7 @@ static __always_inline long step(struct sampan_work *work, struct walk *w) {
   w->count = count + 1;
   if (!find_mapping(w, work->space, address)) return stop(w, SAMPAN_UNMAPPED);
   find_row(w, address, &row);
+  if (sampan_row_inferred(&row)) w->flags |= SAMPAN_INFERRED;
   switch (SAMPAN_ROW_KIND(row.kind)) {
     case SAMPAN_ROW_NONE: return by_frame_pointer(w, &row, 1);
     case SAMPAN_ROW_FP_SWITCH: return by_frame_pointer(w, &row, 0);

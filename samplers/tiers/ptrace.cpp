@@ -73,6 +73,7 @@ class PtraceTier final : public Sampler {
       traced->target.walker->resolve(context_.profile);
     }
     quality_.unresolved = context_.unresolved;
+    quality_.inferred = context_.inferred;
   }
 
  private:

@@ -1,9 +1,35 @@
 #include "samplers/unwind/address_space.hpp"
 
+#include <elf.h>
+
 #include <algorithm>
 #include <bit>
 
 namespace sampan {
+namespace {
+
+// MAP_HUGETLB memory bears a name that is no file of the target's.
+bool anonymous(const Mapping& m) { return m.file.inode == 0 ? m.path.empty() || m.path.starts_with("[anon:") : m.path.starts_with("/anon_hugepage"); }
+
+// Whether the file's executable segment holds these addresses of the process.
+bool holds(const ElfFile& file, const Mapping& mapping, std::uint64_t bias) {
+  return std::any_of(file.segments().begin(), file.segments().end(), [&](const ElfSegment& s) {
+    const std::uint64_t start = (s.address & ~std::uint64_t{4095}) + bias, end = ((s.address + s.memory_size + 4095) & ~std::uint64_t{4095}) + bias;
+    return (s.flags & PF_X) && mapping.start >= start && mapping.end <= end;
+  });
+}
+
+}  // namespace
+
+const Mapping& owner_of_code(const std::vector<Mapping>& maps, std::size_t index) {
+  const Mapping& code = maps[index];
+  if (!anonymous(code)) return code;
+  std::size_t before = index, after = index;
+  while (before > 0 && anonymous(maps[before])) --before;
+  while (after + 1 < maps.size() && anonymous(maps[after])) ++after;
+  const bool between = maps[before].file.inode != 0 && maps[before].file == maps[after].file;
+  return between && !anonymous(maps[before]) ? maps[before] : code;
+}
 
 std::uint64_t address_bits(const sampan_architecture& architecture, std::uint64_t highest) {
   if (!architecture.link_register || highest == 0) return ~std::uint64_t{0};
@@ -23,26 +49,33 @@ bool AddressSpace::refresh() {
 
 bool AddressSpace::take(const std::vector<Mapping>& maps) {
   if (!maps.empty()) address_bits_ = sampan::address_bits(sampan_native, maps.back().end);
-  std::vector<const Mapping*> code;
-  for (const Mapping& m : maps) {
-    if (m.executable && m.path != "[vsyscall]") code.push_back(&m);
+  std::vector<std::size_t> code;
+  for (std::size_t i = 0; i < maps.size(); ++i) {
+    if (maps[i].executable && maps[i].path != "[vsyscall]") code.push_back(i);
   }
-  const auto same = [](const Mapping* m, const CodeRegion& r) { return m->start == r.start && m->end == r.end && m->path == r.path; };
+  const auto same = [&](std::size_t i, const CodeRegion& r) { return maps[i].start == r.start && maps[i].end == r.end && maps[i].path == r.mapped; };
   if (std::equal(code.begin(), code.end(), regions_.begin(), regions_.end(), same)) return false;
   std::vector<CodeRegion> regions;
   regions.reserve(code.size());
-  for (const Mapping* m : code) {
-    CodeRegion region{m->start, m->end, 0, m->path, nullptr, nullptr};
-    region.file = m->path == "[vdso]" ? tables_.vdso(process_, *m) : elfs_.get(process_, *m);
-    if (region.file) {
-      region.bias = region.file->bias(*m);
-      region.table = tables_.get(region.file);
-    }
-    regions.push_back(std::move(region));
-  }
+  for (const std::size_t i : code) regions.push_back(region_of(maps, i));
   regions_ = std::move(regions);
   ++generation_;
   return true;
+}
+
+CodeRegion AddressSpace::region_of(const std::vector<Mapping>& maps, std::size_t index) {
+  const Mapping& m = maps[index];
+  const Mapping& owner = owner_of_code(maps, index);
+  CodeRegion region{m.start, m.end, 0, m.path, m.path, nullptr, nullptr};
+  region.file = m.path == "[vdso]" ? tables_.vdso(process_, m) : elfs_.get(process_, owner);
+  if (!region.file) return region;
+  region.bias = region.file->bias(owner);
+  if (&owner != &m) {
+    if (!holds(*region.file, m, region.bias)) return region.file = nullptr, region.bias = 0, region;
+    region.path = owner.path;
+  }
+  region.table = tables_.get(region.file);
+  return region;
 }
 
 const CodeRegion* AddressSpace::find(std::uint64_t address) const {

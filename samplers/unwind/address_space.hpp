@@ -13,7 +13,8 @@ namespace sampan {
 struct CodeRegion {
   std::uint64_t start = 0, end = 0;
   std::uint64_t bias = 0;                        // process address - bias = file address
-  std::string path;                              // as in maps; empty: anonymous (JIT)
+  std::string path;                              // of its file; empty: anonymous (JIT)
+  std::string mapped;                            // as in maps, where a file's code was moved to other memory
   std::shared_ptr<ElfFile> file;                 // nullptr: none that can be read
   std::shared_ptr<const UnwindTable> table;      // nullptr: frame-pointer steps only
 };
@@ -21,6 +22,10 @@ struct CodeRegion {
 // Of a process whose highest mapping ends there. An address space is of 39, 42, 47, 48 or 52 bits, and the stack lies in its
 // upper half; above 48 bits only what asks for it.
 std::uint64_t address_bits(const sampan_architecture& architecture, std::uint64_t highest);
+
+// The mapping that tells what the code of `maps[index]` is of: itself; or, of anonymous memory between two mappings of one
+// file, the one before. Huge-page remappers put copies of a program's text there.
+const Mapping& owner_of_code(const std::vector<Mapping>& maps, std::size_t index);
 
 class AddressSpace {
  public:
@@ -39,6 +44,7 @@ class AddressSpace {
 
  private:
   bool take(const std::vector<Mapping>& maps);
+  CodeRegion region_of(const std::vector<Mapping>& maps, std::size_t index);
 
   const Process& process_;
   ElfCache& elfs_;

@@ -14,7 +14,7 @@ struct sampan_row {
 };
 
 enum sampan_row_kind {
-  SAMPAN_ROW_NONE = 0,        // nothing covers this code: take one frame-pointer step
+  SAMPAN_ROW_NONE = 0,        // nothing covers this code: take one frame-pointer step, which proves nothing
   SAMPAN_ROW_SP = 1,          // CFA = sp + cfa
   SAMPAN_ROW_FP = 2,          // CFA = fp + cfa
   SAMPAN_ROW_DEREF_SP = 3,    // CFA = *(sp + cfa)
@@ -46,8 +46,20 @@ enum sampan_row_slot {
   SAMPAN_SLOT_BOTH = 0xc0,    // no slot but two: fp's and the return address's distances below the base, less one, in
                               // the lower and the upper half of the field
 };
-#define SAMPAN_ROW_KIND(kind) ((kind) & 0x0f)
+// Told from the code itself, for want of unwind information, and counted apart: the kinds SP and FP have this added to them,
+// ROOT and UNKNOWN, which need no slot, have fp = SAMPAN_FP_DERIVED.
+#define SAMPAN_ROW_DERIVED 13
+#define SAMPAN_FP_DERIVED 1
+// SP and FP for those that were derived as well.
+#define SAMPAN_ROW_KIND(kind) (((kind) & 0x0f) > SAMPAN_ROW_DERIVED ? ((kind) & 0x0f) - SAMPAN_ROW_DERIVED : ((kind) & 0x0f))
 #define SAMPAN_ROW_BASE(kind) ((kind) & 0x30)
 #define SAMPAN_ROW_SLOT(kind) ((kind) & 0xc0)
+
+// Whether it is no unwind information that the row was made of: told from the code itself, or that there is none.
+static inline __attribute__((always_inline)) int sampan_row_inferred(const struct sampan_row *row) {
+  const __u32 kind = row->kind & 0x0f;
+  const int ends = kind == SAMPAN_ROW_ROOT || kind == SAMPAN_ROW_UNKNOWN;
+  return kind == SAMPAN_ROW_NONE || kind > SAMPAN_ROW_DERIVED || (ends && row->fp == SAMPAN_FP_DERIVED);
+}
 
 #endif

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "samplers/unwind/derived_rows.hpp"
 #include "samplers/unwind/go_rows.hpp"
 #include "samplers/unwind/linker_rows.hpp"
 
@@ -31,6 +32,13 @@ void merge_functions(std::vector<std::uint32_t>& into, const std::vector<std::ui
   into.erase(std::unique(into.begin(), into.end()), into.end());
 }
 
+void add_derived(const ElfFile& file, UnwindTable& table) {
+  const DerivedRows derived = derive_rows(file, table.rows, table.functions, table.base);
+  if (derived.rows.empty()) return;
+  table.rows = overlay_rows(table.rows, derived.rows);
+  merge_functions(table.functions, derived.functions);
+}
+
 UnwindTable build_rows(const ElfFile& file) {
   UnwindTable table;
   table.base = lowest_address(file);
@@ -53,6 +61,7 @@ UnwindTable build_rows(const ElfFile& file) {
     table.rows = table.rows.empty() ? std::move(debug.rows) : overlay_rows(table.rows, debug.rows);
     merge_functions(table.functions, debug.functions);
   }
+  add_derived(file, table);
   return table;
 }
 

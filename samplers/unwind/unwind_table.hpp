@@ -22,7 +22,7 @@ struct UnwindTable {
   std::uint64_t function_start(std::uint64_t address) const;
 };
 
-// .eh_frame, the gaps filled from Go's pclntab or else .debug_frame.
+// .eh_frame, the gaps filled from Go's pclntab or else .debug_frame, then from the code itself.
 UnwindTable build_unwind_table(const ElfFile& file);
 
 class UnwindCache {

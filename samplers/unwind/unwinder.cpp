@@ -51,12 +51,13 @@ Step Stepper::enter(std::uint64_t pc, std::uint64_t sp, MaybeWord fp) {
 
 Step Stepper::by_frame_pointer() {
   const bool same_stack = kind_ != SAMPAN_ROW_FP_SWITCH;
-  if (!frame_.fp_known) return Step::Lost;
-  if (r_.fp == 0) return Step::Root;
+  // A frame pointer of 0 is no proof of the thread's start: any code may keep what it likes in that register.
+  if (!frame_.fp_known || r_.fp == 0) return Step::Lost;
   if ((same_stack && r_.fp < r_.sp) || r_.fp % 8 != 0) return Step::Lost;
   const auto fp = stack_.word(r_.fp);
   const auto pc = stack_.word(r_.fp + 8);
   if (!fp || !pc) return Step::OutOfStack;
+  if (same_stack && (*pc & bits_) == 0) return Step::Lost;
   const Step done = enter(*pc, r_.fp + (same_stack ? 16 : words(row_.cfa)), *fp);
   frame_.sp_known = !same_stack || !cpu_.link_register;
   return done;
@@ -200,13 +201,16 @@ Step step(const AddressSpace& space, const StackCopy& stack, FrameState& frame) 
   const CodeRegion* region = space.find(pc);
   if (!region) return Step::Lost;
   const sampan_row* row = region->table ? find_row(region->table->rows, pc - region->bias - region->table->base) : nullptr;
-  return step_by(row ? *row : kNone, stack, space.address_bits(), frame);
+  if (!row) row = &kNone;
+  frame.inferred |= sampan_row_inferred(row) != 0;
+  return step_by(*row, stack, space.address_bits(), frame);
 }
 
-Step unwind(const AddressSpace& space, const StackCopy& stack, FrameState frame, std::vector<std::uint64_t>& addresses) {
+Step unwind(const AddressSpace& space, const StackCopy& stack, FrameState frame, std::vector<std::uint64_t>& addresses, bool* inferred) {
   for (std::size_t i = 0; i < kMostFrames; ++i) {
     addresses.push_back(frame.lookup());
     const Step done = step(space, stack, frame);
+    if (inferred) *inferred = frame.inferred;
     if (done != Step::Caller) return done;
   }
   return Step::OutOfStack;

@@ -27,12 +27,13 @@ struct FrameState {
   bool fp_known = true;     // false where only pc and sp could be had
   bool sp_known = true;     // false behind a frame record that does not tell where its frame ends: sp is at least this
   const sampan_architecture* architecture = &sampan_native;
+  bool inferred = false;    // a step on the way went by no unwind information: by the code itself or a frame pointer
   std::uint64_t lookup() const { return exact ? registers.pc : registers.pc - 1; }
 };
 
 enum class Step : std::uint8_t {
   Caller,     // the state is now the caller's
-  Root,       // this was the thread's first function
+  Root,       // this was the thread's first function: a row says so, or that it has no return address
   OutOfStack, // the copy ends before the caller's frame
   Lost,       // no rule holds here, or what it gave makes no sense
 };
@@ -46,6 +47,7 @@ Step step(const AddressSpace& space, const StackCopy& stack, FrameState& frame);
 constexpr std::size_t kMostFrames = 1024;
 
 // Appends where code runs, innermost first (return addresses less one, so that each lies in its call); says how it ended.
-Step unwind(const AddressSpace& space, const StackCopy& stack, FrameState frame, std::vector<std::uint64_t>& addresses);
+// `inferred`, where given: set where a step went by no unwind information.
+Step unwind(const AddressSpace& space, const StackCopy& stack, FrameState frame, std::vector<std::uint64_t>& addresses, bool* inferred = nullptr);
 
 }  // namespace sampan

@@ -1,7 +1,7 @@
 // HotSpot's encodings and the code of its stubs: decoded in bounds, in bounded time.
 #include "samplers/java/heap.hpp"
 #include "samplers/java/scopes.hpp"
-#include "samplers/java/x86_code.hpp"
+#include "samplers/java/x86_follow.hpp"
 
 using namespace sampan;
 using namespace sampan::java;

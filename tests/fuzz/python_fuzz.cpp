@@ -48,7 +48,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   interpreter.interpreters_head = 0x1000;
 
   ElfCache elfs;
-  (void)python::find_python(process, elfs);
+  (void)python::find_pythons(process, elfs);
   python::ThreadStates threads(process, interpreter);
   threads.refresh(true);
 

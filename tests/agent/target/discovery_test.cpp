@@ -56,7 +56,42 @@ TEST_F(DiscoveryTest, CommandLinesWithBlanksNewlinesAndFourKilobytes) {
   proc_.process(12, "my app" + std::string(100'000, 'x'));
   EXPECT_THAT(pids(prefix("my app")), ElementsAre(10, 11, 12));
   EXPECT_EQ(found_[0].command_line, std::string("my app\0--x", 10));
-  EXPECT_EQ(found_[2].command_line.size(), 4096u);
+  EXPECT_EQ(found_[2].command_line.size(), 4096 + std::string("…").size());   // cut, and says so
+  TargetKeys tail;
+  tail.cmdline_regex = "--config last$";
+  proc_.process(13, "java " + std::string(300'000, 'x') + " --config last");
+  EXPECT_THAT(pids(tail), ElementsAre(13));
+}
+
+TEST_F(DiscoveryTest, APidWithAllThatItStarts) {
+  for (const int pid : {10, 11, 12, 13, 20}) proc_.process(pid, "app " + std::to_string(pid));
+  const auto parent = [&](int pid, int of) { proc_.parent(pid, of); };
+  parent(11, 10), parent(12, 11), parent(13, 1), parent(20, 13);
+  TargetKeys keys;
+  keys.pids = {10};
+  EXPECT_THAT(pids(keys), ElementsAre(10, 11, 12));
+  EXPECT_EQ(found_[0].why, "pid");
+  EXPECT_EQ(found_[1].why, "child of pid");
+  keys.children = false;
+  EXPECT_THAT(pids(keys), ElementsAre(10));
+
+  keys.children = true;
+  auto discovery = *Discovery::open(keys, proc_.root());
+  discovery.look();
+  // A child whose parent ends stays; one that comes is seen; a later process of the pid's number is another.
+  proc_.end(11);
+  parent(12, 1);
+  proc_.process(14, "app 14");
+  parent(14, 12);
+  const auto numbers = [&] {
+    std::vector<pid_t> all;
+    for (const Found& one : discovery.look()) all.push_back(one.id.pid);
+    return all;
+  };
+  EXPECT_THAT(numbers(), ElementsAre(10, 12, 14));
+  proc_.end(10);
+  proc_.process(10, "another", 200);
+  EXPECT_THAT(numbers(), ElementsAre(12, 14));
 }
 
 TEST_F(DiscoveryTest, KeysTogetherNarrow) {

@@ -40,6 +40,15 @@ class FakeProc {
     put(place + "cgroup", "0::/kubepods/burstable/pod" + uid + "/" + id + "\n");
     put(place + "mountinfo", "36 35 98:0 /var/lib/kubelet/pods/" + uid + "/containers/" + name + "/0 /dev/termination-log rw - ext4 /dev/x rw\n");
   }
+  // Field 4 of stat.
+  void parent(int pid, int parent) {
+    const std::string file = root_ + "/" + std::to_string(pid) + "/stat";
+    std::ifstream in(file);
+    std::string text((std::istreambuf_iterator<char>(in)), {});
+    const auto state = text.rfind(") ") + 4;   // `) S 1`
+    text.replace(state, text.find(' ', state) - state, std::to_string(parent));
+    put(std::to_string(pid) + "/stat", text);
+  }
   void end(int pid) { std::filesystem::remove_all(root_ + "/" + std::to_string(pid)); }
 
  private:

@@ -67,7 +67,7 @@ TEST(Folded, KeepsSpacesInsideFrames) {
 
 TEST(Folded, ReadsABaselineBesideTheWeights) {
   Profile profile;
-  add_folded(profile, "a;b 3\n", true);
+  add_folded(profile, "a;b 3\n", Counts::Baseline);
   add_folded(profile, "a;b 4\na 1\n");
   profile.description.differential = true;
   EXPECT_EQ(to_folded(profile), "a 0 1\na;b 3 4\n");

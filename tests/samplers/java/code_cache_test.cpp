@@ -160,7 +160,10 @@ TEST_F(ScopesTest, ChainsFromTheInnermostMethod) {
   ASSERT_TRUE(read_scopes(vm.memory, vm.layout, *known, known->code + 17, scopes, &is_call)) << "the next one holds";
   EXPECT_FALSE(is_call);
   EXPECT_EQ(scopes.size(), 2u);
-  EXPECT_FALSE(read_scopes(vm.memory, vm.layout, *known, known->code + 41, scopes)) << "none after the last";
+  ASSERT_TRUE(read_scopes(vm.memory, vm.layout, *known, known->code + 41, scopes, &is_call)) << "behind the last one, it holds";
+  EXPECT_FALSE(is_call);
+  ASSERT_EQ(scopes.size(), 2u);
+  EXPECT_EQ(scopes[0].method, 0xbbb0u);
 }
 
 TEST_F(ScopesTest, LoopsAndNonsenseEnd) {
@@ -184,7 +187,13 @@ TEST(FindScope, IsABinarySearch) {
   EXPECT_TRUE(exact);
   EXPECT_EQ(find_scope(bytes, 9, exact), 3);
   EXPECT_FALSE(exact);
-  EXPECT_EQ(find_scope(bytes, 17, exact), 0);
+  // Behind the last recorded place, what runs belongs to it: C1 records nothing after a method's last safepoint.
+  EXPECT_EQ(find_scope(bytes, 17, exact), 3);
+  EXPECT_FALSE(exact);
+  const std::vector<std::int32_t> marked = {-1, 0, 0, 0, 8, 2, 0, 0, 16, 3, 0, 0, 64, 0, 0, 0};
+  EXPECT_EQ(find_scope(std::as_bytes(std::span(marked)), 40, exact), 3);
+  EXPECT_EQ(find_scope(std::as_bytes(std::span(marked)), 64, exact), 3);
+  EXPECT_FALSE(exact);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "samplers/java/x86_code.hpp"
+#include "samplers/java/x86_follow.hpp"
 
 #include <gtest/gtest.h>
 

@@ -41,14 +41,64 @@ TEST(PythonFrames, NoFrameIsNoStack) {
   EXPECT_TRUE(sites.empty());
 }
 
+// At each read another frame is the head of a chain that ends in the middle, as where a generator lets go of its caller.
+struct EndsElsewhere final : Memory {
+  explicit EndsElsewhere(FakePython& fake) : fake_(fake) {}
+  std::size_t read_batch(std::span<const Read> reads) override {
+    fake_.head = FakePython::kChunk + (turn_++ % 2 ? 32 : 128);
+    fake_.write();
+    return fake_.memory.read_batch(reads);
+  }
+  FakePython& fake_;
+  unsigned turn_ = 0;
+};
+
 TEST(PythonFrames, AChainThatEndsInTheMiddleIsNone) {
   FakePython fake;
-  fake.head = 0;   // no entry frame below
-  fake.push(fake.code("generator", "g.py", 1));
-  FrameReader reader(fake.memory, fake.o);
+  for (const char* name : {"one", "other"}) {
+    fake.head = 0;   // no entry frame below
+    fake.push(fake.code(name, "g.py", 1));
+  }
+  EndsElsewhere memory(fake);
+  FrameReader reader(memory, fake.o);
   std::vector<FrameSite> sites;
   EXPECT_EQ(reader.read(fake.state, sites), FramesRead::Torn);
   EXPECT_TRUE(sites.empty());
+}
+
+// What Nuitka compiled pushes frames with no entry frame below, and its positions never move.
+TEST(PythonFrames, AChainWithoutAnEntryFrameIsTakenWhereItStaysSo) {
+  FakePython fake;
+  fake.head = 0;
+  fake.push(fake.code("main", "n.py", 7));
+  fake.push(fake.code("hot", "n.py", 3));
+  FrameReader reader(fake.memory, fake.o);
+  std::vector<FrameSite> sites;
+  EXPECT_EQ(reader.read(fake.state, sites), FramesRead::Whole);
+  ASSERT_EQ(sites.size(), 2u);
+  EXPECT_FALSE(sites.back().entry);
+  for (FrameSite& site : sites) site.placed = false;   // as the walker marks such a chain
+  Profile profile;
+  Codes codes(fake.memory, fake.python, profile, true);
+  EXPECT_EQ(names(fake, codes, sites, profile), (std::vector<std::string>{"hot@n.py:0", "main@n.py:0"}));
+  // Once known, such a root is taken at the first read.
+  sites.clear();
+  EXPECT_EQ(reader.read(fake.state, sites), FramesRead::Whole);
+  EXPECT_EQ(sites.size(), 2u);
+}
+
+// A deep stack whose outer frames are gone: what was read of that moment counts, a later moment would be a shallower one.
+TEST(PythonFrames, ADeepStackThatIsTornIsCutNotReadAgain) {
+  FakePython fake;
+  const std::uint64_t code = fake.code("deep", "d.py", 1);
+  fake.head = 0x7f0000000;   // not readable
+  fake.chunk.resize(64 * 1024);
+  FakePython::put(fake.chunk, 8, std::uint64_t{64 * 1024});
+  for (int i = 0; i < 300; ++i) fake.push(code);
+  FrameReader reader(fake.memory, fake.o);
+  std::vector<FrameSite> sites;
+  EXPECT_EQ(reader.read(fake.state, sites), FramesRead::Cut);
+  EXPECT_EQ(sites.size(), 300u);
 }
 
 TEST(PythonFrames, ALoopEnds) {

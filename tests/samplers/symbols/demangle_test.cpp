@@ -11,7 +11,14 @@ TEST(Demangle, CppRustAndPlainNames) {
   EXPECT_EQ(demangle("_RNvNtCs1234_7mycrate3foo3bar"), "mycrate::foo::bar");
   EXPECT_EQ(demangle("memcpy@@GLIBC_2.14"), "memcpy");
   EXPECT_EQ(demangle("main"), "main");
-  EXPECT_EQ(demangle("_ZN5split3runEv.cold"), "split::run() [clone .cold]");
+  EXPECT_EQ(demangle("_ZN5split3runEv.cold"), "split::run()");
+  EXPECT_EQ(demangle("spin.constprop.0.isra.0"), "spin");
+  EXPECT_EQ(demangle("spin.lto_priv.12"), "spin");
+  EXPECT_EQ(demangle("spin.part.0.cold"), "spin");
+  EXPECT_EQ(demangle("main.part"), "main");
+  EXPECT_EQ(demangle("isra.0"), "isra.0");            // that is all there is of a name
+  EXPECT_EQ(demangle("v1.2"), "v1.2");
+  EXPECT_EQ(demangle("object.method"), "object.method");
   EXPECT_EQ(demangle("_Znonsense"), "_Znonsense");
   EXPECT_EQ(demangle(""), "");
 }

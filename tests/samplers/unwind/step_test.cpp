@@ -88,6 +88,46 @@ TEST(Step, BehindAFrameRecordSpIsKnownByTheNextOneOnly) {
   EXPECT_TRUE(frame.sp_known);
 }
 
+// Nor does a return address of 0 that a frame pointer led to; a signature in it makes no address of it.
+TEST(Step, AFramePointerOfZeroProvesNoRoot) {
+  for (const sampan_architecture* cpu : {&sampan_x86_64, &sampan_aarch64}) {
+    const Stack stack({0, kSigned & ~kBits});
+    FrameState frame = arm_frame();
+    frame.architecture = cpu;
+    frame.registers.fp = 0;
+    FrameState other = frame;
+    EXPECT_EQ(step_by(row(SAMPAN_ROW_NONE, 0, 0, 0, 0), stack.copy(), kBits, frame), Step::Lost);
+    EXPECT_EQ(step_by(row(SAMPAN_ROW_FP_SWITCH, 0, 0, 2, 0), stack.copy(), kBits, frame), Step::Lost);
+    other.registers.fp = kStack;
+    EXPECT_EQ(step_by(row(SAMPAN_ROW_NONE, 0, 0, 0, 0), stack.copy(), kBits, other), Step::Lost);
+  }
+}
+
+// They walk as the kinds they were derived as, and are told from those.
+TEST(Step, DerivedRowsAreRowsAndSaySo) {
+  const Stack stack({0x11, 0x22, 0x33, kCode});
+  FrameState frame = arm_frame();
+  frame.architecture = &sampan_x86_64;
+  const sampan_row plain = row(SAMPAN_ROW_SP, SAMPAN_BASE_CFA, SAMPAN_SLOT_FP, 4, -2);
+  const sampan_row derived = row(SAMPAN_ROW_SP + SAMPAN_ROW_DERIVED, SAMPAN_BASE_CFA, SAMPAN_SLOT_FP, 4, -2);
+  ASSERT_EQ(step_by(derived, stack.copy(), kBits, frame), Step::Caller);
+  EXPECT_EQ(frame.registers.pc, kCode);
+  EXPECT_EQ(frame.registers.fp, 0x33u);
+  EXPECT_EQ(frame.registers.sp, kStack + 32);
+  EXPECT_TRUE(sampan_row_inferred(&derived));
+  EXPECT_FALSE(sampan_row_inferred(&plain));
+  for (const int kind : {SAMPAN_ROW_ROOT, SAMPAN_ROW_UNKNOWN}) {
+    const sampan_row told = row(kind, 0, 0, 0, 0), seen = row(kind, 0, 0, 0, SAMPAN_FP_DERIVED);
+    EXPECT_FALSE(sampan_row_inferred(&told));
+    EXPECT_TRUE(sampan_row_inferred(&seen));
+  }
+  for (int kind = SAMPAN_ROW_SP; kind <= SAMPAN_ROW_GO_INJECTED; ++kind) {
+    EXPECT_EQ(SAMPAN_ROW_KIND(kind), kind);
+    const sampan_row told = row(kind, 0, 0, 0, 0);
+    EXPECT_FALSE(sampan_row_inferred(&told)) << kind;
+  }
+}
+
 TEST(Step, ASignalFrameGivesTheLinkRegisterBack) {
   std::vector<std::uint64_t> words(80);
   words[544 / 8] = 0x77, words[552 / 8] = kSigned + 16, words[560 / 8] = kStack + 0x200, words[568 / 8] = kCode + 0x20;

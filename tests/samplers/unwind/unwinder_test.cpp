@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -97,6 +98,50 @@ TEST(Unwinder, StopsWhereNothingIsMapped) {
   std::vector<std::uint64_t> addresses;
   EXPECT_EQ(unwind(space, {}, frame, addresses), Step::Lost);
   EXPECT_EQ(addresses, std::vector<std::uint64_t>{0x10});
+}
+
+// Code that no row covers may keep what it likes in rbp: 0 there is no proof of the thread's first function.
+TEST(Unwinder, AFramePointerOfZeroIsNoRoot) {
+  constexpr std::size_t kPage = 4096;
+  void* const made = mmap(nullptr, kPage, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(made, MAP_FAILED);
+  auto process = open_process(*identify(getpid()));
+  ASSERT_TRUE(process);
+  ElfCache elfs;
+  UnwindCache tables;
+  const AddressSpace space(*process, elfs, tables);
+  FrameState frame;
+  frame.registers.pc = reinterpret_cast<std::uint64_t>(made) + 8;
+  const std::uint64_t words[4] = {};
+  frame.registers.sp = reinterpret_cast<std::uint64_t>(words);
+  const StackCopy stack{frame.registers.sp, std::as_bytes(std::span(words))};
+  std::vector<std::uint64_t> addresses;
+  bool inferred = false;
+  EXPECT_EQ(unwind(space, stack, frame, addresses, &inferred), Step::Lost);
+  EXPECT_TRUE(inferred);
+  // Nor is a return address of 0 that a frame pointer led to.
+  frame.registers.fp = frame.registers.sp;
+  addresses.clear();
+  EXPECT_EQ(unwind(space, stack, frame, addresses), Step::Lost);
+  munmap(made, kPage);
+}
+
+Mapping mapped(std::uint64_t start, std::uint64_t end, std::uint64_t inode, const char* path, bool code = true) {
+  Mapping m;
+  m.start = start, m.end = end, m.file.inode = inode, m.path = path, m.executable = code;
+  return m;
+}
+
+TEST(AddressSpace, AHoleBetweenMappingsOfOneFileIsOfThatFile) {
+  const std::vector<Mapping> maps = {mapped(0x1000, 0x2000, 7, "/bin/x", false), mapped(0x2000, 0x3000, 0, ""),
+                                     mapped(0x3000, 0x4000, 0, "[anon:huge]"), mapped(0x4000, 0x5000, 7, "/bin/x"),
+                                     mapped(0x6000, 0x7000, 0, ""), mapped(0x8000, 0x9000, 8, "/lib/y")};
+  EXPECT_EQ(&owner_of_code(maps, 1), &maps[0]);
+  EXPECT_EQ(&owner_of_code(maps, 2), &maps[0]);
+  EXPECT_EQ(&owner_of_code(maps, 3), &maps[3]);
+  EXPECT_EQ(&owner_of_code(maps, 4), &maps[4]);   // two files' neighbour is neither's
+  const std::vector<Mapping> alone = {mapped(0x2000, 0x3000, 0, "")};
+  EXPECT_EQ(&owner_of_code(alone, 0), &alone[0]);
 }
 
 TEST(AddressSpace, KnowsTheVdsoAndSeesNoChangeWhereThereIsNone) {

@@ -3,12 +3,10 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 
 #include "samplers/base/cursor.hpp"
-#include "samplers/java/machine_code.hpp"
 
-namespace sampan::java {
+namespace sampan {
 
 enum class X86Effect : std::uint8_t {
   None, Push, Pop, PopRbp, PushRbp, AdjustSp,   // AdjustSp: rsp += amount
@@ -18,7 +16,11 @@ enum class X86Effect : std::uint8_t {
   StoreRbp,        // [rsp + amount] = rbp
   RbpFromSp,       // rbp = rsp
   Jump,            // to the end of the instruction + amount
-  IndirectJump, Branch, Call, Return,
+  IndirectJump, Branch, Return,
+  Call,            // to the end of the instruction + amount; amount 0: through a register or memory
+  LoadAddress,     // some register = the end of the instruction + amount
+  ClearRbp,        // what marks the outermost frame (System V ABI)
+  ChangeRbp,       // rbp takes some other value
   LoadSp,          // rsp = [rsp + amount]
   LosesSp,         // rsp takes a value that cannot be followed
 };
@@ -31,11 +33,4 @@ struct X86Instruction {
 
 X86Instruction decode_x86(Bytes code);
 
-// Follows the code from `start` to a return, at most `most` instructions: sp is then where the return address lies. A
-// branch is taken where going straight on leads round a loop or to what cannot be followed.
-std::optional<CodeState> follow_to_return(Bytes code, std::size_t start, CodeState state, const StackWord& word, unsigned most);
-
-// Takes back a prologue: `at` was reached from the entry at 0. sp is then where the return address lies.
-std::optional<CodeState> undo_prologue(Bytes code, std::size_t at, CodeState state, const StackWord& word);
-
-}  // namespace sampan::java
+}  // namespace sampan

@@ -1,8 +1,8 @@
-#include "samplers/java/x86_code.hpp"
+#include "samplers/unwind/x86_code.hpp"
 
 #include <algorithm>
 
-namespace sampan::java {
+namespace sampan {
 namespace {
 
 constexpr unsigned kRsp = 4, kRbp = 5;
@@ -114,7 +114,10 @@ void set_effect(X86Instruction& i, std::uint8_t op, const Operand& o, std::int64
     case 0x9d: return is(X86Effect::Pop);
     case 0xc2: case 0xc3: return is(X86Effect::Return);
     case 0xc9: return is(X86Effect::Leave);
-    case 0xe8: return is(X86Effect::Call);
+    case 0xe8: return is(X86Effect::Call, immediate);
+    case 0x31: case 0x33:
+      if (o.mod == 3 && o.reg == kRbp) return is(o.base == kRbp ? X86Effect::ClearRbp : op == 0x33 ? X86Effect::ChangeRbp : X86Effect::None);
+      return;
     case 0xe9: case 0xeb: return is(X86Effect::Jump, immediate);
     case 0x81: case 0x83:
       if (!rsp_target || !wide) return;
@@ -125,17 +128,21 @@ void set_effect(X86Instruction& i, std::uint8_t op, const Operand& o, std::int64
     case 0x8d:
       if (o.reg == kRsp && o.base == kRsp) return is(X86Effect::AdjustSp, o.displacement);
       if (o.reg == kRsp) return is(o.base == kRbp ? X86Effect::SpFromRbp : X86Effect::LosesSp, o.displacement);
+      if (o.reg == kRbp) return is(X86Effect::ChangeRbp);
+      if (o.mod == 0 && o.rm == 5) return is(X86Effect::LoadAddress, o.displacement);
       return;
     case 0x8b: case 0x89: {
       const bool load = op == 0x8b;
       if (o.mod == 3) {
         const unsigned to = load ? o.reg : o.base, from = load ? o.base : o.reg;
         if (to == kRsp) return is(from == kRbp ? X86Effect::SpFromRbp : X86Effect::LosesSp);
-        if (to == kRbp && from == kRsp && wide) return is(X86Effect::RbpFromSp);
+        if (to == kRbp) return is(from == kRsp && wide ? X86Effect::RbpFromSp : X86Effect::ChangeRbp);
       } else if (o.base == kRsp && o.reg == kRbp && wide) {
         return is(load ? X86Effect::LoadRbp : X86Effect::StoreRbp, o.displacement);
       } else if (load && o.reg == kRsp) {
         return is(o.base == kRsp ? X86Effect::LoadSp : X86Effect::LosesSp, o.displacement);
+      } else if (load && o.reg == kRbp) {
+        return is(X86Effect::ChangeRbp);
       }
       return;
     }
@@ -192,4 +199,4 @@ X86Instruction decode_x86(Bytes bytes) {
   return i;
 }
 
-}  // namespace sampan::java
+}  // namespace sampan

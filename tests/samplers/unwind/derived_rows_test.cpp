@@ -38,7 +38,8 @@ TEST(DerivedRows, FollowAPushAndAFrameOfItsOwn) {
                            0x5b,                      // 11 pop rbx
                            0xc3}));                   // 12 ret
   EXPECT_EQ(rows.kind(0), SAMPAN_ROW_SP);
-  EXPECT_TRUE(sampan_row_inferred(&rows.at(0)));
+  const sampan_row first = rows.at(0);
+  EXPECT_TRUE(sampan_row_inferred(&first));
   EXPECT_EQ(rows.cfa(0), 1);
   EXPECT_EQ(rows.cfa(1), 2);
   EXPECT_EQ(rows.cfa(5), 6);

@@ -50,7 +50,7 @@ int run() {
   sampan::Progress progress;
   auto params = sampan::read_params();
   if (!params) return end_with(progress, params.error());
-  // Before any thread starts and before anything of a target is read. The doctor tries things on a child of its own.
+  // Before any thread starts and before anything of a target is read. The doctor does so itself, after it has tried things on a child of its own.
   if (params->mode != sampan::Mode::Doctor)
     if (const auto restricted = sampan::restrict_self(params->delivery.output_dir); !restricted.shortfall.empty())
       sampan::log_warning("{}", restricted.shortfall);

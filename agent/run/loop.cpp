@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <map>
 #include <new>
 #include <set>
 
@@ -31,6 +32,8 @@ constexpr std::size_t kMostLooks = 16;                // of those that are due, 
 constexpr std::uint64_t kTakeAtFirst = 2 * kSecond, kTakeAtFirstOfNone = 10 * kSecond, kTakeLater = kSecond / 4;
 constexpr std::size_t kMostSkippedTold = 16, kMostSkipped = 65'536;
 constexpr std::uint64_t kWeighEvery = kSecond / 10;
+// So much of a target's processor time without a sample is no chance: samples that were due, and seconds.
+constexpr double kCertain = 30, kCertainSeconds = 0.3;
 constexpr double kCollectRate = 25;                   // ticks a second where the kernel samples
 
 std::uint64_t own_cpu_ns() { return now_ns(CLOCK_PROCESS_CPUTIME_ID); }
@@ -50,6 +53,8 @@ class Loop {
   void run();
   Sampled report() const;
   Sampled report_stuck();
+  // Seconds of processor time that the processes of the start have had since, as far as they are still there.
+  double ran() const;
 
  private:
   void look(std::uint64_t now);
@@ -62,6 +67,7 @@ class Loop {
   void pace(std::uint64_t now, Ticker& ticker);
   bool over(std::uint64_t now);
   bool too_large(std::uint64_t now);
+  std::map<Identity, std::uint64_t> processor_time() const;
   void tick(std::uint64_t now);
 
   const SamplingOptions& options_;
@@ -78,6 +84,7 @@ class Loop {
   std::vector<Again> again_;            // of those, what is to be looked at once more
   std::set<Identity> first_;            // those of the first look
   std::set<Identity> skipped_;
+  std::map<Identity, std::uint64_t> ran_before_;   // clock ticks
   std::uint64_t start_ = 0, end_ = 0, gone_since_ = 0, next_look_ = 0, next_govern_ = 0, stopped_ = 0, ticks_ = 0, late_ = 0;
   double lowered_ = 0, pace_ = 0;
   Governor governor_{options_.max_cpu_percent};
@@ -229,7 +236,26 @@ void Loop::tick(std::uint64_t now) {
   }
 }
 
+std::map<Identity, std::uint64_t> Loop::processor_time() const {
+  std::map<Identity, std::uint64_t> ticks;
+  for (const Found& one : known_) {
+    const auto stat = samplers_.has(one.id) ? read_stat(one.id.pid) : std::nullopt;
+    if (stat && stat->start_time == one.id.start_time) ticks[one.id] = stat->cpu_ticks;
+  }
+  return ticks;
+}
+
+double Loop::ran() const {
+  std::uint64_t sum = 0;
+  for (const auto& [id, ticks] : processor_time()) {
+    const auto before = ran_before_.find(id);
+    if (before != ran_before_.end()) sum += ticks - std::min(ticks, before->second);
+  }
+  return static_cast<double>(sum) / static_cast<double>(sysconf(_SC_CLK_TCK));
+}
+
 void Loop::run() {
+  ran_before_ = processor_time();
   start_ = monotonic_ns();
   samplers_.begin_time();
   end_ = start_ + options_.seconds * kSecond;
@@ -299,6 +325,12 @@ Result<Sampled> sample(const SamplingOptions& options, Discovery& discovery, Pro
   Sampled sampled = loop.report();
   if (sampled.quality.wanted == 0 && sampled.quality.taken == 0 && sampled.ended == Ended::TargetsGone) {
     return fail(Exit::TargetEnded, "the target ended before a sample was taken");
+  }
+  // Idle targets have no samples; busy ones without any are a fault, of this tier here or of what was asked for.
+  const bool any_thread = options.multi_threads && options.event == Event::Cpu;
+  if (const double ran = any_thread && sampled.quality.taken == 0 ? loop.ran() : 0; ran * options.rate >= kCertain && ran >= kCertainSeconds) {
+    return fail(Exit::CannotSample, "the target ran for {:.1f} s on a processor, but not one sample came by {}{}", ran, sampled.tier_sentence,
+                options.tier && *options.tier == Tier::Memory ? "" : ": another `tier` may see it");
   }
   return sampled;
 }

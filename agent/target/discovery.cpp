@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -87,6 +88,12 @@ std::string Discovery::read(pid_t pid, const char* file, std::size_t most) const
   return read_file(proc_ + "/" + std::to_string(pid) + "/" + file, most).value_or("");
 }
 
+Discovery::Folder Discovery::folder(pid_t pid) const {
+  struct stat status {};
+  if (::stat((proc_ + "/" + std::to_string(pid)).c_str(), &status) != 0) return {};
+  return {status.st_ino, status.st_ctim.tv_sec, status.st_ctim.tv_nsec};
+}
+
 std::vector<Found> Discovery::look() {
   std::vector<Found> found;
   std::vector<pid_t> pids = keys_.pids;
@@ -97,7 +104,12 @@ std::vector<Found> Discovery::look() {
   const std::uint64_t now = monotonic_ns();
   for (const pid_t pid : pids) {
     if (pid == self) continue;
-    const auto before = passed_.find(pid);
+    const Folder own = folder(pid);
+    auto before = passed_.find(pid);
+    if (before != passed_.end() && before->second.folder != own) {
+      passed_.erase(before);
+      before = passed_.end();
+    }
     if (before != passed_.end() && now < before->second.again) {
       passed.insert(*before);
     } else if (auto one = match(pid)) {
@@ -105,7 +117,7 @@ std::vector<Found> Discovery::look() {
       found.push_back(std::move(*one));
     } else {
       const std::uint64_t since = before == passed_.end() ? now : before->second.since;
-      passed[pid] = {since, now + std::min(now - since, kLongestPass)};
+      passed[pid] = {since, now + std::min(now - since, kLongestPass), own};
     }
   }
   passed_ = std::move(passed);

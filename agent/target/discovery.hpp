@@ -49,10 +49,18 @@ class Discovery {
   Container container_of(pid_t pid) const;
   std::string why_not_sure() const;
   std::string read(pid_t pid, const char* file, std::size_t most) const;
+  // Which /proc/PID it is: another process of that number has another one. Cheaper than its start time.
+  struct Folder {
+    std::uint64_t inode = 0;
+    std::int64_t seconds = 0, nanoseconds = 0;
+    bool operator==(const Folder&) const = default;
+  };
+  Folder folder(pid_t pid) const;
 
   // A process that does not match: a new one is looked at each time, an old one now and then (it may change its title).
   struct Passed {
     std::uint64_t since, again;   // monotonic ns
+    Folder folder;
   };
 
   TargetKeys keys_;

@@ -95,6 +95,8 @@ void install_filter(Restriction& result) {
 
 Restriction restrict_self(const std::string& output_dir) {
   Restriction result;
+  const rlimit all{RLIM_INFINITY, RLIM_INFINITY};   // kernels before 5.11 count BPF maps to it
+  ::setrlimit(RLIMIT_MEMLOCK, &all);
   drop_capabilities(result, output_dir);
   const rlimit none{0, 0};   // a core would hold what was read from targets
   if (::setrlimit(RLIMIT_CORE, &none) != 0) note(result, "core dumps cannot be forbidden");

@@ -63,6 +63,9 @@ std::string explain_ebpf_failure(const char* what, int error) {
   if (access("/sys/kernel/btf/vmlinux", R_OK) != 0) return "the ebpf tier needs a kernel with BTF (/sys/kernel/btf/vmlinux)";
   if (locked_down()) return "the kernel is locked down (confidentiality): the ebpf tier is not allowed";
   if (error == EACCES && std::strcmp(what, "loading the BPF program") == 0) return "this kernel's verifier does not take the BPF program";
+  if (error == EPERM && older_than(5, 11)) {
+    return "kernels before 5.11 count BPF maps to RLIMIT_MEMLOCK: the ebpf tier needs SYS_RESOURCE there too (securityContext.capabilities.add)";
+  }
   if (const std::string level = paranoia(); (error == EPERM || error == EACCES) && level > "2" && std::strcmp(what, "perf_event_open") == 0) {
     return fmt::format("perf_event_open was refused: kernel.perf_event_paranoid is {} on this node, which asks for SYS_ADMIN beside PERFMON "
                        "(sysctl kernel.perf_event_paranoid=2 on the node, or securityContext.capabilities.add SYS_ADMIN)", level);

@@ -1,6 +1,5 @@
 #include "agent/target/discovery.hpp"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,6 +11,7 @@
 #include "agent/contract/clock.hpp"
 #include "agent/contract/container_ids.hpp"
 #include "agent/guard/redact.hpp"
+#include "agent/target/pids.hpp"
 #include "samplers/process/files.hpp"
 
 namespace sampan {
@@ -20,21 +20,7 @@ namespace {
 constexpr std::size_t kMostCommandLine = 4096;
 constexpr std::size_t kMostCgroup = 64 * 1024;
 constexpr std::size_t kMostMountinfo = 1 << 20;
-constexpr std::size_t kMostProcesses = 1 << 20;
 constexpr std::uint64_t kLongestPass = 3'000'000'000;   // ns for which one that does not match is not looked at again
-
-std::vector<pid_t> all_pids(const std::string& proc) {
-  std::vector<pid_t> pids;
-  std::unique_ptr<DIR, int (*)(DIR*)> dir(opendir(proc.c_str()), closedir);
-  while (const dirent* entry = dir ? readdir(dir.get()) : nullptr) {
-    const std::string_view name = entry->d_name;
-    pid_t pid = 0;
-    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), pid);
-    if (error == std::errc{} && end == name.data() + name.size() && pids.size() < kMostProcesses) pids.push_back(pid);
-  }
-  std::sort(pids.begin(), pids.end());
-  return pids;
-}
 
 // The last argument's NUL, and what pads a title that the program set.
 std::string without_padding(std::string text) {
@@ -98,12 +84,12 @@ std::vector<Found> Discovery::look() {
   std::vector<Found> found;
   std::vector<pid_t> pids = keys_.pids;
   if (pids.empty()) pids = all_pids(proc_);
-  const pid_t self = getpid();
+  else std::erase_if(pids, [&](pid_t pid) { return process_of(pid, proc_) != pid; });   // a thread's id is no process
   std::set<Identity> seen;
   std::map<pid_t, Passed> passed;
   const std::uint64_t now = monotonic_ns();
   for (const pid_t pid : pids) {
-    if (pid == self) continue;
+    if (is_self(pid)) continue;
     const Folder own = folder(pid);
     auto before = passed_.find(pid);
     if (before != passed_.end() && before->second.folder != own) {
@@ -195,6 +181,13 @@ bool Discovery::lives(const Found& found) const {
          stack_start_of(text) == found.stack_start;
 }
 
+Error Discovery::nobody() const {
+  if (keys_.pids.empty()) return {Exit::NoTarget, why_none()};
+  Error first = why_no_process(keys_.pids.front(), proc_);
+  if (keys_.pids.size() > 1) first.message += fmt::format("; of {} pids none is a target", keys_.pids.size());
+  return first;
+}
+
 std::string Discovery::why_none() const {
   std::string wanted = prefixes_.empty() ? std::string() : prefixes_.back();
   std::vector<std::pair<std::size_t, std::string>> near;
@@ -203,7 +196,7 @@ std::string Discovery::why_none() const {
     const std::string line = without_padding(read(pid, "cmdline", kMostCommandLine));
     if (line.empty()) continue;
     ++seen;
-    if (pid == getpid()) continue;
+    if (is_self(pid)) continue;
     near.emplace_back(common_prefix(wanted, as_line(line)), fmt::format("{} `{}`", pid, redact_command_line(line, 72)));
   }
   std::stable_sort(near.begin(), near.end(), [](const auto& a, const auto& b) { return a.first > b.first; });

@@ -3,6 +3,8 @@
 // kernel and the kubelet say decides, and every process taken bears the reason why.
 #pragma once
 
+#include <unistd.h>
+
 #include <map>
 #include <optional>
 #include <set>
@@ -37,11 +39,14 @@ class Discovery {
   bool lives(const Found& found) const;
   // Whether processes may match that were not there at first: a pid is one process, never a later one of that number.
   bool may_grow() const { return keys_.pids.empty(); }
+  // The error where nothing matches: for pids, what they are instead; else why_none().
+  Error nobody() const;
   // The sentence for exit 3: what was looked for, the nearest command lines, and whether hostPID is missing.
   std::string why_none() const;
 
  private:
   Discovery() = default;
+  bool is_self(pid_t pid) const { return pid == self_ || pid == ::getpid(); }   // sampling may run in a process beside
   std::optional<Found> match(pid_t pid);
   bool matches_command_line(const std::string& line, std::string& why) const;
   bool matches_container(const Container& container, std::string& why) const;
@@ -64,6 +69,7 @@ class Discovery {
   };
 
   TargetKeys keys_;
+  pid_t self_ = ::getpid();
   std::string proc_;
   NodeView node_;
   std::map<pid_t, Passed> passed_;

@@ -312,7 +312,9 @@ class EbpfTier final : public Sampler {
     snapshot.taken_at = record.time;
     if (record.flags & SAMPAN_UNMAPPED) watched.unmapped = true;
     Target& target = watched.target;
-    return count_walk(quality_, walk_stack(context_, target, thread_of(target, snapshot.tid), snapshot, stack_));
+    Thread& thread = thread_of(target, snapshot.tid);
+    const Walked walked = walk_stack(context_, target, thread, snapshot, stack_);
+    return count_walk(context_, target, thread, walked, record.kind == SAMPAN_RECORD_SAMPLE, quality_, stack_);
   }
 
   Thread& thread_of(Target& target, pid_t tid) {

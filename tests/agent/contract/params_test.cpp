@@ -211,6 +211,26 @@ TEST_F(Schema, HasTheParsersKeys) {
   EXPECT_EQ(names, params_keys());
 }
 
+TEST_F(Schema, HasTheModesOfTheTable) {
+  std::vector<std::string> names;
+  for (const ModeRow& row : modes()) names.emplace_back(row.name);
+  EXPECT_EQ(schema_["properties"]["mode"]["enum"].get<std::vector<std::string>>(), names);
+}
+
+// A mode needs what its row says, and nothing else.
+TEST(Modes, NeedWhatTheirRowSays) {
+  for (const ModeRow& row : modes()) {
+    for (const std::size_t inputs : {0, 1, 2, 3}) {
+      Json params = {{"mode", row.name}};
+      if (inputs > 0) params["inputs"] = std::vector<std::string>(inputs, "x");
+      const bool fits = inputs >= row.least_inputs && inputs <= row.most_inputs;
+      EXPECT_EQ(parse_params(params.dump()).has_value(), fits && !row.target) << params;
+      params["pid"] = 1;
+      EXPECT_EQ(parse_params(params.dump()).has_value(), fits) << params;
+    }
+  }
+}
+
 // Values that a property's schema allows, and values just outside.
 void values_of(const Json& property, std::vector<Json>& good, std::vector<Json>& bad) {
   const std::string type = property.value("type", Json("")).is_string() ? property.value("type", "") : "";

@@ -105,7 +105,7 @@ INSTANTIATE_TEST_SUITE_P(Table, BadParams, testing::Values(
     Bad{R"({"app_name": "a\u0000b", "version_id": 1})", "app_name is"},
     Bad{R"({"pid": 1, "group_by": "pod"})", "group_by is \"pod\""},
     Bad{R"({"pid": 1, "group_by": [1]})", "group_by is an array"},
-    Bad{R"({"pid": 1, "formats": ["svg", "png"]})", "formats is an array: allowed is a list of \"svg\", \"folded\", \"speedscope\", \"pprof\""},
+    Bad{R"({"pid": 1, "formats": ["svg", "png"]})", "formats is an array: allowed is a list of \"svg\", \"folded\", \"speedscope\", \"firefox\", \"pprof\""},
     Bad{R"({"pid": 1, "formats": []})", "formats is empty"},
     Bad{R"({"pid": 1, "upload": "http://h/"})", "upload is \"http://h/\": allowed is an object"},
     Bad{R"({"pid": 1, "upload": []})", "upload is an array"},

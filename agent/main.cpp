@@ -25,10 +25,6 @@ constexpr const char* kHelp =
     "  sampan --schema                             every key, as JSON Schema\n"
     "  sampan --events-schema                      what is printed, as JSON Schema\n";
 
-bool reads_targets(sampan::Mode mode) {
-  return mode == sampan::Mode::Profile || mode == sampan::Mode::Dump || mode == sampan::Mode::Top;
-}
-
 int end_with(sampan::Progress& progress, const sampan::Error& error) {
   progress.result(sampan::failed(error));
   return static_cast<int>(error.code);
@@ -50,12 +46,13 @@ int run() {
   sampan::Progress progress;
   auto params = sampan::read_params();
   if (!params) return end_with(progress, params.error());
-  // Before any thread starts and before anything of a target is read. The doctor tries things on a child of its own.
-  if (params->mode != sampan::Mode::Doctor)
+  const sampan::ModeRow& mode = sampan::row_of(params->mode);
+  // Before any thread starts and before anything of a target is read.
+  if (mode.restricted)
     if (const auto restricted = sampan::restrict_self(params->delivery.output_dir); !restricted.shortfall.empty())
       sampan::log_warning("{}", restricted.shortfall);
   sampan::raise_descriptors();
-  if (reads_targets(params->mode)) sampan::enforce(sampan::memory_budget(params->sampling.max_memory_mb));
+  if (mode.target) sampan::enforce(sampan::memory_budget(params->sampling.max_memory_mb));
   return run_safely(*params, progress);
 }
 

@@ -1,7 +1,5 @@
 #include "agent/session.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <new>
 
@@ -12,7 +10,9 @@
 #include "agent/modes/dump.hpp"
 #include "agent/modes/redraw.hpp"
 #include "agent/modes/top.hpp"
+#include "agent/result/diagnosis.hpp"
 #include "agent/result/draw.hpp"
+#include "agent/run/cpu_account.hpp"
 #include "agent/run/loop.hpp"
 #include "agent/run/series.hpp"
 #include "agent/target/discovery.hpp"
@@ -90,52 +90,70 @@ RunResult profile_once(const Params& params, Progress& progress) {
   RunObserver watch = progress_watch(params.sampling, progress);
   const auto show = [&](const Sampled& sampled) {
     describe(profile, params.picture, params.sampling.event, sampled, started);
-    return finish(profile, params, sampled, time_of_name(started), progress);
+    const Diagnosis why = diagnose(profile, params.sampling, sampled);
+    if (!why.sentence.empty()) profile.description.notes.push_back("Why it shows so little: " + why.sentence + ".");
+    RunResult outcome = finish(profile, params, sampled, time_of_name(started), progress);
+    if (!why.sentence.empty()) outcome.sentence += "; " + why.sentence;
+    if (outcome.code == Exit::Delivered) outcome.code = why.code;
+    return outcome;
   };
-  watch.stuck = [&](const Sampled& sampled) {
-    const bool any = profile.total() > 0;
-    const RunResult outcome = any ? show(sampled) : failed({Exit::CannotSample, ended_sentence(sampled.ended)});
-    progress.result(outcome);
-    ::_exit(static_cast<int>(outcome.code));
+  CpuAccount account;
+  watch.begin = [&, tell = watch.begin](std::size_t processes, const std::string& tiers) {
+    account.start();
+    tell(processes, tiers);
   };
   auto sampled = sample(params.sampling, *discovery, profile, watch);
   if (!sampled) return failed(explained(sampled.error(), params.target));
+  sampled->cpu = account.use_of(sampled->processes);
   return show(*sampled);
 }
 
 namespace {
 
 // What was recorded before, drawn anew.
-RunResult redraw(const Params& params, Progress& progress) {
+RunResult redraw(const Params& params, bool compare, Progress& progress) {
   const std::uint64_t started = wall_ns();
   const auto inputs = params.inputs.size();
   progress.stage("read", fmt::format("reading {} inputs", inputs));
   if (auto probed = probe_output(params, progress); !probed) return failed(probed.error());
-  auto profile = read_inputs(params.inputs, params.mode == Mode::Diff, params.window);
+  auto profile = read_inputs(params.inputs, compare, params.window);
   if (!profile) return failed(profile.error());
 
   Description& d = profile->description;
   d.title = params.picture.title;
   d.subtitle = params.picture.subtitle;
-  if (d.subtitle.empty()) d.subtitle = fmt::format("{} of {} input{}", mode_name(params.mode), inputs, inputs == 1 ? "" : "s");
+  if (d.subtitle.empty()) d.subtitle = fmt::format("{} of {} input{}", row_of(params.mode).name, inputs, inputs == 1 ? "" : "s");
   return finish(*profile, params, {}, started, progress);
 }
+
+Exit tell(const RunResult& outcome, Progress& progress) {
+  progress.result(outcome);
+  return outcome.code;
+}
+
+// One function for each row of modes.def: it hands the mode the parts of the params that it takes.
+Exit do_profile(const Params& params, Progress& progress) {
+  return run_series(params.series, progress, [&] { return profile_once(params, progress); });
+}
+Exit do_doctor(const Params& params, Progress& progress) {
+  return tell(run_doctor(params.target, params.sampling, params.delivery, progress), progress);
+}
+Exit do_dump(const Params& params, Progress& progress) { return tell(run_dump(params.target, params.sampling, progress), progress); }
+Exit do_top(const Params& params, Progress& progress) {
+  return tell(run_top(params.target, params.sampling, params.picture.title, progress), progress);
+}
+Exit do_render(const Params& params, Progress& progress) { return tell(redraw(params, false, progress), progress); }
+Exit do_merge(const Params& params, Progress& progress) { return tell(redraw(params, false, progress), progress); }
+Exit do_diff(const Params& params, Progress& progress) { return tell(redraw(params, true, progress), progress); }
 
 }  // namespace
 
 Exit run_session(const Params& params, Progress& progress) {
-  RunResult outcome;
-  switch (params.mode) {
-    case Mode::Profile: return run_series(params.series, progress, [&] { return profile_once(params, progress); });
-    case Mode::Doctor: outcome = run_doctor(params.target, params.sampling, params.delivery, progress); break;
-    case Mode::Dump: outcome = run_dump(params.target, params.sampling, progress); break;
-    case Mode::Top: outcome = run_top(params.target, params.sampling, params.picture.title, progress); break;
-    case Mode::Render:
-    case Mode::Merge:
-    case Mode::Diff: outcome = redraw(params, progress); break;
-  }
-  progress.result(outcome);
-  return outcome.code;
+  constexpr Exit (*kRun[])(const Params&, Progress&) = {
+#define MODE(enumerator, function, ...) do_##function,
+#include "agent/contract/modes.def"
+  };
+  return kRun[static_cast<std::size_t>(params.mode)](params, progress);
 }
 
 }  // namespace sampan

@@ -83,6 +83,19 @@ void Moments::add(LaneId id, std::uint64_t monotonic_ns, NodeId node, std::uint6
   }
 }
 
+void Moments::take_back(LaneId id, NodeId node) {
+  if (!kept_) return;
+  Lane& lane = lanes_[id];
+  for (std::size_t at = lane.moments.size(); at-- > 0;) {
+    if (lane.moments[at].node != node) continue;
+    if (!lane.weights.empty() && lane.weights[at] > 1) return void(--lane.weights[at]);
+    lane.moments.erase(lane.moments.begin() + static_cast<std::ptrdiff_t>(at));
+    if (!lane.weights.empty()) lane.weights.erase(lane.weights.begin() + static_cast<std::ptrdiff_t>(at));
+    --size_;
+    return;
+  }
+}
+
 void Moments::put(LaneId lane, std::uint64_t since_ns, NodeId node, std::uint32_t weight) {
   while (since_ns / tick_ >= kMostTicks && kept_) coarsen();
   if (kept_) push(lanes_[lane], {static_cast<std::uint32_t>(since_ns / tick_), node}, weight);

@@ -47,6 +47,8 @@ class Moments {
   LaneId lane(FrameId process, FrameId thread);
   // Weights of nanoseconds are given in them (`of_time`).
   void add(LaneId lane, std::uint64_t monotonic_ns, NodeId node, std::uint64_t weight, bool of_time);
+  // Takes back the lane's newest sample of that node: it was judged afterwards.
+  void take_back(LaneId lane, NodeId node);
   // As it was read: the moment since the start, the weight as a lane holds it.
   void put(LaneId lane, std::uint64_t since_ns, NodeId node, std::uint32_t weight);
   // Lets the start be as early as this instant of the wall clock, to a tick.

@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "flamegraph/profile.hpp"
@@ -32,7 +33,9 @@ struct Options {
   bool lines = true;            // false: a frame is a function, whatever its line
   bool by_process = true;       // a Process root above each stack
   bool by_thread = false;       // a Thread root above each stack
+  bool mark_lock = false;       // a Note frame, kHoldsLock, above the stack of the thread that holds its runtime's lock
 };
+inline constexpr std::string_view kHoldsLock = "[holds the lock]";
 
 // What a tier saw of one thread. Spans live until the walk returns; what a tier has not is empty.
 struct ThreadSnapshot {
@@ -104,6 +107,8 @@ struct Runtime {
   Result<std::unique_ptr<Walker>> (*open)(Process&, Context&);
   bool memory;              // sampled by memory alone; else registers and stack are needed
   Bytes kernel_walk{};      // its own frames are walked in the kernel too, by this BPF object (samplers/kernel); empty: not
+  bool lock = false;        // it has one lock that one of its threads holds: Walker::holds_lock
+  bool any_program = false; // takes what no other row takes: a program may show its own runtime later
 };
 
 // One process under a tier: the tier owns it.
@@ -120,6 +125,7 @@ struct Quality {
   std::uint64_t wanted = 0;       // thread samples due, idle ones included
   std::uint64_t taken = 0;        // stacks in the profile
   std::uint64_t idle = 0;         // threads that did not run (exclude_idle)
+  std::uint64_t frameless = 0;    // of those taken: threads that ran, and nothing of their interpreter's
   std::uint64_t suspect = 0;
   std::uint64_t truncated = 0;
   std::uint64_t failed = 0;
@@ -142,6 +148,11 @@ class Sampler {
   virtual void remove(Identity id) = 0;
   // Observes every thread once. Returns false where no process is left alive.
   virtual bool tick() = 0;
+  // Between two ticks: finishes what a tick left open in a target (a thread whose stop is late), waiting for it until a
+  // time (CLOCK_MONOTONIC, ns) at most. True where nothing is open.
+  virtual bool settle(std::uint64_t) { return true; }
+  // The process that sampled was ended in the midst of it, and the kernel has let its tracees go: figures are set right.
+  virtual void abandon() {}
   // Samples less often from now on, where something other than the ticks keeps the rate.
   virtual void set_rate(double) {}
   // Names what is not named yet, for who looks on while sampling goes on.

@@ -2,6 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <climits>
 #include <ctime>
 
 #include "samplers/base/clock.hpp"
@@ -10,6 +16,7 @@ namespace sampan {
 namespace {
 
 constexpr std::uint64_t kSecond = 1'000'000'000;
+std::atomic<std::uint32_t> woken_{0};
 
 }  // namespace
 
@@ -26,7 +33,13 @@ std::string iso_time(std::uint64_t wall_ns) {
 
 void sleep_until(std::uint64_t at) {
   const timespec time{static_cast<std::time_t>(at / kSecond), static_cast<long>(at % kSecond)};
-  clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, nullptr);
+  auto* const word = reinterpret_cast<std::uint32_t*>(&woken_);
+  ::syscall(SYS_futex, word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, woken_.load(), &time, nullptr, FUTEX_BITSET_MATCH_ANY);
+}
+
+void wake_sleepers() {
+  ++woken_;
+  ::syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&woken_), FUTEX_WAKE | FUTEX_PRIVATE_FLAG, INT_MAX, nullptr, nullptr, 0);
 }
 
 }  // namespace sampan

@@ -1,12 +1,16 @@
 #include "agent/contract/modes.hpp"
 
-#include <cstddef>
-
 namespace sampan {
+namespace {
 
-const char* mode_name(Mode mode) {
-  constexpr const char* kNames[] = {"profile", "doctor", "dump", "top", "render", "merge", "diff"};
-  return kNames[static_cast<std::size_t>(mode)];
-}
+constexpr ModeRow kRows[] = {
+#define MODE(enumerator, function, name, ...) {Mode::enumerator, name, __VA_ARGS__},
+#include "agent/contract/modes.def"
+};
+
+}  // namespace
+
+std::span<const ModeRow> modes() { return kRows; }
+const ModeRow& row_of(Mode mode) { return kRows[static_cast<std::size_t>(mode)]; }
 
 }  // namespace sampan

@@ -79,9 +79,9 @@ void read_instant(StrictJson& reader, Reading& reading, const char* key, std::op
 }
 
 void read_mode(StrictJson& reader, Reading& reading, Params& params) {
-  reader.choice("mode", params.mode,
-                {{"profile", Mode::Profile}, {"doctor", Mode::Doctor}, {"dump", Mode::Dump}, {"top", Mode::Top},
-                 {"render", Mode::Render}, {"merge", Mode::Merge}, {"diff", Mode::Diff}});
+  StrictJson::Choices<Mode> choices;
+  for (const ModeRow& row : modes()) choices.emplace_back(row.name, row.mode);
+  reader.choice("mode", params.mode, choices);
   reader.texts("inputs", params.inputs, 4096);
   read_instant(reader, reading, "from", params.window.from);
   read_instant(reader, reading, "to", params.window.to);
@@ -91,11 +91,10 @@ void read_mode(StrictJson& reader, Reading& reading, Params& params) {
 
 void check_target(Reading& reading, const Params& params) {
   const TargetKeys& target = params.target;
-  const bool samples = params.mode == Mode::Profile || params.mode == Mode::Dump || params.mode == Mode::Top;
   if (target.app_name.empty() != target.version_id.empty()) {
     reading.refuse("app_name and version_id go together: {} is missing", target.app_name.empty() ? "app_name" : "version_id");
   }
-  if (samples && !target.any()) {
+  if (row_of(params.mode).target && !target.any()) {
     reading.refuse(
         "no target: give app_name and version_id, procname_prefix, cmdline_regex, pid, container_id, pod_uid, pod_name, "
         "namespace or container_name");
@@ -138,19 +137,29 @@ void check_series(StrictJson& reader, Params& params) {
   params.sampling.endless = params.mode == Mode::Top && !reader.has("seconds");
 }
 
+std::string drawing_modes() {
+  std::string names;
+  for (const ModeRow& row : modes()) {
+    if (row.most_inputs > 0) names += fmt::format("{}\"{}\"", names.empty() ? "" : ", ", row.name);
+  }
+  return names;
+}
+
 void check_inputs(Reading& reading, const Params& params) {
-  const bool draws = params.mode == Mode::Render || params.mode == Mode::Merge || params.mode == Mode::Diff;
-  if (draws && params.inputs.empty()) reading.refuse("inputs is missing: the folded files or URLs to draw");
-  if (!draws && params.window.any()) reading.refuse("from and to are for the modes \"render\", \"merge\" and \"diff\"");
-  if (!draws && !params.inputs.empty()) reading.refuse("inputs is for the modes \"render\", \"merge\" and \"diff\"");
-  if (params.mode == Mode::Diff && params.inputs.size() != 2) reading.refuse("inputs must be two for mode \"diff\": before, after");
-  if (params.mode == Mode::Render && params.inputs.size() != 1) reading.refuse("inputs must be one for mode \"render\"");
+  const ModeRow& row = row_of(params.mode);
+  const std::size_t count = params.inputs.size();
+  if (count < row.least_inputs && count == 0) reading.refuse("inputs is missing: the folded files or URLs to draw");
+  if (row.most_inputs == 0 && count > 0) reading.refuse("inputs is for the modes that draw what was recorded: {}", drawing_modes());
+  if (row.most_inputs == 0 && params.window.any()) reading.refuse("from and to are for the modes that draw what was recorded: {}", drawing_modes());
+  if (count >= row.least_inputs && count <= row.most_inputs) return;
+  if (row.most_inputs == 2) reading.refuse("inputs must be two for mode \"{}\": before, after", row.name);
+  else reading.refuse("inputs must be one for mode \"{}\"", row.name);
 }
 
 // What files and pictures are called where nothing else was asked for.
 void name_results(Params& params) {
   PictureOptions& picture = params.picture;
-  picture.label = params.target.any() ? params.target.label() : mode_name(params.mode);
+  picture.label = params.target.any() ? params.target.label() : row_of(params.mode).name;
   if (picture.title.empty()) picture.title = picture.label;
 }
 

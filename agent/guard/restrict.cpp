@@ -9,10 +9,12 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 
 #include "agent/guard/syscall_filter.hpp"
+#include "samplers/process/files.hpp"
 
 namespace sampan {
 namespace {
@@ -51,10 +53,18 @@ bool owner_can_write(const std::string& folder) {
   return (status.st_mode & (status.st_uid == ::geteuid() ? S_IWUSR : S_IWOTH)) != 0;
 }
 
+// Debian's and Ubuntu's kernels, by default: PERFMON does not suffice there. What else SYS_ADMIN allows, the system-call
+// filter refuses.
+bool perf_events_need_admin() {
+  const std::string level = read_file("/proc/sys/kernel/perf_event_paranoid", 16).value_or("");
+  return std::atoi(level.c_str()) > 2;
+}
+
 std::uint64_t wanted(std::uint64_t permitted, const std::string& output_dir) {
   std::uint64_t keep = permitted & kNeeded;
   const bool reads_all = (keep & bit(CAP_DAC_READ_SEARCH)) != 0;
   if (!reads_all || !owner_can_write(output_dir)) keep |= permitted & bit(CAP_DAC_OVERRIDE);
+  if (perf_events_need_admin()) keep |= permitted & bit(CAP_SYS_ADMIN);
   return keep;
 }
 
@@ -85,6 +95,8 @@ void install_filter(Restriction& result) {
 
 Restriction restrict_self(const std::string& output_dir) {
   Restriction result;
+  const rlimit all{RLIM_INFINITY, RLIM_INFINITY};   // kernels before 5.11 count BPF maps to it
+  ::setrlimit(RLIMIT_MEMLOCK, &all);
   drop_capabilities(result, output_dir);
   const rlimit none{0, 0};   // a core would hold what was read from targets
   if (::setrlimit(RLIMIT_CORE, &none) != 0) note(result, "core dumps cannot be forbidden");

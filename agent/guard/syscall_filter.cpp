@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 
@@ -124,9 +125,12 @@ void allow_signals(Filter& filter, pid_t self) {
   filter.allow_number(SCMP_SYS(pidfd_send_signal), 1, 0);
 }
 
-// Threads yes, processes no. clone3 hides its flags behind a pointer: libc falls back to clone.
+// Threads, and processes that share this one's memory (agent/run/worker, which asks to end with its thread) yes; copies and
+// namespaces no. clone3 hides its flags behind a pointer: libc falls back to clone.
 void allow_threads(Filter& filter) {
-  filter.allow_bits(SCMP_SYS(clone), 0, CLONE_THREAD, CLONE_THREAD);
+  constexpr std::uint32_t kSpaces = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWCGROUP;
+  filter.allow_bits(SCMP_SYS(clone), 0, CLONE_VM | kSpaces, CLONE_VM);
+  filter.allow_number(SCMP_SYS(prctl), 0, PR_SET_PDEATHSIG);
   filter.answer(SCMP_SYS(clone3), ENOSYS);
   filter.allow_number(SCMP_SYS(prlimit64), 0, 0);   // its own limits
 }

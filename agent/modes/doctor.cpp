@@ -13,7 +13,9 @@
 #include <nlohmann/json.hpp>
 
 #include "agent/delivery/files.hpp"
+#include "agent/guard/restrict.hpp"
 #include "agent/target/discovery.hpp"
+#include "samplers/base/log.hpp"
 #include "samplers/tiers/tiers.hpp"
 
 namespace sampan {
@@ -134,8 +136,11 @@ Check check_ebpf(const Options& options) {
   Context context{profile, options, {}};
   const auto opened = open_ebpf_tier(context);
   if (opened) return {"ebpf tier", Check::Ok, "stacks can be walked in the kernel", {}};
-  const bool capabilities = opened.error().message.find("capabilities") != std::string::npos;
-  return {"ebpf tier", Check::Optional, opened.error().message, capabilities ? "securityContext: {capabilities: {add: [SYS_PTRACE, BPF, PERFMON]}}" : ""};
+  const std::string& why = opened.error().message;
+  const char* manifest = why.find("perf_event_paranoid") != std::string::npos ? "securityContext: {capabilities: {add: [SYS_PTRACE, BPF, PERFMON, SYS_ADMIN]}}"
+                         : why.find("capabilities") != std::string::npos      ? "securityContext: {capabilities: {add: [SYS_PTRACE, BPF, PERFMON]}}"
+                                                                              : "";
+  return {"ebpf tier", Check::Optional, why, manifest};
 }
 
 Check check_deleted_files() {
@@ -181,9 +186,10 @@ Error explained(Error error, const TargetKeys& keys) {
 
 RunResult run_doctor(const TargetKeys& keys, const Options& sampling, const DeliveryOptions& delivery, Progress& progress) {
   auto checks = check_needs(keys);
-  for (Check check : {check_stopping(), check_ebpf(sampling), check_deleted_files(), check_output(delivery)}) {
-    checks.push_back(std::move(check));
-  }
+  checks.push_back(check_stopping());
+  // From here on with what a run keeps, so that it is tried what a run will do.
+  if (const auto restricted = restrict_self(delivery.output_dir); !restricted.shortfall.empty()) log_warning("{}", restricted.shortfall);
+  for (Check check : {check_ebpf(sampling), check_deleted_files(), check_output(delivery)}) checks.push_back(std::move(check));
   RunResult outcome;
   std::string missing;
   for (const Check& check : checks) {

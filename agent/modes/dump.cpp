@@ -2,18 +2,21 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <set>
+#include <utility>
 
 #include "agent/guard/redact.hpp"
 #include "agent/modes/doctor.hpp"
-#include "agent/run/sampler_set.hpp"
+#include "agent/run/loop.hpp"
+#include "agent/target/discovery.hpp"
 #include "flamegraph/label.hpp"
-#include "samplers/runtimes.hpp"
+#include "samplers/process/threads.hpp"
 
 namespace sampan {
 namespace {
 
 constexpr std::size_t kMostFrame = 512;
+constexpr unsigned kTickRate = 1000;   // so that the one tick comes within a millisecond
+constexpr unsigned kMostSeconds = 5;   // where a crowd of threads does not fit into one tick
 
 // The threads of a process with their names and states, without stacks yet.
 ProcessDump threads_of(const ProcessReport& report) {
@@ -41,7 +44,7 @@ void each_stack(const Profile& profile, Visit visit) {
   for (NodeId id = 1; id < profile.nodes().size(); ++id) {
     if (profile.nodes()[id].self == 0) continue;
     profile.stack(id, stack);
-    if (stack.size() >= 2) visit(id, stack);
+    if (stack.size() >= 2) visit(stack);
   }
 }
 
@@ -55,68 +58,43 @@ ThreadDump* find_thread(std::vector<ProcessDump>& processes, std::pair<pid_t, pi
   return nullptr;
 }
 
+// The first stack that was seen of each thread.
 void take_stacks(const Profile& profile, std::vector<ProcessDump>& processes) {
-  each_stack(profile, [&](NodeId, const std::vector<FrameId>& stack) {
+  each_stack(profile, [&](const std::vector<FrameId>& stack) {
     ThreadDump* thread = find_thread(processes, owner_of(profile, stack));
     if (!thread || !thread->frames.empty()) return;
     if (const auto& name = profile.frame(stack[1]).name; !name.empty()) thread->name = printable(name, 64);
-    for (std::size_t i = 2; i < stack.size(); ++i) thread->frames.push_back(printable(frame_label(profile.frame(stack[i])), kMostFrame));
+    for (std::size_t i = 2; i < stack.size(); ++i) {
+      const Frame& frame = profile.frame(stack[i]);
+      if (frame.kind == FrameKind::Note && frame.name == kHoldsLock) thread->lock = true;
+      else thread->frames.push_back(printable(frame_label(frame), kMostFrame));
+    }
   });
 }
 
-// A second look that takes holders only; what it adds is taken off again.
-std::set<std::pair<pid_t, pid_t>> lock_holders(SamplingOptions& sampling, SamplerSet& samplers, Profile& profile) {
-  std::vector<std::uint64_t> before;
-  for (const Node& node : profile.nodes()) before.push_back(node.self);
-  sampling.event = Event::Gil;
-  samplers.tick();
-  std::set<std::pair<pid_t, pid_t>> holders;
-  each_stack(profile, [&](NodeId id, const std::vector<FrameId>& stack) {
-    const std::uint64_t was = id < before.size() ? before[id] : 0;
-    if (profile.node(id).self > was) holders.insert(owner_of(profile, stack));
-    profile.node(id).self = was;
-  });
-  return holders;
+// What one tick of a run is to see for a dump: every thread, by itself, and who holds the lock.
+SamplingOptions dump_options(SamplingOptions options) {
+  options.event = Event::Wall;
+  options.exclude_idle = false;
+  options.by_process = options.by_thread = options.mark_lock = true;
+  options.children = false;
+  options.seconds = kMostSeconds;
+  options.rate = kTickRate;
+  return options;
 }
 
-bool has_lock(const ProcessDump& process) {
-  const Runtime* runtime = find_runtime(process.runtime);
-  return runtime && runtime->memory && process.runtime != "php";
-}
-
-struct Look {
-  std::uint64_t stacks = 0;
-  std::vector<ProcessReport> reports;
-  std::vector<ProcessDump> processes;
-};
-
-Result<Look> look(SamplingOptions sampling, const std::vector<Found>& found) {
-  Profile profile;
-  auto samplers = SamplerSet::open(sampling, profile);
-  if (!samplers) return tl::unexpected(samplers.error());
-  for (const Found& one : found) (*samplers)->take(one);
-  Look result{0, (*samplers)->reports(), {}};
-  if ((*samplers)->size() == 0) return tl::unexpected(result.reports.at(0).failure);
-  (*samplers)->tick();
-  for (const ProcessReport& report : result.reports) {
-    if (report.failure.message.empty()) result.processes.push_back(threads_of(report));
-  }
-  const auto holders = lock_holders(sampling, **samplers, profile);
-  (*samplers)->finish();
-  profile.settle();
-  take_stacks(profile, result.processes);
-  for (ProcessDump& process : result.processes) {
-    for (ThreadDump& thread : process.threads) thread.lock = has_lock(process) && holders.contains({process.pid, thread.tid});
-  }
-  result.stacks = profile.total();
-  return result;
-}
-
-SamplingOptions dump_options(SamplingOptions dump) {
-  dump.event = Event::Wall;
-  dump.exclude_idle = false;
-  dump.by_process = dump.by_thread = true;
-  return dump;
+// Lists the threads as they are at the first tick, and ends the run as soon as every thread has had its turn.
+RunObserver dump_observer(std::vector<ProcessDump>& processes) {
+  RunObserver observer;
+  observer.begin = [](std::size_t, const std::string&) {};
+  observer.tick = [&, first = true, late = std::uint64_t{0}](const Moment& moment) mutable {
+    for (const ProcessReport& report : moment.reports) {
+      if (first && report.failure.message.empty()) processes.push_back(threads_of(report));
+    }
+    first = false;
+    return std::exchange(late, moment.quality.late) != moment.quality.late;
+  };
+  return observer;
 }
 
 nlohmann::ordered_json as_json(const std::vector<ProcessDump>& processes) {
@@ -149,19 +127,26 @@ std::string dump_text(const std::vector<ProcessDump>& processes) {
 RunResult run_dump(const TargetKeys& keys, const SamplingOptions& sampling, Progress& progress) {
   auto discovery = Discovery::open(keys);
   if (!discovery) return failed(discovery.error());
-  auto found = discovery->look();
-  if (found.empty()) return failed({Exit::NoTarget, discovery->why_none()});
-  if (found.size() > sampling.max_processes) found.resize(sampling.max_processes);
+  Profile profile;
+  std::vector<ProcessDump> processes;
+  const SamplingOptions options = dump_options(sampling);
+  auto sampled = sample(options, *discovery, profile, dump_observer(processes));
+  if (!sampled) return failed(explained(sampled.error(), keys));
+  profile.settle();
+  take_stacks(profile, processes);
 
-  auto seen = look(dump_options(sampling), found);
-  if (!seen) return failed(explained(seen.error(), keys));
-  const std::string text = progress.secrets().scrub(dump_text(seen->processes));
+  const std::string text = progress.secrets().scrub(dump_text(processes));
   std::fputs(text.c_str(), progress.terminal() ? stdout : stderr);
-  if (!progress.terminal()) progress.event("dump", {{"processes", as_json(seen->processes)}});
+  if (!progress.terminal()) progress.event("dump", {{"processes", as_json(processes)}});
   RunResult outcome;
-  outcome.samples = seen->stacks;
-  outcome.sentence = fmt::format("{} stacks of {} processes", seen->stacks, seen->processes.size());
-  outcome.sampled.processes = std::move(seen->reports);
+  for (const ProcessDump& process : processes) {
+    outcome.samples += static_cast<std::uint64_t>(std::count_if(process.threads.begin(), process.threads.end(), [](const auto& t) { return !t.frames.empty(); }));
+  }
+  const std::string why = ended_sentence(sampled->ended);
+  outcome.partial = sampled->ended != Ended::Time;
+  outcome.sentence = fmt::format("{}{} stack{} of {} process{}", why.empty() ? "" : why + ": ", outcome.samples, outcome.samples == 1 ? "" : "s",
+                                 processes.size(), processes.size() == 1 ? "" : "es");
+  outcome.sampled = std::move(*sampled);
   return outcome;
 }
 

@@ -104,6 +104,9 @@ void describe(Profile& profile, const PictureOptions& options, Event event, cons
   for (const ProcessReport& p : sampled.processes) {
     if (!p.failure.message.empty() && d.notes.size() < 32) note(fmt::format("Process {} ({}) was not sampled: {}.", p.id.pid, p.name, p.failure.message));
   }
+  for (const ProcessReport& p : sampled.processes) {
+    if (!p.note.empty() && d.notes.size() < 32) note(fmt::format("Process {} ({}): {}.", p.id.pid, p.name, p.note));
+  }
   note("How it was seen: " + sampled.tier_sentence + ".");
 }
 

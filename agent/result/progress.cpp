@@ -46,7 +46,7 @@ void write_all(int fd, std::string_view text) {
 Json quality_json(const Sampled& sampled) {
   const Quality& q = sampled.quality;
   const auto microseconds = [](std::uint64_t ns) { return static_cast<double>(ns) / 1e3; };
-  return {{"wanted", q.wanted},       {"taken", q.taken},   {"idle", q.idle}, {"suspect", q.suspect},
+  return {{"wanted", q.wanted},       {"taken", q.taken},   {"idle", q.idle}, {"frameless", q.frameless}, {"suspect", q.suspect},
           {"truncated", q.truncated}, {"failed", q.failed}, {"lost", q.lost}, {"late", q.late},
           {"unresolved", q.unresolved}, {"inferred", q.inferred}, {"stopped", q.stopped}, {"traced", q.traced},
           {"longest_stop_us", microseconds(q.stops.most_ns())}, {"p99_stop_us", microseconds(q.stops.quantile_ns(0.99))},
@@ -60,6 +60,7 @@ Json processes_json(const Sampled& sampled) {
     if (!p.runtime.empty()) entry["runtime"] = p.runtime;
     if (!p.tier.empty()) entry["tier"] = p.tier;
     if (!p.failure.message.empty()) entry["failure"] = p.failure.message;
+    if (!p.note.empty()) entry["note"] = p.note;
     if (!p.container.id.empty()) entry["container_id"] = p.container.id;
     if (!p.container.pod_uid.empty()) entry["pod_uid"] = p.container.pod_uid;
     if (!p.container.name.empty()) entry["container_name"] = p.container.name;

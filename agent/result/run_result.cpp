@@ -2,6 +2,8 @@
 
 #include <sys/resource.h>
 
+#include <algorithm>
+
 namespace sampan {
 
 const char* ended_name(Ended ended) {
@@ -22,10 +24,15 @@ const char* ended_sentence(Ended ended) {
 }
 
 Cost own_cost() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
   const auto seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6; };
-  return {seconds(usage.ru_utime) + seconds(usage.ru_stime), static_cast<std::uint64_t>(usage.ru_maxrss) * 1024};
+  Cost cost;
+  for (const int who : {RUSAGE_SELF, RUSAGE_CHILDREN}) {   // sampling is done by a process beside
+    rusage usage{};
+    getrusage(who, &usage);
+    cost.cpu_seconds += seconds(usage.ru_utime) + seconds(usage.ru_stime);
+    cost.rss_bytes = std::max(cost.rss_bytes, static_cast<std::uint64_t>(usage.ru_maxrss) * 1024);
+  }
+  return cost;
 }
 
 RunResult failed(const Error& error) {

@@ -19,6 +19,7 @@ struct ProcessReport {
   Container container;
   std::string runtime, tier;   // empty where it could not be sampled
   Error failure;            // its sentence is empty where it was taken
+  std::string note;         // what can and what cannot be seen of it; empty: all that its row promises
 };
 
 // One file, as it was made.
@@ -47,6 +48,12 @@ const char* ended_name(Ended ended);
 // Of an end that is the agent's own doing, what to change; empty otherwise.
 const char* ended_sentence(Ended ended);
 
+// Seconds of processor time while sampling, as the kernel counts it.
+struct CpuUse {
+  double targets = 0;    // of the processes that were sampled
+  double children = 0;   // of what they started, and is not sampled itself
+};
+
 // What the loop did.
 struct Sampled {
   Quality quality;
@@ -60,6 +67,7 @@ struct Sampled {
   unsigned rate = 0;           // asked for
   unsigned lowered_rate = 0;   // by the governor; 0: never
   unsigned skipped_processes = 0;
+  CpuUse cpu;
 };
 
 struct Cost {

@@ -1,15 +1,13 @@
 #include "agent/run/loop.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <ctime>
+#include <memory>
 #include <new>
-#include <set>
+#include <optional>
 
 #include "agent/contract/clock.hpp"
-#include "agent/guard/redact.hpp"
 #include "agent/run/budget.hpp"
+#include "agent/run/intake.hpp"
 #include "agent/run/sampler_set.hpp"
 #include "agent/run/signals.hpp"
 #include "agent/run/ticker.hpp"
@@ -21,60 +19,42 @@ namespace sampan {
 namespace {
 
 constexpr std::uint64_t kSecond = 1'000'000'000;
-constexpr std::uint64_t kLookEvery = kSecond / 2;
-constexpr std::uint64_t kFirstLook = kSecond;
 constexpr std::uint64_t kAllGone = 2 * kSecond;       // a reload may leave no worker for a moment
-constexpr std::uint64_t kYoung = 5 * kSecond;         // an interpreter is up by then, though its start be slow
-constexpr std::uint64_t kFirstTry = kSecond / 4;
-constexpr unsigned kMostTries = 8;                    // 1/4, 3/4, 7/4 … 64 s after it was seen first
-constexpr std::size_t kMostLooks = 16;                // of those that are due, at a time: each reads a process's maps
-// Taking a process in costs milliseconds: a crowd is taken in bit by bit, so that those taken are sampled meanwhile.
-constexpr std::uint64_t kTakeAtFirst = 2 * kSecond, kTakeAtFirstOfNone = 10 * kSecond, kTakeLater = kSecond / 4;
-constexpr std::size_t kMostSkippedTold = 16, kMostSkipped = 65'536;
 constexpr std::uint64_t kWeighEvery = kSecond / 10;
+constexpr std::uint64_t kSettleFor = kSecond / 10;    // between two looks at signals
 constexpr double kCollectRate = 25;                   // ticks a second where the kernel samples
 
 std::uint64_t own_cpu_ns() { return now_ns(CLOCK_PROCESS_CPUTIME_ID); }
 
 class Loop {
  public:
-  Loop(const SamplingOptions& options, Discovery& discovery, SamplerSet& samplers, const RunObserver& watch)
-      : options_(options), discovery_(discovery), samplers_(samplers), watch_(watch), rate_(options.rate) {}
+  Loop(const SamplingOptions& options, Discovery& discovery, SamplerSet& samplers, const RunObserver& observer)
+      : options_(options), samplers_(samplers), observer_(observer), intake_(options, discovery, samplers), rate_(options.rate) {}
 
-  Result<void> take_first();
+  Result<void> take_first() { return intake_.take_first(); }
   void run();
+  void give_up(Ended ended);
   Sampled report() const;
-  Sampled report_stuck();
 
  private:
-  void look(std::uint64_t now);
-  void take_new(const std::vector<Found>& found);
-  void skip(const Found& found);
-  bool took_long(std::uint64_t since) const;
-  void look_again(std::uint64_t now);
-  bool may_join(const Found& found) const;
+  void rest_until(std::uint64_t time);
   void govern(std::uint64_t now, Ticker& ticker);
   void pace(std::uint64_t now, Ticker& ticker);
   bool over(std::uint64_t now);
   bool too_large(std::uint64_t now);
   void tick(std::uint64_t now);
+  bool observed(std::uint64_t now);
+  double achieved_rate(std::uint64_t now) const;
 
   const SamplingOptions& options_;
-  Discovery& discovery_;
   SamplerSet& samplers_;
-  const RunObserver& watch_;
+  const RunObserver& observer_;
+  Intake intake_;
   double rate_;
-  struct Again {
-    Found found;
-    std::uint64_t at;                   // monotonic nanoseconds
-    unsigned tries;
-  };
-  std::vector<Found> known_;            // taken, or tried in vain
-  std::vector<Again> again_;            // of those, what is to be looked at once more
-  std::set<Identity> first_;            // those of the first look
-  std::set<Identity> skipped_;
-  std::uint64_t start_ = 0, end_ = 0, gone_since_ = 0, next_look_ = 0, next_govern_ = 0, stopped_ = 0, ticks_ = 0, late_ = 0;
+  std::uint64_t start_ = 0, end_ = 0, gone_since_ = 0, next_govern_ = 0, stopped_ = 0, ticks_ = 0, late_ = 0;
   double lowered_ = 0, pace_ = 0;
+  double due_ = 0;                      // samples a thread was due at the kernel's rate until `rate_since_`
+  std::uint64_t rate_since_ = 0;
   Governor governor_{options_.max_cpu_percent};
   MemoryBudget budget_ = memory_budget(options_.max_memory_mb);
   std::uint64_t weighed_ = 0;
@@ -82,108 +62,14 @@ class Loop {
   Ended ended_ = Ended::Time;
 };
 
-Result<void> Loop::take_first() {
-  // A worker bears its name only a moment after its fork.
-  auto found = discovery_.look();
-  for (const std::uint64_t end = monotonic_ns() + kFirstLook; found.empty() && monotonic_ns() < end && signals_seen() == 0;) {
-    sleep_until(monotonic_ns() + kSecond / 10);
-    found = discovery_.look();
-  }
-  if (found.empty()) return fail(Exit::NoTarget, "{}", discovery_.why_none());
-  for (const Found& one : found) first_.insert(one.id);
-  take_new(found);
-  // An interpreter that has just been started is not up yet.
-  const auto young = [&] { return std::any_of(known_.begin(), known_.end(), [](const Found& one) { return age_ns(one.id) < kYoung; }); };
-  while (samplers_.size() == 0 && young() && signals_seen() == 0) {
-    sleep_until(monotonic_ns() + kSecond / 4);
-    known_.clear();
-    again_.clear();
-    take_new(discovery_.look());
-  }
-  if (samplers_.size() > 0) return {};
-  // None could be taken: what would hold for all of them is said first.
-  const auto& reports = samplers_.reports();
-  const auto worst = std::min_element(reports.begin(), reports.end(), [](const auto& a, const auto& b) {
-    return static_cast<int>(a.failure.code) < static_cast<int>(b.failure.code);
-  });
-  return fail(worst->failure.code, "process {} `{}`: {}{}", worst->id.pid, worst->name, worst->failure.message,
-              reports.size() > 1 ? fmt::format(" (and {} more processes)", reports.size() - 1) : "");
-}
-
-// What could not be taken may be takable soon, and what is sampled as any program can be may not show its runtime yet:
-// it has just begun, or was replaced by exec, which keeps the start time, or maps a VM late.
-void Loop::look_again(std::uint64_t now) {
-  std::vector<Again> due;
-  std::erase_if(again_, [&](Again& again) {
-    if (again.at > now || due.size() >= kMostLooks) return false;
-    due.push_back(again);
-    return true;
-  });
-  const std::uint64_t begun = monotonic_ns();
-  for (Again& again : due) {
-    if (std::find(known_.begin(), known_.end(), again.found) == known_.end()) continue;
-    if (took_long(begun)) {
-      again_.push_back(std::move(again));
-      continue;
-    }
-    const bool taken = samplers_.has(again.found.id);
-    const bool runtime_changed = taken && samplers_.runtime_changed(again.found);
-    if (runtime_changed) samplers_.release(again.found);
-    const bool settled = (taken && !runtime_changed) || samplers_.take(again.found) ? !samplers_.native_only(again.found) : false;
-    if (!settled && again.tries < kMostTries) again_.push_back({again.found, now + (kFirstTry << again.tries), again.tries + 1});
-  }
-}
-
-void Loop::skip(const Found& found) {
-  if (skipped_.size() >= kMostSkipped || !skipped_.insert(found.id).second || skipped_.size() > kMostSkippedTold) return;
-  log_warning("process {} `{}` is skipped: max_processes is {}{}", found.id.pid, redact_command_line(found.command_line), options_.max_processes,
-              skipped_.size() == kMostSkippedTold ? "; of more that are, the result has the number" : "");
-}
-
-bool Loop::took_long(std::uint64_t since) const {
-  const std::uint64_t most = start_ != 0 ? kTakeLater : samplers_.size() > 0 ? kTakeAtFirst : kTakeAtFirstOfNone;
-  return monotonic_ns() - since > most;
-}
-
-void Loop::take_new(const std::vector<Found>& found) {
-  const std::uint64_t begun = monotonic_ns();
-  for (const Found& one : found) {
-    if (std::find(known_.begin(), known_.end(), one) != known_.end()) continue;
-    if (samplers_.size() >= options_.max_processes) {
-      skip(one);
-      continue;
-    }
-    if (took_long(begun)) return;   // the next look takes the rest
-    if (!samplers_.take(one) || samplers_.native_only(one)) again_.push_back({one, monotonic_ns() + kFirstTry, 1});
-    known_.push_back(one);
-  }
-}
-
-// A pid that was asked for is the process that bore it at first, never a later one.
-bool Loop::may_join(const Found& found) const {
-  return first_.contains(found.id) || (options_.children && discovery_.may_grow());
-}
-
-void Loop::look(std::uint64_t now) {
-  if (now < next_look_) return;
-  auto found = discovery_.look();
-  std::erase_if(found, [&](const Found& one) { return !may_join(one); });
-  std::erase_if(known_, [&](const Found& one) {
-    if (std::find(found.begin(), found.end(), one) != found.end()) return false;
-    samplers_.release(one);
-    return true;
-  });
-  take_new(found);
-  look_again(now);
-  next_look_ = monotonic_ns() + kLookEvery;
-}
-
 void Loop::govern(std::uint64_t now, Ticker& ticker) {
   if (now < next_govern_) return;
   next_govern_ = now + kSecond / 4;
   const double slower = governor_.govern(now, own_cpu_ns(), rate_);
   if (slower >= rate_) return;
   log_warning("the agent used more than {} % of a core: the rate is lowered from {:.0f} to {:.0f} Hz", options_.max_cpu_percent, rate_, slower);
+  due_ += rate_ * static_cast<double>(now - rate_since_) / 1e9;
+  rate_since_ = now;
   rate_ = lowered_ = slower;
   samplers_.set_rate(slower);
   pace(now, ticker);
@@ -207,10 +93,9 @@ bool Loop::too_large(std::uint64_t now) {
 bool Loop::over(std::uint64_t now) {
   if (samplers_.size() > 0) gone_since_ = 0;
   else if (gone_since_ == 0) gone_since_ = now;
-  const bool may_return = options_.children && discovery_.may_return();
   if (signals_seen() > 0) ended_ = Ended::Signal;
   else if (too_large(now)) ended_ = Ended::Memory;
-  else if (gone_since_ != 0 && (!may_return || now - gone_since_ >= kAllGone)) ended_ = Ended::TargetsGone;
+  else if (gone_since_ != 0 && (!intake_.may_return() || now - gone_since_ >= kAllGone)) ended_ = Ended::TargetsGone;
   else return now >= end_;
   return true;
 }
@@ -218,30 +103,50 @@ bool Loop::over(std::uint64_t now) {
 void Loop::tick(std::uint64_t now) {
   try {
     // Where no process is left alive, the next look tells, at once.
-    if (!samplers_.tick() && samplers_.size() > 0) next_look_ = std::min(next_look_, now + kLookEvery / 5);
+    if (!samplers_.tick() && samplers_.size() > 0) intake_.hurry(now);
   } catch (const std::bad_alloc&) {
     out_of_memory_ = true;
   }
+  ++ticks_;
+}
+
+// A thread whose stop is late is let go as soon as it comes to it, whenever the next tick is.
+void Loop::rest_until(std::uint64_t time) {
+  for (std::uint64_t now = monotonic_ns(); now < time && signals_seen() == 0; now = monotonic_ns()) {
+    if (samplers_.settle(std::min(time, now + kSettleFor))) return sleep_until(time);
+  }
+}
+
+// Where the kernel samples, ticks only collect: what counts is the kernel's rate, less what was lost.
+double Loop::achieved_rate(std::uint64_t now) const {
+  const double seconds = std::max(static_cast<double>(now - start_) / 1e9, 1e-3);
+  if (samplers_.ticks_sample()) return static_cast<double>(ticks_) / seconds;
+  const Quality quality = samplers_.quality();
+  const double seen = quality.wanted == 0 ? 1 : 1 - static_cast<double>(quality.lost) / static_cast<double>(quality.wanted);
+  return seen * (due_ + rate_ * static_cast<double>(now - rate_since_) / 1e9) / seconds;
+}
+
+bool Loop::observed(std::uint64_t now) {
+  const double elapsed = static_cast<double>(now - start_) / 1e9;
+  return observer_.tick({elapsed, achieved_rate(now), samplers_.quality(), samplers_.size(), samplers_.reports(), [this] { samplers_.resolve(); }});
 }
 
 void Loop::run() {
-  start_ = monotonic_ns();
+  start_ = rate_since_ = monotonic_ns();
   samplers_.begin_time();
   end_ = start_ + options_.seconds * kSecond;
-  next_look_ = start_ + kLookEvery;
   pace_ = samplers_.ticks_sample() ? rate_ : kCollectRate;
   Ticker ticker(start_, pace_, static_cast<unsigned>(start_));
+  intake_.look(start_);
   for (std::uint64_t now = start_; !over(now); now = monotonic_ns()) {
-    sleep_until(std::min(ticker.next(now), end_));
+    rest_until(std::min(ticker.next(now), end_));
     now = monotonic_ns();
     if (now >= end_ || signals_seen() > 0) continue;
     tick(now);
-    ++ticks_;
     govern(now, ticker);
-    look(now);
+    intake_.look(now);
     pace(now, ticker);
-    const double elapsed = static_cast<double>(now - start_) / 1e9;
-    if (!watch_.tick({elapsed, static_cast<double>(ticks_) / std::max(elapsed, 1e-3), samplers_.quality(), samplers_.size(), [this] { samplers_.resolve(); }})) end_ = now;
+    if (!observed(now)) end_ = now;
   }
   stopped_ = monotonic_ns();
   late_ = ticker.late();
@@ -250,6 +155,13 @@ void Loop::run() {
   } catch (const std::bad_alloc&) {
     ended_ = Ended::Memory;   // what has no name yet stays without one
   }
+}
+
+// The process that sampled was ended in the midst of it.
+void Loop::give_up(Ended ended) {
+  ended_ = ended;
+  stopped_ = monotonic_ns();
+  if (start_ == 0) start_ = rate_since_ = stopped_;
 }
 
 Sampled Loop::report() const {
@@ -263,35 +175,47 @@ Sampled Loop::report() const {
   sampled.ticks = ticks_;
   sampled.seconds = static_cast<double>(stopped_ - start_) / 1e9;
   sampled.rate = options_.rate;
-  const bool kernel_samples = !samplers_.ticks_sample();
-  sampled.achieved_rate = kernel_samples ? rate_ : static_cast<double>(ticks_) / std::max(sampled.seconds, 1e-3);
+  sampled.achieved_rate = achieved_rate(stopped_);
   sampled.lowered_rate = static_cast<unsigned>(lowered_);
-  sampled.skipped_processes = static_cast<unsigned>(skipped_.size());
+  sampled.skipped_processes = static_cast<unsigned>(intake_.skipped());
   return sampled;
 }
 
-// By another thread, while the one that samples is parked in a read.
-Sampled Loop::report_stuck() {
-  ended_ = Ended::Stuck;
-  stopped_ = monotonic_ns();
-  if (start_ == 0) start_ = stopped_;
-  return report();
-}
+// All of it lives here, so that what a process sampled is still there when that had to be ended.
+struct Run {
+  std::unique_ptr<SamplerSet> samplers;
+  std::optional<Loop> loop;
+  Result<void> begun;
+
+  void sample(const SamplingOptions& options, Discovery& discovery, Profile& profile, const RunObserver& observer) {
+    auto opened = SamplerSet::open(options, profile);
+    if (!opened) return void(begun = tl::unexpected(opened.error()));
+    samplers = std::move(*opened);
+    loop.emplace(options, discovery, *samplers, observer);
+    begun = loop->take_first();
+    if (!begun) return;
+    observer.begin(samplers->size(), samplers->sentence());
+    loop->run();
+  }
+
+  // What was sampled before a read got stuck gets its names, as far as they are to be had.
+  void rescue() {
+    samplers->abandon();
+    loop->give_up(Ended::Stuck);
+    run_watched([this] { samplers->finish(); });
+  }
+};
 
 }  // namespace
 
-Result<Sampled> sample(const SamplingOptions& options, Discovery& discovery, Profile& profile, const RunObserver& watch) {
-  auto samplers = SamplerSet::open(options, profile);
-  if (!samplers) return tl::unexpected(samplers.error());
-  Loop loop(options, discovery, **samplers, watch);
-  const Watchdog dog([&] {
-    if (watch.stuck) watch.stuck(loop.report_stuck());
-    ::_exit(static_cast<int>(Exit::Internal));
-  });
-  if (auto taken = loop.take_first(); !taken) return tl::unexpected(taken.error());
-  watch.begin((*samplers)->size(), (*samplers)->sentence());
-  loop.run();
-  Sampled sampled = loop.report();
+Result<Sampled> sample(const SamplingOptions& options, Discovery& discovery, Profile& profile, const RunObserver& observer) {
+  Run run;
+  const Watched watched = run_watched([&] { run.sample(options, discovery, profile, observer); });
+  if (watched == Watched::Crashed) return fail(Exit::Internal, "internal error: the process that samples has crashed");
+  if (watched == Watched::Stuck && (!run.loop || profile.total() == 0)) return fail(Exit::CannotSample, "{}", ended_sentence(Ended::Stuck));
+  if (watched == Watched::Stuck) run.rescue();
+  if (!run.begun) return tl::unexpected(run.begun.error());
+  Sampled sampled = run.loop->report();
   if (sampled.quality.wanted == 0 && sampled.quality.taken == 0 && sampled.ended == Ended::TargetsGone) {
     return fail(Exit::TargetEnded, "the target ended before a sample was taken");
   }

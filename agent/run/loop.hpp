@@ -12,21 +12,22 @@ namespace sampan {
 // How far the loop is, after a tick.
 struct Moment {
   double elapsed = 0;          // seconds
-  double achieved_rate = 0;
+  double achieved_rate = 0;    // samples a second of a thread that runs, see Sampled
   Quality quality;
   std::size_t processes = 0;   // sampled now
+  const std::vector<ProcessReport>& reports;
   std::function<void()> resolve;   // names what is not named yet
 };
 
-// What looks on: `begin` once before the first tick, `tick` after each; where `tick` returns false the loop ends.
+// What looks on, from the process that samples: `begin` once before the first tick, `tick` after each; where `tick` returns
+// false the loop ends.
 struct RunObserver {
   std::function<void(std::size_t processes, const std::string& tiers)> begin;
   std::function<bool(const Moment&)> tick;
-  // Called on another thread where a target keeps a read waiting for ever; the process ends after it.
-  std::function<void(const Sampled&)> stuck;
 };
 
-// Samples until the time is over, a signal came, or the targets are gone. Fails where nothing could be sampled.
-Result<Sampled> sample(const SamplingOptions& options, Discovery& discovery, Profile& profile, const RunObserver& watch);
+// Samples until the time is over, a signal came, the targets are gone, or one of them keeps a read waiting for ever. When it
+// returns, nothing of a target is stopped or traced any more. Fails where nothing could be sampled.
+Result<Sampled> sample(const SamplingOptions& options, Discovery& discovery, Profile& profile, const RunObserver& observer);
 
 }  // namespace sampan

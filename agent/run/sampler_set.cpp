@@ -6,8 +6,10 @@
 
 #include "agent/contract/clock.hpp"
 #include "agent/guard/redact.hpp"
+#include "agent/run/admission.hpp"
 #include "samplers/base/clock.hpp"
 #include "samplers/base/log.hpp"
+#include "samplers/lookalikes.hpp"
 #include "samplers/runtimes.hpp"
 #include "samplers/tiers/tiers.hpp"
 
@@ -33,6 +35,7 @@ Quality& operator+=(Quality& sum, const Quality& one) {
   sum.wanted += one.wanted;
   sum.taken += one.taken;
   sum.idle += one.idle;
+  sum.frameless += one.frameless;
   sum.suspect += one.suspect;
   sum.truncated += one.truncated;
   sum.failed += one.failed;
@@ -54,19 +57,6 @@ std::string place_of(const Container& container) {
   }
   if (!container.pod_uid.empty()) text += fmt::format(" of pod {}", container.pod_uid);
   return text;
-}
-
-// Maps may be read where memory may not: a seccomp profile forbids the one call. One file may have been cut off.
-bool memory_readable(const Process& process) {
-  constexpr int kMostTried = 16;
-  int tried = 0;
-  for (const Mapping& mapping : process.maps) {
-    if (!mapping.readable || mapping.path.empty() || mapping.path[0] != '/') continue;
-    std::uint64_t word = 0;
-    if (process.memory->read_into(mapping.start, word)) return true;
-    if (++tried == kMostTried) break;
-  }
-  return tried == 0;
 }
 
 }  // namespace
@@ -115,6 +105,8 @@ Result<const Runtime*> SamplerSet::runtime_of(const Process& process) {
     if (options_.language != "auto" && options_.language != runtime.name) continue;
     if (runtime.matches(process, context_)) return &runtime;
   }
+  const Lookalike like = lookalike_of(process, read_command_line(process.id.pid), context_.elfs);
+  if (like.name && options_.language == like.language) return fail(Exit::CannotSample, "it runs {}: {}", like.name, like.sentence);
   if (options_.language != "auto") return fail(Exit::CannotSample, "it does not run {}", options_.language);
   return fail(Exit::CannotSample, "it runs no language that is known");
 }
@@ -122,10 +114,7 @@ Result<const Runtime*> SamplerSet::runtime_of(const Process& process) {
 Result<Target> SamplerSet::target_of(const Found& found, const std::string& name, const Runtime*& runtime) {
   auto process = open_process(found.id);
   if (!process) return tl::unexpected(process.error());
-  if (!memory_readable(*process)) {
-    if (identify(found.id.pid) != found.id || read_maps(found.id.pid).empty()) return fail(Exit::TargetEnded, "process {} has ended", found.id.pid);
-    return fail(Exit::NotPermitted, "the memory of process {} may not be read", found.id.pid);
-  }
+  if (auto admitted = admit(*process); !admitted) return tl::unexpected(admitted.error());
   auto known = runtime_of(*process);
   if (!known) return tl::unexpected(known.error());
   runtime = *known;
@@ -143,6 +132,7 @@ Result<Tier> SamplerSet::enlist(const Found& found, const std::string& name, std
   auto target = target_of(found, name, runtime);
   if (!target) return tl::unexpected(target.error());
   runtime_name = runtime->name;
+  note_ = note_of(*target->process, found);
   Error first;
   for (std::size_t i = 0; i < kTiers.size(); ++i) {
     if (!wanted(kTiers[i], *runtime)) continue;
@@ -185,10 +175,16 @@ ProcessReport& SamplerSet::report_of(const Found& found) {
   return reports_.emplace_back();
 }
 
+// A language's program that something else runs than what is sampled.
+std::string SamplerSet::note_of(const Process& process, const Found& found) {
+  const Lookalike like = lookalike_of(process, found.command_line, context_.elfs);
+  return like.name ? fmt::format("it runs {}: {}", like.name, like.sentence) : "";
+}
+
 bool SamplerSet::take(const Found& found) {
   ProcessReport& report = report_of(found);
   const std::string told = report.failure.message;
-  report = {found.id, redact_command_line(found.command_line), found.why, found.container, {}, {}, {}};
+  report = {found.id, redact_command_line(found.command_line), found.why, found.container, {}, {}, {}, {}};
   auto tier = enlist_safely(found, report.name, report.runtime);
   if (!tier) {
     report.failure = tier.error();
@@ -196,6 +192,8 @@ bool SamplerSet::take(const Found& found) {
     return false;
   }
   report.tier = tier_name(*tier);
+  report.note = note_;
+  if (!report.note.empty()) log_warning("process {} `{}`: {}", found.id.pid, report.name, report.note);
   log_info("process {} `{}`: {}, {} tier{}, matched by {}{}", found.id.pid, report.name, report.runtime, report.tier,
            declined_.empty() ? "" : " (" + declined_ + ")", report.why, place_of(found.container));
   return true;
@@ -211,7 +209,8 @@ bool SamplerSet::runtime_changed(const Found& found) {
 
 bool SamplerSet::native_only(const Found& found) const {
   const ProcessReport* report = newest(found);
-  return report && report->runtime == runtimes().back().name;
+  const Runtime* runtime = report ? find_runtime(report->runtime) : nullptr;
+  return runtime && runtime->any_program;
 }
 
 const ProcessReport* SamplerSet::newest(const Found& found) const {
@@ -230,6 +229,18 @@ bool SamplerSet::tick() {
   bool alive = false;
   for (const auto& sampler : samplers_) alive |= sampler && sampler->tick();
   return alive;
+}
+
+bool SamplerSet::settle(std::uint64_t until) {
+  bool settled = true;
+  for (const auto& sampler : samplers_) settled &= !sampler || sampler->settle(until);
+  return settled;
+}
+
+void SamplerSet::abandon() {
+  for (const auto& sampler : samplers_) {
+    if (sampler) sampler->abandon();
+  }
 }
 
 void SamplerSet::set_rate(double rate) {

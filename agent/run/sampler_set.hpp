@@ -31,6 +31,10 @@ class SamplerSet {
   void release(const Found& found);
   // Observes every thread once; false where no sampler has a process alive.
   bool tick();
+  // Waits until a time (CLOCK_MONOTONIC, ns) for threads whose stop is late, to let them go at once; true where there are none.
+  bool settle(std::uint64_t until);
+  // The process that sampled was ended in the midst of it.
+  void abandon();
   // The rate that the kernel keeps, from now on; ticks are the caller's own.
   void set_rate(double rate);
   // Names what is not named yet, for who looks on.
@@ -52,6 +56,7 @@ class SamplerSet {
   Result<Sampler*> sampler(std::size_t index);
   bool wanted(Tier tier, const Runtime& runtime) const;
   ProcessReport& report_of(const Found& found);
+  std::string note_of(const Process& process, const Found& found);
   const ProcessReport* newest(const Found& found) const;
   Result<const Runtime*> runtime_of(const Process& process);
   Result<Tier> enlist_safely(const Found& found, const std::string& name, std::string& runtime);
@@ -65,6 +70,7 @@ class SamplerSet {
   std::map<Identity, std::size_t> members_;            // to the sampler's index
   std::vector<ProcessReport> reports_;
   std::string declined_;                               // why the process taken last is not under the best tier
+  std::string note_;                                   // of the process taken last: ProcessReport::note
   std::string fallback_;                               // the first of these
   ProcessReport overflow_;                             // what no longer fits into reports_
 };

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <csignal>
 
+#include "agent/contract/clock.hpp"
 #include "samplers/base/clock.hpp"
 
 namespace sampan {
@@ -14,6 +15,7 @@ std::atomic<std::uint64_t> first_{0};   // CLOCK_MONOTONIC, ns
 void on_signal(int) {
   if (seen_ == 0) first_ = now_ns();
   seen_ = seen_ + 1;
+  wake_sleepers();
 }
 
 }  // namespace

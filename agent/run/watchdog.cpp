@@ -1,31 +1,27 @@
 #include "agent/run/watchdog.hpp"
 
 #include <sys/syscall.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
-#include <chrono>
-#include <csignal>
-#include <string>
 
+#include "agent/run/signals.hpp"
+#include "agent/run/worker.hpp"
+#include "samplers/base/clock.hpp"
 #include "samplers/process/files.hpp"
+#include "samplers/tiers/stop.hpp"
 
 namespace sampan {
 namespace {
 
-constexpr int kLooks = 10;                       // a second apart
-constexpr std::size_t kStackBytes = std::size_t{1} << 20;
-constexpr int kPark = SIGUSR2;
+constexpr std::uint64_t kSecond = 1'000'000'000;
+constexpr auto kLookEvery = std::chrono::milliseconds(200);
+constexpr std::uint64_t kMostWait = 10 * kSecond, kMostWaitAsked = 2 * kSecond, kMostStop = kSecond;
 constexpr long kReads[] = {SYS_process_vm_readv, SYS_openat, SYS_openat2, SYS_pread64, SYS_read, SYS_fstat,
                            SYS_newfstatat, SYS_fstatfs, SYS_getdents64};
 
-void park(int) {
-  for (;;) ::pause();
-}
-
-std::string of_thread(pid_t tid, const char* file) {
-  return read_file("/proc/self/task/" + std::to_string(tid) + "/" + file, 8192).value_or("");
+std::string of_process(pid_t pid, const char* file) {
+  return read_file("/proc/" + std::to_string(pid) + "/" + file, 8192).value_or("");
 }
 
 bool number_after(const std::string& text, const char* label, unsigned long long& number) {
@@ -34,6 +30,27 @@ bool number_after(const std::string& text, const char* label, unsigned long long
   const auto first = text.find_first_of("0123456789", at);
   return first != std::string::npos && std::from_chars(text.data() + first, text.data() + text.size(), number).ec == std::errc{};
 }
+
+// Looked at again and again; says since when one and the same read has been waiting.
+class ReadWatch {
+ public:
+  explicit ReadWatch(pid_t pid) : pid_(pid) {}
+  bool stuck() {
+    WaitingRead read;
+    const bool reads = parse_waiting_read(of_process(pid_, "syscall"), of_process(pid_, "status"), read);
+    const std::uint64_t now = now_ns();
+    if (!reads || read != last_) since_ = now;
+    last_ = reads ? read : WaitingRead{};
+    if (!reads || now == since_) return false;
+    const std::uint64_t stop = open_stop_since();
+    return now - since_ >= (signals_seen() > 0 ? kMostWaitAsked : kMostWait) || (stop != 0 && now - std::max(stop, since_) >= kMostStop);
+  }
+
+ private:
+  pid_t pid_;
+  WaitingRead last_;
+  std::uint64_t since_ = 0;
+};
 
 }  // namespace
 
@@ -46,59 +63,15 @@ bool parse_waiting_read(const std::string& syscall_text, const std::string& stat
   return true;
 }
 
-Watchdog::Watchdog(std::function<void()> stuck) : watched_(static_cast<pid_t>(::syscall(SYS_gettid))), stuck_(std::move(stuck)) {
-  struct sigaction action {};
-  action.sa_handler = park;
-  ::sigaction(kPark, &action, nullptr);
-  // Signals are for the thread that samples: they end its sleep.
-  sigset_t all, before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_BLOCK, &all, &before);
-  start();
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-}
-
-// With a stack that a small memory budget does not feel.
-void Watchdog::start() {
-  pthread_attr_t attributes;
-  if (::pthread_attr_init(&attributes) != 0) return;
-  ::pthread_attr_setstacksize(&attributes, kStackBytes);
-  const auto run = [](void* self) -> void* {
-    static_cast<Watchdog*>(self)->watch();
-    return nullptr;
-  };
-  running_ = ::pthread_create(&thread_, &attributes, run, this) == 0;
-  ::pthread_attr_destroy(&attributes);
-}
-
-Watchdog::~Watchdog() {
-  {
-    const std::lock_guard lock(mutex_);
-    over_ = true;
+Watched run_watched(const std::function<void()>& work) {
+  Worker worker(work);
+  ReadWatch watch(worker.pid());
+  while (!worker.wait(kLookEvery)) {
+    if (!watch.stuck()) continue;
+    worker.end();
+    return Watched::Stuck;
   }
-  change_.notify_one();
-  if (running_) ::pthread_join(thread_, nullptr);
-}
-
-// False where the watch is over.
-bool Watchdog::waits_for(std::chrono::seconds time) {
-  std::unique_lock lock(mutex_);
-  return !change_.wait_for(lock, time, [this] { return over_; });
-}
-
-void Watchdog::watch() {
-  WaitingRead last;
-  int same = 0;
-  while (waits_for(std::chrono::seconds(1))) {
-    WaitingRead now;
-    const bool reads = parse_waiting_read(of_thread(watched_, "syscall"), of_thread(watched_, "status"), now);
-    same = reads && now == last ? same + 1 : 0;
-    last = reads ? now : WaitingRead{};
-    if (same < kLooks) continue;
-    ::syscall(SYS_tgkill, ::getpid(), watched_, kPark);
-    stuck_();
-    return;
-  }
+  return worker.completed() ? Watched::Completed : Watched::Crashed;
 }
 
 }  // namespace sampan

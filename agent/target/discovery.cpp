@@ -1,6 +1,7 @@
 #include "agent/target/discovery.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,6 +11,7 @@
 #include "agent/contract/clock.hpp"
 #include "agent/contract/container_ids.hpp"
 #include "agent/guard/redact.hpp"
+#include "agent/target/pids.hpp"
 #include "samplers/process/files.hpp"
 
 namespace sampan {
@@ -74,16 +76,27 @@ std::string Discovery::read(pid_t pid, const char* file, std::size_t most) const
   return read_file(proc_ + "/" + std::to_string(pid) + "/" + file, most).value_or("");
 }
 
+Discovery::Folder Discovery::folder(pid_t pid) const {
+  struct stat status {};
+  if (::stat((proc_ + "/" + std::to_string(pid)).c_str(), &status) != 0) return {};
+  return {status.st_ino, status.st_ctim.tv_sec, status.st_ctim.tv_nsec};
+}
+
 std::vector<Found> Discovery::look() {
   std::vector<Found> found;
-  const std::vector<pid_t> pids = keys_.pids.empty() ? all_pids(proc_) : tree_->look();
-  const pid_t self = getpid();
+  std::vector<pid_t> pids = keys_.pids.empty() ? all_pids(proc_) : tree_->look();
+  if (!keys_.pids.empty()) std::erase_if(pids, [&](pid_t pid) { return process_of(pid, proc_) != pid; });   // a thread's id is no process
   std::set<Identity> seen;
   std::map<pid_t, Passed> passed;
   const std::uint64_t now = monotonic_ns();
   for (const pid_t pid : pids) {
-    if (pid == self) continue;
-    const auto before = passed_.find(pid);
+    if (is_self(pid)) continue;
+    const Folder own = folder(pid);
+    auto before = passed_.find(pid);
+    if (before != passed_.end() && before->second.folder != own) {
+      passed_.erase(before);
+      before = passed_.end();
+    }
     if (before != passed_.end() && now < before->second.again) {
       passed.insert(*before);
     } else if (auto one = match(pid)) {
@@ -91,7 +104,7 @@ std::vector<Found> Discovery::look() {
       found.push_back(std::move(*one));
     } else {
       const std::uint64_t since = before == passed_.end() ? now : before->second.since;
-      passed[pid] = {since, now + std::min(now - since, kLongestPass)};
+      passed[pid] = {since, now + std::min(now - since, kLongestPass), own};
     }
   }
   passed_ = std::move(passed);
@@ -172,6 +185,13 @@ bool Discovery::lives(const Found& found) const {
          stack_start_of(text) == found.stack_start;
 }
 
+Error Discovery::nobody() const {
+  if (keys_.pids.empty()) return {Exit::NoTarget, why_none()};
+  Error first = why_no_process(keys_.pids.front(), proc_);
+  if (keys_.pids.size() > 1) first.message += fmt::format("; of {} pids none is a target", keys_.pids.size());
+  return first;
+}
+
 std::string Discovery::why_none() const {
   std::string wanted = prefixes_.empty() ? std::string() : prefixes_.back();
   std::vector<std::pair<std::size_t, std::string>> near;
@@ -180,7 +200,7 @@ std::string Discovery::why_none() const {
     const std::string line = without_padding(read(pid, "cmdline", kMostCommandLine));
     if (line.empty()) continue;
     ++seen;
-    if (pid == getpid()) continue;
+    if (is_self(pid)) continue;
     near.emplace_back(common_prefix(wanted, as_line(line)), fmt::format("{} `{}`", pid, redact_command_line(line, 72)));
   }
   std::stable_sort(near.begin(), near.end(), [](const auto& a, const auto& b) { return a.first > b.first; });

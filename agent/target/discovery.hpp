@@ -3,6 +3,8 @@
 // kernel and the kubelet say decides, and every process taken bears the reason why.
 #pragma once
 
+#include <unistd.h>
+
 #include <map>
 #include <optional>
 #include <set>
@@ -41,11 +43,14 @@ class Discovery {
   bool may_grow() const { return keys_.pids.empty() || keys_.children; }
   // Whether some may match though none is left.
   bool may_return() const { return keys_.pids.empty(); }
+  // The error where nothing matches: for pids, what they are instead; else why_none().
+  Error nobody() const;
   // The sentence for exit 3: what was looked for, the nearest command lines, and whether hostPID is missing.
   std::string why_none() const;
 
  private:
   Discovery() = default;
+  bool is_self(pid_t pid) const { return pid == self_ || pid == ::getpid(); }   // sampling may run in a process beside
   std::optional<Found> match(pid_t pid);
   bool matches_command_line(const std::string& line, pid_t by_pid, std::string& why) const;   // by_pid 0: not by its number
   bool matches_container(const Container& container, std::string& why) const;
@@ -53,13 +58,22 @@ class Discovery {
   Container container_of(pid_t pid) const;
   std::string why_not_sure() const;
   std::string read(pid_t pid, const char* file, std::size_t most) const;
+  // Which /proc/PID it is: another process of that number has another one. Cheaper than its start time.
+  struct Folder {
+    std::uint64_t inode = 0;
+    std::int64_t seconds = 0, nanoseconds = 0;
+    bool operator==(const Folder&) const = default;
+  };
+  Folder folder(pid_t pid) const;
 
   // A process that does not match: a new one is looked at each time, an old one now and then (it may change its title).
   struct Passed {
     std::uint64_t since, again;   // monotonic ns
+    Folder folder;
   };
 
   TargetKeys keys_;
+  pid_t self_ = ::getpid();
   std::string proc_;
   NodeView node_;
   std::map<pid_t, Passed> passed_;

@@ -1,12 +1,10 @@
 #include "agent/target/process_tree.hpp"
 
-#include <dirent.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
-#include <memory>
 
+#include "agent/target/pids.hpp"
 #include "samplers/process/files.hpp"
 
 namespace sampan {
@@ -16,19 +14,6 @@ constexpr std::size_t kMostProcesses = 1 << 20;
 constexpr std::size_t kMostChildrenText = 1 << 20;
 
 }  // namespace
-
-std::vector<pid_t> all_pids(const std::string& proc) {
-  std::vector<pid_t> pids;
-  std::unique_ptr<DIR, int (*)(DIR*)> dir(opendir(proc.c_str()), closedir);
-  while (const dirent* entry = dir ? readdir(dir.get()) : nullptr) {
-    const std::string_view name = entry->d_name;
-    pid_t pid = 0;
-    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), pid);
-    if (error == std::errc{} && end == name.data() + name.size() && pids.size() < kMostProcesses) pids.push_back(pid);
-  }
-  std::sort(pids.begin(), pids.end());
-  return pids;
-}
 
 bool ProcessTree::asked_for(pid_t pid) const { return std::find(pids_.begin(), pids_.end(), pid) != pids_.end(); }
 

@@ -35,7 +35,4 @@ class ProcessTree {
   std::map<pid_t, std::uint64_t> members_;    // with their start times
 };
 
-// Every number that is a process in `proc`, sorted.
-std::vector<pid_t> all_pids(const std::string& proc);
-
 }  // namespace sampan

@@ -4,7 +4,7 @@
 namespace sampan {
 
 Runtime native_runtime() {
-  return {"native", [](const Process&, Context&) { return true; }, open_native_walker, false};
+  return {"native", [](const Process&, Context&) { return true; }, open_native_walker, false, {}, false, true};
 }
 
 }  // namespace sampan

@@ -9,7 +9,8 @@ constexpr std::size_t kWindow = 4096, kMostBack = 128 * 1024;   // 20 KB is the 
 constexpr std::uint64_t kMostCode = 8u << 20;
 constexpr std::size_t kMostHeaders = 32, kMostCodes = 20'000, kMostStrangers = 64;
 constexpr std::size_t kMostElements = 1 << 16, kMostTable = 4u << 20, kMostSafepoints = 1u << 20;
-constexpr std::int32_t kElements = 16, kInliningBytes = 16;
+constexpr unsigned kMostMisses = 64;
+constexpr std::int32_t kElements = 16;
 constexpr std::int32_t kKindMask = 15;
 
 }  // namespace
@@ -78,9 +79,10 @@ Code* Codes::find(std::uint64_t pc, std::uint64_t low) {
     Code& known = std::prev(after)->second;
     if (known.holds(pc)) return &known;
   }
+  if (misses_ >= kMostMisses) return nullptr;
   const auto stream = scan(pc, low);
   auto code = stream ? read(*stream, pc) : std::nullopt;
-  if (!code) return nullptr;
+  if (!code) return ++misses_, nullptr;
   const std::uint64_t start = code->start;
   return &(codes_[start] = std::move(*code));
 }
@@ -122,6 +124,7 @@ void Codes::read_tables(Code& code) {
 void Codes::forget(std::uint64_t start) { codes_.erase(start); }
 
 void Codes::trim() {
+  misses_ = 0;
   if (codes_.size() >= kMostCodes) codes_.clear();
 }
 

@@ -61,6 +61,7 @@ class Codes {
   std::map<std::uint64_t, Code> codes_;      // by start
   std::vector<std::uint64_t> headers_;       // map words that code begins with
   std::vector<std::byte> window_;
+  unsigned misses_ = 0;                      // of this walk: a stack of nothing but strange addresses is not searched for all of them
 };
 
 }  // namespace sampan::node

@@ -28,6 +28,7 @@ std::optional<ProcessStat> parse_stat(std::string_view text) {
     if (field == 3) stat.state = word[0];
     if (field == 4) stat.parent = static_cast<pid_t>(number);
     if (field == 14 || field == 15) stat.cpu_ticks += number;
+    if (field == 16 || field == 17) stat.child_ticks += number;
     if (field == 22) stat.start_time = number;
   }
   return stat;

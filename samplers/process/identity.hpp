@@ -24,6 +24,7 @@ struct ProcessStat {
   pid_t parent = 0;
   std::uint64_t start_time = 0;    // clock ticks since boot
   std::uint64_t cpu_ticks = 0;     // user and system
+  std::uint64_t child_ticks = 0;   // of children that it has waited for
 };
 // The command name may hold spaces and parentheses: fields are counted from the last `)`.
 std::optional<ProcessStat> parse_stat(std::string_view text);

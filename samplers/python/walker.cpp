@@ -288,6 +288,6 @@ Result<std::unique_ptr<Walker>> open(Process& process, Context& context) {
 }  // namespace
 }  // namespace python
 
-Runtime python_runtime() { return {"python", python::matches, python::open, true, std::as_bytes(std::span(python_kernel_walk, python_kernel_walk_end))}; }
+Runtime python_runtime() { return {"python", python::matches, python::open, true, std::as_bytes(std::span(python_kernel_walk, python_kernel_walk_end)), true}; }
 
 }  // namespace sampan

@@ -15,6 +15,6 @@ Result<std::unique_ptr<Walker>> open(Process& process, Context& context) {
 
 }  // namespace
 
-Runtime ruby_runtime() { return {"ruby", matches, open, true}; }
+Runtime ruby_runtime() { return {"ruby", matches, open, true, {}, true}; }
 
 }  // namespace sampan

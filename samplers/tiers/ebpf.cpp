@@ -1,5 +1,7 @@
 // The ebpf tier: the kernel walks, this drains. Mappings and rows are in the kernel before the first sample; code that
 // is mapped later is met as unknown once and then followed.
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <map>
@@ -21,6 +23,8 @@ constexpr auto kRefreshEvery = std::chrono::milliseconds(1000);
 constexpr auto kRemapAfter = std::chrono::milliseconds(50);
 constexpr auto kForkWantedWithin = std::chrono::seconds(5);
 constexpr std::size_t kMostKept = 2048;   // records of one forked process
+constexpr std::size_t kMostKeptBytes = 16 << 20;   // of all of them
+constexpr std::uint64_t kForkWithin = 200'000'000; // ns from a process's start to its fork's record
 constexpr std::uint64_t kShortestWaitNs = 1'000;
 
 struct Wait {
@@ -36,8 +40,18 @@ struct Kept {
 };
 struct Forked {
   Clock::time_point since;
+  std::uint64_t time = 0;            // of the fork, CLOCK_MONOTONIC, ns
   std::vector<Kept> records;
+  std::uint64_t dropped = 0;         // for which there was no room
+  std::size_t bytes = 0;
 };
+
+// Whether the fork at that time (CLOCK_MONOTONIC, ns) made this very process: its number may have been another's.
+bool is_fork_of(Identity id, std::uint64_t time) {
+  const std::uint64_t start = id.start_time * (1'000'000'000 / static_cast<std::uint64_t>(sysconf(_SC_CLK_TCK)));
+  const std::uint64_t forked = time + now_ns(CLOCK_BOOTTIME) - now_ns();
+  return forked < start + kForkWithin && start < forked + kForkWithin;
+}
 
 struct Watched {
   Target target;
@@ -67,8 +81,9 @@ class EbpfTier final : public Sampler {
     if (auto done = put(*watched); !done) return done;
     if (times_) note_sleepers(*watched);
     const pid_t pid = watched->target.process->id.pid;
+    const Identity id = watched->target.process->id;
     watched_[pid] = std::move(watched);
-    take_kept(pid);
+    take_kept(id);
     return {};
   }
 
@@ -76,10 +91,11 @@ class EbpfTier final : public Sampler {
     const auto found = watched_.find(id.pid);
     if (found == watched_.end() || found->second->target.process->id != id) return;
     drain();
-    program_->remove(id.pid);
+    if (!forks_.contains(id.pid)) program_->remove(id.pid);   // else it is another's by now
     end_waits(*found->second);
     found->second->target.walker->resolve(context_.profile);
     watched_.erase(found);
+    let_go_ = true;
   }
 
   bool tick() override {
@@ -91,6 +107,7 @@ class EbpfTier final : public Sampler {
       alive_ = false;
       for (auto& [pid, watched] : watched_) alive_ |= remap(*watched, now);
       drop_forks(now);
+      trim();
     }
     return alive_;
   }
@@ -154,7 +171,7 @@ class EbpfTier final : public Sampler {
 
   void drain() {
     program_->drain([this](const sampan_record& record, Bytes rest) { take(record, rest); });
-    quality_.lost = program_->lost();
+    quality_.lost = program_->lost() + dropped_;
     quality_.wanted = quality_.taken + quality_.failed + quality_.idle + quality_.lost;
     const auto now = Clock::now();
     for (auto& [pid, watched] : watched_) {
@@ -163,12 +180,9 @@ class EbpfTier final : public Sampler {
   }
 
   void take(const sampan_record& record, Bytes rest) {
-    if (record.kind == SAMPAN_RECORD_FORK) {
-      forks_[static_cast<pid_t>(record.tid)].since = Clock::now();
-      return;
-    }
+    if (record.kind == SAMPAN_RECORD_FORK) return take_fork(static_cast<pid_t>(record.tid), record.time);
     const auto found = watched_.find(static_cast<pid_t>(record.tgid));
-    if (found == watched_.end()) return keep(record, rest);
+    if (found == watched_.end() || forks_.contains(found->first)) return keep(record, rest);
     Watched& watched = *found->second;
     switch (record.kind) {
       case SAMPAN_RECORD_SAMPLE: take_sample(watched, record, rest); return;
@@ -178,25 +192,56 @@ class EbpfTier final : public Sampler {
     }
   }
 
+  // A new process; one of its number that is watched has ended, unless it is this very one.
+  void take_fork(pid_t pid, std::uint64_t time) {
+    const auto found = watched_.find(pid);
+    if (found != watched_.end() && is_fork_of(found->second->target.process->id, time)) return;
+    forget(pid);
+    forks_[pid] = {.since = Clock::now(), .time = time, .records = {}};
+  }
+
   // Of a forked process that discovery may add yet.
   void keep(const sampan_record& record, Bytes rest) {
     const auto fork = forks_.find(static_cast<pid_t>(record.tgid));
-    if (fork == forks_.end() || fork->second.records.size() >= kMostKept) return;
-    fork->second.records.push_back({record, {rest.begin(), rest.end()}});
+    if (fork == forks_.end()) return;
+    Forked& forked = fork->second;
+    const std::size_t bytes = sizeof(Kept) + rest.size();
+    if (forked.records.size() >= kMostKept || kept_bytes_ + bytes > kMostKeptBytes) {
+      ++forked.dropped;
+      return;
+    }
+    forked.records.push_back({record, {rest.begin(), rest.end()}});
+    forked.bytes += bytes;
+    kept_bytes_ += bytes;
+  }
+
+  Forked forget(pid_t pid) {
+    auto fork = forks_.extract(pid);
+    if (fork.empty()) return {};
+    kept_bytes_ -= fork.mapped().bytes;
+    return std::move(fork.mapped());
   }
 
   // A forked process has been added: what was sampled of it until now is its.
-  void take_kept(pid_t pid) {
-    auto fork = forks_.extract(pid);
-    if (fork.empty()) return;
-    for (const Kept& kept : fork.mapped().records) take(kept.record, kept.rest);
+  void take_kept(Identity id) {
+    const Forked forked = forget(id.pid);
+    if (!is_fork_of(id, forked.time)) return;
+    dropped_ += forked.dropped;
+    for (const Kept& kept : forked.records) take(kept.record, kept.rest);
+  }
+
+  // Once a process is gone, rows of what only it mapped are freed.
+  void trim() {
+    if (!let_go_) return;
+    let_go_ = program_->trim();   // there may be more
   }
 
   // Forked processes that nobody wants are let go.
   void drop_forks(Clock::time_point now) {
     std::erase_if(forks_, [&](const auto& item) {
       if (now - item.second.since < kForkWantedWithin) return false;
-      if (!watched_.contains(item.first)) program_->remove(item.first);
+      program_->remove(item.first);
+      kept_bytes_ -= item.second.bytes;
       return true;
     });
   }
@@ -268,7 +313,9 @@ class EbpfTier final : public Sampler {
     snapshot.taken_at = record.time;
     if (record.flags & SAMPAN_UNMAPPED) watched.unmapped = true;
     Target& target = watched.target;
-    return count_walk(quality_, walk_stack(context_, target, thread_of(target, snapshot.tid), snapshot, stack_));
+    Thread& thread = thread_of(target, snapshot.tid);
+    const Walked walked = walk_stack(context_, target, thread, snapshot, stack_);
+    return count_walk(context_, target, thread, walked, record.kind == SAMPAN_RECORD_SAMPLE, quality_, stack_);
   }
 
   Thread& thread_of(Target& target, pid_t tid) {
@@ -287,6 +334,9 @@ class EbpfTier final : public Sampler {
   Quality quality_;
   Clock::time_point refreshed_ = Clock::now();
   std::uint64_t period_ns_;
+  std::size_t kept_bytes_ = 0;        // of all forks_
+  std::uint64_t dropped_ = 0;         // of kept records that were wanted
+  bool let_go_ = false;               // a process, since rows were last freed
   bool times_;          // weights are nanoseconds
   bool alive_ = true;
 };

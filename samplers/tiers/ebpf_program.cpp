@@ -183,11 +183,12 @@ std::uint64_t EbpfProgram::next_period() {
 Result<std::uint32_t> EbpfProgram::module_of(const std::shared_ptr<const UnwindTable>& table) {
   if (!table || table->rows.empty()) return 0;
   if (const auto known = modules_.find(table.get()); known != modules_.end()) return known->second.slot;
-  const auto slot = static_cast<std::uint32_t>(modules_.size() + 1);
-  if (slot >= SAMPAN_MOST_MODULES) return 0;
+  if (free_slots_.empty() && slots_ + 1 >= SAMPAN_MOST_MODULES) return 0;
   const auto index = page_index(table->rows);
   UniqueFd fd = make_module(index, table->rows);
   if (!fd) return fail(Exit::Internal, "the kernel has no room for {} unwind rows: {}", table->rows.size(), std::strerror(errno));
+  const std::uint32_t slot = free_slots_.empty() ? ++slots_ : free_slots_.back();
+  if (!free_slots_.empty()) free_slots_.pop_back();
   made_.emplace_back(slot, std::move(fd));
   modules_[table.get()] = {slot, static_cast<std::uint32_t>(index.size() - 1), table};
   return slot;
@@ -253,6 +254,20 @@ void EbpfProgram::remove(pid_t pid) {
   walks_->remove(pid);
   bpf_map_delete_elem(bpf_map__fd(skeleton_->maps.targets), &pid);
   bpf_map_delete_elem(bpf_map__fd(skeleton_->maps.spaces), &pid);
+}
+
+bool EbpfProgram::trim() {
+  constexpr int kMostAtOnce = 4;
+  int freed = 0;
+  std::erase_if(modules_, [&](const auto& item) {
+    const Module& module = item.second;
+    if (freed == kMostAtOnce || module.table.use_count() > 2) return false;   // the cache's and this one
+    if (bpf_map_delete_elem(bpf_map__fd(skeleton_->maps.modules), &module.slot) != 0) return false;
+    free_slots_.push_back(module.slot);
+    ++freed;
+    return true;
+  });
+  return freed == kMostAtOnce;
 }
 
 void EbpfProgram::drain(const std::function<void(const sampan_record&, Bytes)>& take) {

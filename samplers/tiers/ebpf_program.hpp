@@ -46,6 +46,9 @@ class EbpfProgram {
   // What the walk of the process's interpreter, a BPF object's bytes, is given. Returns the walk's index.
   Result<std::uint32_t> put_interpreter(pid_t pid, Bytes walk, Bytes layout);
   void remove(pid_t pid);
+  // Frees the kernel's rows of files that no process maps any more; a few at a time, since the kernel makes each wait.
+  // True where there may be more.
+  bool trim();
 
   // Hands over every record that waits in the ring; spans live until the call returns.
   void drain(const std::function<void(const sampan_record&, Bytes)>& take);
@@ -75,6 +78,8 @@ class EbpfProgram {
     std::shared_ptr<const UnwindTable> table;
   };
   std::unordered_map<const UnwindTable*, Module> modules_;
+  std::vector<std::uint32_t> free_slots_;
+  std::uint32_t slots_ = 0;             // given so far, free ones included
   std::vector<std::pair<std::uint32_t, UniqueFd>> made_;
   std::function<void(const sampan_record&, Bytes)> take_;
 };

@@ -12,6 +12,8 @@
 namespace sampan {
 namespace {
 
+constexpr std::uint32_t kMostPreallocated = 2048;   // processes whose interpreter is walked: each takes its room at once
+
 // Maps of the same name are one: the work area, the ring, the sums.
 int share_maps(bpf_object* object, bpf_object* tier) {
   bpf_map* map = nullptr;
@@ -33,16 +35,22 @@ int enter(bpf_object* tier, const char* array, std::uint32_t index, bpf_object* 
 
 void EbpfWalks::Close::operator()(bpf_object* object) const { bpf_object__close(object); }
 
-Result<EbpfWalks::Walk> EbpfWalks::load(Bytes bytes, std::uint32_t index) {
+Result<EbpfWalks::Walk> EbpfWalks::load(Bytes bytes, std::uint32_t index, bool preallocated) {
   const auto failed = [](const char* what, int error) { return fail(Exit::NotPermitted, "{}", explain_ebpf_failure(what, error)); };
   Walk walk{bytes.data(), std::unique_ptr<bpf_object, Close>(bpf_object__open_mem(bytes.data(), bytes.size(), nullptr)), -1};
   if (!walk.object) return failed("opening the BPF program of a runtime", errno);
   bpf_object* object = walk.object.get();
   bpf_program__set_autoload(bpf_object__find_program_by_name(object, "walk_switch"), waiting_);
+  if (preallocated) {
+    bpf_map* processes = bpf_object__find_map_by_name(object, "processes");
+    bpf_map__set_map_flags(processes, 0);
+    bpf_map__set_max_entries(processes, kMostPreallocated);
+  }
   int error = share_maps(object, tier_);
   if (error == 0) error = bpf_object__load(object);
   if (error == 0) error = enter(tier_, "sample_walks", index, object, "walk_sample");
   if (error == 0 && waiting_) error = enter(tier_, "switch_walks", index, object, "walk_switch");
+  if (error == -EINVAL && !preallocated) return load(bytes, index, true);
   if (error != 0) return failed("loading the BPF program", -error);
   walk.processes = bpf_object__find_map_fd_by_name(object, "processes");
   return walk;
@@ -54,7 +62,7 @@ Result<std::uint32_t> EbpfWalks::index_of(Bytes object) {
   }
   const auto index = static_cast<std::uint32_t>(walks_.size() + 1);
   if (index >= SAMPAN_MOST_WALKS) return fail(Exit::Internal, "more than {} runtimes have a walk in the kernel", SAMPAN_MOST_WALKS - 1);
-  auto walk = load(object, index);
+  auto walk = load(object, index, false);
   if (!walk) return tl::unexpected(walk.error());
   walks_.push_back(std::move(*walk));
   return index;

@@ -36,7 +36,8 @@ class EbpfWalks {
     std::unique_ptr<bpf_object, Close> object;
     int processes;
   };
-  Result<Walk> load(Bytes object, std::uint32_t index);
+  // Before 6.1 a perf event's programs may use preallocated maps only: tried where the kernel takes no other.
+  Result<Walk> load(Bytes object, std::uint32_t index, bool preallocated);
 
   bpf_object* tier_;
   bool waiting_;

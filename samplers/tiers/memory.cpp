@@ -1,7 +1,10 @@
 // The memory tier: nothing is stopped. A thread that did not run is told by its unchanged run time, one that ran
-// by its scheduler state before and after the read.
+// by its scheduler state before and after the read. That state is the same of a thread that only waits for a processor:
+// how long it waited, the kernel says afterwards, and as large a share of its samples is taken back.
 #include <algorithm>
 #include <chrono>
+#include <map>
+#include <random>
 
 #include "samplers/base/clock.hpp"
 #include "samplers/tiers/stacks.hpp"
@@ -13,9 +16,31 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr auto kRefreshEvery = std::chrono::milliseconds(250);
 
+constexpr std::uint64_t kTicks = 9'000'000;   // ns in which the run time of a thread that runs has grown: two of the kernel's ticks
+
+// Samples of a thread that was ready to run, since a look at its times, until these have changed.
+struct Ready {
+  struct Sample {
+    NodeId node;
+    bool frameless;
+  };
+  SchedStat then;
+  std::uint64_t at = 0;   // CLOCK_MONOTONIC, ns
+  std::vector<Sample> samples;
+};
+
+// The share of the time since then for which the thread waited for a processor; -1: it cannot be told yet.
+double waiting_share(const Ready& ready, const SchedStat& now, std::uint64_t at) {
+  const std::uint64_t time = std::max<std::uint64_t>(at - ready.at, 1);
+  if (now.turns == 0 || now.waited < ready.then.waited) return 0;   // a kernel that does not count
+  if (now.turns == ready.then.turns && now.ran == ready.then.ran) return time > kTicks ? 1 : -1;   // 1: it waits still
+  return std::min(1.0, static_cast<double>(now.waited - ready.then.waited) / static_cast<double>(time));
+}
+
 struct Reading {
   Target target;
   TickBudget budget;
+  std::map<pid_t, Ready> ready;
 };
 
 class MemoryTier final : public Sampler {
@@ -31,7 +56,7 @@ class MemoryTier final : public Sampler {
                   target.runtime->name);
     }
     target.threads.refresh();
-    targets_.push_back(std::make_unique<Reading>(Reading{std::move(target), {}}));
+    targets_.push_back(std::make_unique<Reading>(Reading{std::move(target), {}, {}}));
     return {};
   }
 
@@ -44,6 +69,7 @@ class MemoryTier final : public Sampler {
   }
 
   bool tick() override {
+    tick_ns_ = now_ns();
     const auto now = Clock::now();
     const bool refresh = now - refreshed_ >= kRefreshEvery;
     if (refresh) refreshed_ = now;
@@ -62,11 +88,35 @@ class MemoryTier final : public Sampler {
   // False where the process is gone.
   bool sample(Reading& reading, bool refresh) {
     return each_thread(context_.options, reading.target, reading.budget, targets_.size() == 1, refresh, quality_,
-                       [&](Thread& thread) { sample(reading.target, thread); });
+                       [&](Thread& thread) { sample(reading, thread); });
   }
 
-  void sample(Target& target, Thread& thread) {
+  // Which of the thread's last samples were of a thread on a processor: as it waited for one it was idle.
+  void judge(Reading& reading, const Thread& thread) {
+    const auto found = reading.ready.find(thread.tid());
+    if (found == reading.ready.end() || found->second.samples.empty()) return;
+    Ready& ready = found->second;
+    const SchedStat now = thread.schedstat();
+    const std::uint64_t at = now_ns();
+    const double share = waiting_share(ready, now, at);
+    if (share < 0) return;
+    for (const Ready::Sample& sample : ready.samples) {
+      if (std::uniform_real_distribution<double>(0, 1)(random_) >= share) continue;
+      context_.profile.node(sample.node).self -= 1;
+      if (thread.lane != Thread::kNoLane) context_.profile.moments.take_back(thread.lane, sample.node);
+      --quality_.taken;
+      quality_.frameless -= sample.frameless;
+      idle();
+    }
+    ready.then = now;
+    ready.at = at;
+    ready.samples.clear();
+  }
+
+  void sample(Reading& reading, Thread& thread) {
+    Target& target = reading.target;
     const bool unchanged = thread.unchanged();
+    judge(reading, thread);
     const bool ran = !unchanged && thread.runs();
     if (context_.options.exclude_idle) {
       if (!ran) return idle();
@@ -80,10 +130,19 @@ class MemoryTier final : public Sampler {
     const Walked walked = walk_stack(context_, target, thread, snapshot, stack_);
     if (context_.options.exclude_idle && !thread.runs()) return idle();
     thread.last_node = Profile::kRoot;
-    if (!count_walk(quality_, walked)) return;
+    if (!count_walk(context_, target, thread, walked, ran, quality_, stack_)) return;
     const NodeId node = add_sample(context_, target, thread, stack_, at, 1);
-    if (walked != Walked::Suspect) thread.last_node = node;
+    if (walked != Walked::Suspect && walked != Walked::NoFrames) thread.last_node = node;
     ++quality_.taken;
+    if (context_.options.event == Event::Cpu) note_ready(reading.ready[thread.tid()], thread, {node, walked == Walked::NoFrames});
+  }
+
+  void note_ready(Ready& ready, const Thread& thread, Ready::Sample sample) {
+    if (ready.samples.empty() && ready.at < tick_ns_) {
+      ready.then = thread.schedstat();
+      ready.at = now_ns();
+    }
+    ready.samples.push_back(sample);
   }
 
   void idle() { ++quality_.idle; }
@@ -96,6 +155,8 @@ class MemoryTier final : public Sampler {
   std::vector<std::unique_ptr<Reading>> targets_;
   std::vector<FrameId> stack_;
   Quality quality_;
+  std::uint64_t tick_ns_ = 0;
+  std::minstd_rand random_{static_cast<unsigned>(now_ns())};
   Clock::time_point refreshed_ = Clock::now();
 };
 

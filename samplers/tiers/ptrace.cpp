@@ -1,6 +1,5 @@
 // The ptrace tier: one running thread at a time is stopped for the time of one copy; what sleeps is never stopped.
 #include <algorithm>
-#include <set>
 #include <utility>
 
 #include "samplers/base/clock.hpp"
@@ -21,8 +20,7 @@ constexpr std::size_t kMostStackBytes = 512 * 1024;   // for a target whose stac
 struct Traced {
   Target target;
   StackCapture capture;
-  std::set<pid_t> late;           // seized and not stopped in time: nothing else of the target is stopped until they are free
-  std::uint64_t checked_ns = 0;   // when those were last looked at
+  pid_t late = 0;                 // the thread that did not stop in time, last: nothing else of the target is stopped until it is free
   bool told = false;
   TickBudget budget;
 
@@ -32,12 +30,12 @@ struct Traced {
 class PtraceTier final : public Sampler {
  public:
   explicit PtraceTier(Context& context) : context_(context) {}
-  ~PtraceTier() override {
-    for (auto& traced : targets_) release(*traced);
-  }
 
   Tier tier() const override { return Tier::Ptrace; }
-  const Quality& quality() const override { return quality_; }
+  const Quality& quality() const override {
+    quality_.stops = tracer_.stops();
+    return quality_;
+  }
 
   Result<void> add(Target target) override {
     target.threads.refresh();
@@ -48,7 +46,6 @@ class PtraceTier final : public Sampler {
   void remove(Identity id) override {
     std::erase_if(targets_, [&](auto& traced) {
       if (traced->target.process->id != id) return false;
-      release(*traced);
       traced->target.walker->resolve(context_.profile);
       return true;
     });
@@ -63,32 +60,22 @@ class PtraceTier final : public Sampler {
     return alive;
   }
 
+  bool settle(std::uint64_t until) override { return tracer_.settle(until); }
+  void abandon() override { tracer_.abandon(); }
+
   void resolve() override {
     for (auto& traced : targets_) traced->target.walker->resolve(context_.profile);
   }
 
   void finish() override {
-    for (auto& traced : targets_) {
-      release(*traced);
-      traced->target.walker->resolve(context_.profile);
-    }
+    for (auto& traced : targets_) traced->target.walker->resolve(context_.profile);
     quality_.unresolved = context_.unresolved;
     quality_.inferred = context_.inferred;
   }
 
  private:
-  // One that has stopped meanwhile stood since the last look at most.
-  void release(Traced& traced) {
-    if (traced.late.empty()) return;
-    const std::uint64_t now = now_ns();
-    const std::size_t freed = std::erase_if(traced.late, release_late);
-    for (std::size_t i = 0; i < freed; ++i) quality_.stops.add(now - traced.checked_ns);
-    traced.checked_ns = now;
-  }
-
   // False where the process is gone.
   bool sample(Traced& traced, bool refresh) {
-    release(traced);
     return each_thread(context_.options, traced.target, traced.budget, targets_.size() == 1, refresh, quality_,
                        [&](Thread& thread) { sample(traced, thread); });
   }
@@ -111,7 +98,7 @@ class PtraceTier final : public Sampler {
   }
 
   void stop(Traced& traced, Thread& thread) {
-    if (!traced.late.empty()) {
+    if (!tracer_.settle() && tracer_.is_late(traced.late)) {
       ++quality_.late;
       return;
     }
@@ -121,9 +108,8 @@ class PtraceTier final : public Sampler {
       at_stop = thread.schedstat();
       traced.target.walker->observe_stopped(snapshot_of(traced, thread, true));
     };
-    switch (capture_stopped(thread.tid(), *traced.target.process->memory, kStopWithinNs, traced.capture, meanwhile)) {
+    switch (tracer_.capture(thread.tid(), *traced.target.process->memory, kStopWithinNs, traced.capture, meanwhile)) {
       case Stopped::Copied: {
-        quality_.stops.add(traced.capture.stopped_ns);
         const bool ran = was_running(before, at_stop, traced.capture.stopped_at, std::exchange(woke_ns_, traced.capture.taken_at));
         if (context_.options.event == Event::Cpu && !ran) return idle();
         record(traced, thread, true);
@@ -133,8 +119,7 @@ class PtraceTier final : public Sampler {
       case Stopped::GroupStop: ++quality_.stopped; return;
       case Stopped::Traced: refused(traced, thread); return;
       case Stopped::Late:
-        traced.late.insert(thread.tid());
-        traced.checked_ns = now_ns();
+        traced.late = thread.tid();
         ++quality_.late;
         return;
     }
@@ -175,7 +160,7 @@ class PtraceTier final : public Sampler {
     const ThreadSnapshot snapshot = snapshot_of(traced, thread, whole_registers);
     const Walked walked = walk_stack(context_, traced.target, thread, snapshot, stack_);
     thread.last_node = Profile::kRoot;
-    if (!count_walk(quality_, walked)) return;
+    if (!count_walk(context_, traced.target, thread, walked, whole_registers, quality_, stack_)) return;
     if (walked == Walked::Truncated) read_deeper(traced);
     const NodeId node = add_sample(context_, traced.target, thread, stack_, traced.capture.taken_at, 1);
     if (!whole_registers) thread.last_node = node;
@@ -193,7 +178,8 @@ class PtraceTier final : public Sampler {
   Context& context_;
   std::vector<std::unique_ptr<Traced>> targets_;
   std::vector<FrameId> stack_;
-  Quality quality_;
+  mutable Quality quality_;
+  Tracer tracer_;
   std::uint64_t refreshed_ns_ = now_ns();
   std::uint64_t woke_ns_ = 0;   // CLOCK_MONOTONIC: when this agent was last put on a processor
 };

@@ -1,5 +1,7 @@
 #include "samplers/tiers/stacks.hpp"
 
+#include <fmt/format.h>
+
 namespace sampan {
 namespace {
 
@@ -7,6 +9,11 @@ FrameId thread_root(Context& context, const Target& target, const Thread& thread
   std::string name = target.walker->thread_name(thread.tid());
   if (name.empty()) name = thread.name();
   return context.profile.intern({FrameKind::Thread, name, {}, static_cast<std::uint32_t>(thread.tid())});
+}
+
+// A library's own thread, a call without the interpreter: what it does, only the machine's stack can show.
+FrameId native_thread(Context& context, const Target& target, const Thread& thread) {
+  return context.profile.intern({FrameKind::Native, fmt::format("[thread {} without {} frames]", thread.name(), target.runtime->name), {}});
 }
 
 }  // namespace
@@ -18,7 +25,10 @@ Walked walk_stack(Context& context, const Target& target, Thread& thread, const 
     if (thread.root == Profile::kNoFrame) thread.root = thread_root(context, target, thread);
     stack.push_back(thread.root);
   }
-  if (context.options.event == Event::Gil && !target.walker->holds_lock(snapshot)) return Walked::NoFrames;
+  const Options& options = context.options;
+  const bool holds = target.runtime->lock && (options.event == Event::Gil || options.mark_lock) && target.walker->holds_lock(snapshot);
+  if (options.event == Event::Gil && target.runtime->lock && !holds) return Walked::NoFrames;
+  if (options.mark_lock && holds) stack.push_back(context.profile.intern({FrameKind::Note, kHoldsLock, {}}));
   return target.walker->walk(snapshot, stack);
 }
 
@@ -38,9 +48,13 @@ void add_again(Context& context, const Target& target, Thread& thread, NodeId no
   context.profile.add_moment(thread.lane, at_ns, node, weight);
 }
 
-bool count_walk(Quality& quality, Walked walked) {
+bool count_walk(Context& context, const Target& target, const Thread& thread, Walked walked, bool ran, Quality& quality, std::vector<FrameId>& stack) {
   switch (walked) {
-    case Walked::NoFrames: ++quality.idle; return false;
+    case Walked::NoFrames:
+      if (!ran || context.options.event == Event::Gil) return ++quality.idle, false;
+      ++quality.frameless;
+      stack.push_back(native_thread(context, target, thread));
+      return true;
     case Walked::Failed: ++quality.failed; return false;
     case Walked::Suspect: ++quality.suspect; return true;
     case Walked::Truncated: ++quality.truncated; return true;

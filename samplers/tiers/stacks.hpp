@@ -19,8 +19,9 @@ NodeId add_sample(Context& context, const Target& target, Thread& thread, std::s
 // The same for a stack that is in the tree already.
 void add_again(Context& context, const Target& target, Thread& thread, NodeId node, std::uint64_t at_ns, std::uint64_t weight);
 
-// Counts what a walk came to; true where there is a stack to add, which the caller then counts as taken.
-bool count_walk(Quality& quality, Walked walked);
+// Counts what a walk came to; true where there is a stack to add, which the caller then counts as taken. `ran`: the thread was
+// on a processor; where it then has no frames of its interpreter, one native frame stands for it.
+bool count_walk(Context& context, const Target& target, const Thread& thread, Walked walked, bool ran, Quality& quality, std::vector<FrameId>& stack);
 
 // Visits each thread that the user asked for, each counted as wanted, as far as the target's budget goes; `alone`: no other
 // target waits. Their list is read anew where it is due or where their number changed; false where the process is gone.

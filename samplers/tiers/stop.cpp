@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <string>
@@ -24,6 +25,8 @@ namespace sampan {
 namespace {
 
 constexpr std::size_t kPage = 4096;
+std::atomic<std::uint64_t> open_stop_{0};
+constexpr std::uint64_t kWoken = 20'000;   // ns: a call that was away for longer than it had to do and to wait has slept
 constexpr std::uint64_t kSpinNs = 12'000;   // a thread on another processor stops within that: to be woken would lengthen its stop
 
 // Breaks off a blocking call of this thread after so long, and again every while until it goes.
@@ -55,30 +58,6 @@ class Alarm {
   timer_t timer_{};
   bool set_ = false;
 };
-
-// 1: it stopped, at `stopped_at`. 0: time is up; -1: there is no such tracee.
-int wait_for_stop(pid_t tid, std::uint64_t wait_ns, int& status, std::uint64_t& stopped_at) {
-  const std::uint64_t start = now_ns();
-  stopped_at = start;
-  while (stopped_at - start < kSpinNs) {
-    const pid_t got = waitpid(tid, &status, __WALL | WNOHANG);
-    stopped_at = now_ns();
-    if (got == tid) return 1;
-    if (got < 0 && errno != EINTR) return -1;
-  }
-  // It most likely waits for this processor and stops as soon as it gets it: this thread is woken then. (To yield
-  // instead would forfeit this thread's share, and its next turn.) What it waits itself, the other stands.
-  const OwnSchedStat own;
-  const std::uint64_t before = own.read().waited;
-  const Alarm alarm(wait_ns);
-  while (true) {
-    const pid_t got = waitpid(tid, &status, alarm.set() ? __WALL : __WALL | WNOHANG);
-    stopped_at = now_ns();
-    if (got == tid) return stopped_at -= own.read().waited - before, 1;
-    if (got < 0 && errno != EINTR) return -1;
-    if (stopped_at - start > wait_ns) return 0;
-  }
-}
 
 // Reads page by page in one call: what lies past the stack's mapping is left out.
 std::size_t copy_stack(Memory& memory, std::uint64_t sp, std::span<std::byte> into) {
@@ -140,19 +119,51 @@ bool is_group_stop(int status) { return (status >> 16) == PTRACE_EVENT_STOP && W
 
 }  // namespace
 
-Stopped capture_stopped(pid_t tid, Memory& memory, std::uint64_t wait_ns, StackCapture& into,
-                        const std::function<void()>& meanwhile) {
+// 1: it stopped, at `stopped_at`. 0: time is up; -1: there is no such tracee.
+int Tracer::wait_for(pid_t tid, std::uint64_t wait_ns, int& status, std::uint64_t& stopped_at) {
+  const std::uint64_t start = now_ns();
+  stopped_at = start;
+  while (stopped_at - start < kSpinNs) {
+    const pid_t got = waitpid(tid, &status, __WALL | WNOHANG);
+    stopped_at = now_ns();
+    if (got == tid) return 1;
+    if (got < 0 && errno != EINTR) return -1;
+  }
+  // It most likely waits for this processor and stops as soon as it gets it: this thread is woken then. (To yield
+  // instead would forfeit this thread's share, and its next turn.) What it waits itself, the other stands.
+  const OwnSchedStat own;
+  std::uint64_t before = own.read().waited;
+  const Alarm alarm(wait_ns);
+  while (true) {
+    const pid_t got = waitpid(late_.empty() ? tid : -1, &status, __WALL | __WNOTHREAD | (alarm.set() ? 0 : WNOHANG));
+    stopped_at = now_ns();
+    const std::uint64_t waited = own.read().waited - before;
+    if (got == tid) return stopped_at -= waited, 1;
+    if (got > 0) let_late_go(got, status, waited + (now_ns() - stopped_at));
+    if (got < 0 && errno != EINTR) return -1;
+    if (stopped_at - start > wait_ns) return stopped_at -= waited, 0;
+    before += waited;
+  }
+}
+
+Stopped Tracer::capture(pid_t tid, Memory& memory, std::uint64_t wait_ns, StackCapture& into, const std::function<void()>& meanwhile) {
   if (ptrace(PTRACE_SEIZE, tid, nullptr, nullptr) != 0) return errno == ESRCH ? Stopped::Gone : Stopped::Traced;
   // It fails only where the thread has just ended: the kernel has let go of it then.
   ptrace(PTRACE_INTERRUPT, tid, nullptr, nullptr);
   int status = 0;
-  const int waited = wait_for_stop(tid, wait_ns, status, into.stopped_at);
-  if (waited == 0) return Stopped::Late;
-  if (waited < 0 || !WIFSTOPPED(status)) return Stopped::Gone;
+  const int waited = wait_for(tid, wait_ns, status, into.stopped_at);
+  if (waited <= 0) {
+    // A thread that has ended is no tracee any more; one that goes on under its process's number, by exec, still is.
+    late_.insert(tid);
+    looked_ns_ = into.stopped_at;
+    return waited == 0 ? Stopped::Late : settle() ? Stopped::Gone : Stopped::Late;
+  }
+  if (!WIFSTOPPED(status)) return Stopped::Gone;
   if (is_group_stop(status)) {
     let_go(tid, status);
     return Stopped::GroupStop;
   }
+  open_stop_ = into.stopped_at;
   into.taken_at = now_ns();
   const bool good = read_registers(tid, into.registers);
   if (good) into.size = copy_stack(memory, into.registers.sp, into.buffer);
@@ -161,8 +172,63 @@ Stopped capture_stopped(pid_t tid, Memory& memory, std::uint64_t wait_ns, StackC
   const std::uint64_t still = now_ns(), ran = now_ns(CLOCK_THREAD_CPUTIME_ID);
   let_go(tid, status);
   into.stopped_ns = still - into.stopped_at + (now_ns(CLOCK_THREAD_CPUTIME_ID) - ran);
+  stops_.add(into.stopped_ns);
+  open_stop_ = 0;
   return good ? Stopped::Copied : Stopped::Gone;
 }
+
+void Tracer::let_late_go(pid_t tid, int status, std::uint64_t stood_ns) {
+  late_.erase(tid);
+  if (!WIFSTOPPED(status)) return;
+  // The kernel answers no request before the thread has left its processor: one that its quota throttles on the way into its
+  // stop is shown as stopped until its group may run again.
+  const std::uint64_t asked = now_ns();
+  siginfo_t info;
+  ptrace(PTRACE_GETSIGINFO, tid, nullptr, &info);
+  stops_.add(stood_ns + (now_ns() - asked));
+  let_go(tid, status);
+}
+
+// One look for a late thread's stop, of any number: a thread's may have changed. What is known of when it came: not before
+// the last look's end; and where this look slept, not before it woke.
+pid_t Tracer::look(bool blocks) {
+  const OwnSchedStat own;
+  const std::uint64_t began = now_ns(), waited = own.read().waited, ran = now_ns(CLOCK_THREAD_CPUTIME_ID);
+  int status = 0;
+  const pid_t got = waitpid(-1, &status, __WALL | __WNOTHREAD | (blocks ? 0 : WNOHANG));
+  const int error = errno;
+  const std::uint64_t now = now_ns();
+  const std::uint64_t awake = std::min(now - began, own.read().waited - waited + (now_ns(CLOCK_THREAD_CPUTIME_ID) - ran));
+  const bool slept = now - began - awake > kWoken;
+  if (got > 0) let_late_go(got, status, slept ? awake : now - std::min(looked_ns_, began));
+  if (got < 0 && error == ECHILD) late_.clear();
+  looked_ns_ = now - awake;
+  return got;
+}
+
+// False where none came to its stop by then, or none is left.
+bool Tracer::let_one_go(std::uint64_t until) {
+  pid_t got = look(false);
+  if (got == 0 && now_ns() < until) {
+    const Alarm alarm(until - std::min(until, now_ns()));
+    do got = look(alarm.set());
+    while (got <= 0 && !late_.empty() && now_ns() < until);
+  }
+  return got > 0;
+}
+
+bool Tracer::settle(std::uint64_t until) {
+  while (!late_.empty() && let_one_go(until)) {
+  }
+  return late_.empty();
+}
+
+void Tracer::abandon() {
+  if (const std::uint64_t since = open_stop_.exchange(0)) stops_.add(now_ns() - since);
+  late_.clear();
+}
+
+std::uint64_t open_stop_since() { return open_stop_; }
 
 void ask_for_short_slices() {
   struct Attributes {   // struct sched_attr of <linux/sched/types.h>, whose name glibc's <sched.h> may take
@@ -175,14 +241,6 @@ void ask_for_short_slices() {
   if (syscall(SYS_sched_getattr, 0, &attributes, sizeof attributes, 0) != 0 || attributes.policy != SCHED_OTHER) return;
   attributes.runtime = 100'000;   // ns: the shortest that there is
   syscall(SYS_sched_setattr, 0, &attributes, 0);
-}
-
-bool release_late(pid_t tid) {
-  int status = 0;
-  const pid_t got = waitpid(tid, &status, __WALL | WNOHANG);
-  if (got == 0) return false;
-  if (got == tid && WIFSTOPPED(status)) let_go(tid, status);
-  return true;
 }
 
 bool capture_sleeping(pid_t pid, pid_t tid, Memory& memory, StackCapture& into) {

@@ -1,13 +1,15 @@
-// One stopped thread: seized, interrupted, its registers and stack copied, let go at once. A tracer that dies here
-// leaves the thread running: the kernel detaches.
+// One stopped thread: seized, interrupted, its registers and stack copied, let go at once. A tracer that ends leaves the
+// thread running: the kernel detaches.
 #pragma once
 
 #include <sys/types.h>
 
 #include <cstdint>
 #include <functional>
+#include <set>
 #include <vector>
 
+#include "samplers/base/durations.hpp"
 #include "samplers/process/memory.hpp"
 #include "samplers/registers.hpp"
 
@@ -18,7 +20,7 @@ enum class Stopped : std::uint8_t {
   Gone,        // the thread has ended
   GroupStop,   // job control holds it
   Traced,      // another tracer holds it, or it may not be traced
-  Late,        // it did not stop in time: it stays with release_late()
+  Late,        // it did not stop in time: settle() lets it go once it does
 };
 
 struct StackCapture {
@@ -30,17 +32,39 @@ struct StackCapture {
   std::uint64_t stopped_ns = 0;    // how long it stood
 };
 
-// Stops a thread for the time of one copy. `wait_ns` bounds the wait for the stop; `meanwhile`, where given, is called
-// with the copy made and the thread still stopped.
-Stopped capture_stopped(pid_t tid, Memory& memory, std::uint64_t wait_ns, StackCapture& into,
-                        const std::function<void()>& meanwhile = {});
+// The calling thread as a tracer: one thread is stopped at a time, and what comes to its stop late is let go at once.
+class Tracer {
+ public:
+  // Stops a thread for the time of one copy. `wait_ns` bounds the wait for the stop; `meanwhile`, where given, is called
+  // with the copy made and the thread still stopped.
+  Stopped capture(pid_t tid, Memory& memory, std::uint64_t wait_ns, StackCapture& into, const std::function<void()>& meanwhile = {});
+  // Lets go of threads that were late as they come to their stop, until a time (CLOCK_MONOTONIC, ns; 0: only of those that
+  // have). True where none is left.
+  bool settle(std::uint64_t until = 0);
+  // Whether this one was late and has not come to its stop yet. Nothing else of its process should be stopped meanwhile.
+  bool is_late(pid_t tid) const { return late_.contains(tid); }
+  // The thread that traced was ended by another: the stop that was open counts too.
+  void abandon();
+  // How long threads stood stopped, from above.
+  const Durations& stops() const { return stops_; }
+
+ private:
+  int wait_for(pid_t tid, std::uint64_t wait_ns, int& status, std::uint64_t& stopped_at);
+  pid_t look(bool blocks);
+  bool let_one_go(std::uint64_t until);
+  void let_late_go(pid_t tid, int status, std::uint64_t stood_ns);
+
+  std::set<pid_t> late_;           // may be known by another number by now: exec renames
+  std::uint64_t looked_ns_ = 0;    // when those were last known not to have stopped
+  Durations stops_;
+};
+
+// Since when a thread of a target stands stopped by this agent (CLOCK_MONOTONIC, ns); 0: none does. For any thread to ask.
+std::uint64_t open_stop_since();
 
 // Asks the scheduler for short slices of this thread (Linux 6.12; no capability needed), so that it runs at once when it
 // wakes: while it waits for a processor, a thread that it has stopped waits too. Older kernels take no notice.
 void ask_for_short_slices();
-
-// Lets a thread go that was Late; true once it is free (or gone). Never blocks.
-bool release_late(pid_t tid);
 
 // The same of a thread that sleeps in a system call, without a stop: pc and sp by /proc/TID/syscall. False where it runs.
 bool capture_sleeping(pid_t pid, pid_t tid, Memory& memory, StackCapture& into);

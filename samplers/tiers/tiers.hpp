@@ -14,7 +14,7 @@ std::unique_ptr<Sampler> open_memory_tier(Context& context);
 std::unique_ptr<Sampler> open_ptrace_tier(Context& context);
 
 // Walks stacks in the kernel; fails with NotPermitted and the sentence that says what is missing
-// (BPF, PERFMON, a kernel of 5.17 or newer, BTF, seccomp).
+// (BPF, PERFMON, a kernel of 5.10 or newer, BTF, seccomp).
 Result<std::unique_ptr<Sampler>> open_ebpf_tier(Context& context);
 
 }  // namespace sampan

@@ -85,12 +85,13 @@ bool exits(Bytes code) {
   return wanted && starts_with(code, {0x0f, 0x05});
 }
 
-// A program's first code clears rbp: nothing called it (System V ABI, "process initialization").
+// A program's first code clears rbp and keeps none before: nothing called it (System V ABI, "process initialization").
 bool begins_program(Bytes code) {
   for (int n = 0; n < 4; ++n) {
     const X86Instruction i = decode_x86(code);
     if (i.effect == X86Effect::ClearRbp) return true;
-    if (i.length == 0 || i.effect == X86Effect::Call || i.effect == X86Effect::Return) return false;
+    const bool called = i.effect == X86Effect::PushRbp || i.effect == X86Effect::StoreRbp;
+    if (i.length == 0 || called || i.effect == X86Effect::Call || i.effect == X86Effect::Return) return false;
     code = code.subspan(i.length);
   }
   return false;
@@ -154,6 +155,11 @@ class Deriver {
   std::vector<sampan_row> rows(std::uint64_t entry, std::uint64_t base) {
     entry_ = entry;
     for (const std::uint64_t start : starts_) follow_function(start);
+    if (!tails_.empty()) {
+      starts_.insert(tails_.begin(), tails_.end());
+      seen_.clear();
+      for (const std::uint64_t start : starts_) follow_function(start);
+    }
     return collect(base);
   }
   const std::set<std::uint64_t>& starts() const { return starts_; }
@@ -165,7 +171,15 @@ class Deriver {
     bool root;      // a call that no one returns from
   };
 
+  // A jump out of a function that has left everything as it found it: its target is a function of its own.
+  void take_tail_call(std::uint64_t target) {
+    const auto next = starts_.upper_bound(start_);
+    const bool outside = target < start_ || (next != starts_.end() && target > *next);
+    if (outside && target % 16 == 0 && !starts_.contains(target) && !code_.at(target).empty()) tails_.insert(target);
+  }
+
   void follow_function(std::uint64_t start) {
+    start_ = start;
     X86Flow flow;
     flow.outermost = start == entry_ && begins_program(code_.at(start));
     jumps_.clear();
@@ -224,6 +238,7 @@ class Deriver {
       known->second.root = exits(after);
       if (ends(after) || starts_.contains(behind_padding(next))) return false;   // it does not return
     }
+    if (i.effect == X86Effect::Jump && flow == X86Flow{}) take_tail_call(target);
     flow.apply(i);
     if (i.effect == X86Effect::Branch) ways_.push_back({target, flow});
     at = i.effect == X86Effect::Jump ? target : next;
@@ -267,7 +282,8 @@ class Deriver {
   std::vector<std::pair<std::uint64_t, X86Flow>> ways_;
   std::vector<X86Flow> jumps_;              // where the function under way jumps through a register
   std::unordered_map<std::uint64_t, Seen> seen_;
-  std::uint64_t entry_ = 0;
+  std::set<std::uint64_t> tails_;           // where functions go on to others by a jump
+  std::uint64_t entry_ = 0, start_ = 0;     // start_: of the function under way
   std::size_t budget_ = kMostInstructions;
 };
 

@@ -99,6 +99,19 @@ TEST(Time, APictureGivesBackEveryMomentAsItWas) {
   }
 }
 
+TEST(Time, TheNewestSampleOfANodeCanBeTakenBack) {
+  Moments moments;
+  moments.begin(0, 0);
+  const LaneId lane = moments.lane(1, 2);
+  for (std::uint64_t at : {1, 2, 3}) moments.add(lane, at * 1'000'000, at == 2 ? 8 : 7, 1, false);
+  moments.take_back(lane, 7);
+  ASSERT_EQ(moments.lanes()[lane].moments.size(), 2u);
+  EXPECT_EQ(moments.lanes()[lane].moments.back().node, 8u);
+  EXPECT_EQ(moments.size(), 2u);
+  moments.take_back(lane, 9);   // of none there is nothing to take
+  EXPECT_EQ(moments.size(), 2u);
+}
+
 TEST(Time, ThreeBytesASampleInThePicture) {
   const Profile profile = random_profile(7, 8, 6000, 20'000, 30, 100, false);
   const std::string svg = render_svg(profile);

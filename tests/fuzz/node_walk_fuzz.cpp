@@ -14,7 +14,7 @@ class HostileMemory final : public Memory {
     std::size_t done = 0;
     for (const Read& read : reads) {
       const bool known = read.address >= v8_.base && read.address - v8_.base < node::FakeV8::kSize - read.into.size() && read.into.size() < node::FakeV8::kSize;
-      if (!known && read.address < 4096) return done;
+      if ((!known && read.address < 4096) || read.into.size() > 1 << 20) return done;
       if (known) std::memcpy(read.into.data(), reinterpret_cast<const void*>(read.address), read.into.size());
       for (std::size_t i = 0; i < read.into.size(); ++i) {
         const auto place = static_cast<std::size_t>((read.address + i) * 0x9e3779b97f4a7c15u % (input_.size() * 64));

@@ -163,11 +163,32 @@ def memory_that_never_answers():
     with load:
         if not load.says("ready"):
             return sampan.skip("memory that never answers", "userfaultfd is not allowed here")
-        run = chaos.Agent(10, tier="ptrace", pid=load.pid).finish()
+        agent = chaos.Agent(10, tier="ptrace", pid=load.pid)
+        stood, since = 0, None
+        while stood < 0.5 or since:   # the stop of a copy takes microseconds, this one a second
+            stopped = any(s == "t" for s, _ in chaos.states(load.pid))
+            since = (since or time.monotonic()) if stopped else None
+            stood = max(stood, time.monotonic() - since if since else 0)
+            if agent.ended:
+                break
+            time.sleep(0.005)
+        drawn = list(pathlib.Path(agent.directory).glob("profile-*"))
+        run = agent.finish()
+        check(0.5 < stood < 4 and not drawn, "the target is let go before anything is drawn or delivered, after %.2f s %s" % (stood, drawn or ""))
+        check(run.result["quality"]["longest_stop_us"] > 0.9e6 * stood, "and the result says so: %.2f s" % (run.result["quality"]["longest_stop_us"] / 1e6))
         judge(run, "memory that never answers", 10, least=50)
         check(run.result["ended"] == "stuck" and "does not answer" in run.result["sentence"], "it says so: %s" % run.result["sentence"][:70])
         sampan.wait_for(lambda: {s for s, _ in chaos.states(load.pid)} == {"R"}, 5, "the target to go on")
         left_alone(load.pid, "after it")
+        for signalled in (False, True):
+            agent = chaos.Agent(1, tier="ptrace", pid=load.pid, mode="dump")
+            sampan.wait_for(lambda: any(s == "t" for s, _ in chaos.states(load.pid)) or agent.ended, 10, "a dump to get stuck")
+            if signalled:
+                agent.process.send_signal(signal.SIGTERM)
+            run = agent.finish()
+            check(run.took < 6 and run.code in (0, 5) and "does not answer" in run.result["sentence"], "dump%s: exit %s after %.1f s: %s" %
+                  (", SIGTERM" if signalled else "", run.code, run.took, run.result["sentence"]))
+            left_alone(load.pid, "after the dump")
 
 
 def main():

@@ -21,6 +21,7 @@ BUILDS = {
     "plugin": ["gcc", "-O2", "-fomit-frame-pointer", SOURCES / "plugin.c", "-ldl", "-o"],
     "plugin.so": ["gcc", "-O2", "-fomit-frame-pointer", "-DPLUGIN", "-shared", "-fPIC", SOURCES / "plugin.c", "-o"],
     "beat": ["gcc", "-O2", SOURCES / "beat.c", "-o"],
+    "named": ["gcc", "-O1", "-static", "-no-pie", SOURCES / "named.c", "-o"],
     "waits": ["gcc", "-O2", "-pthread", SOURCES / "waits.c", "-o"],
 }
 AFTER = {"split_go": [SOURCES / "split.go"], "server_go": [SOURCES / "server.go"],

@@ -105,7 +105,7 @@ INSTANTIATE_TEST_SUITE_P(Table, BadParams, testing::Values(
     Bad{R"({"app_name": "a\u0000b", "version_id": 1})", "app_name is"},
     Bad{R"({"pid": 1, "group_by": "pod"})", "group_by is \"pod\""},
     Bad{R"({"pid": 1, "group_by": [1]})", "group_by is an array"},
-    Bad{R"({"pid": 1, "formats": ["svg", "png"]})", "formats is an array: allowed is a list of \"svg\", \"folded\", \"speedscope\", \"pprof\""},
+    Bad{R"({"pid": 1, "formats": ["svg", "png"]})", "formats is an array: allowed is a list of \"svg\", \"folded\", \"speedscope\", \"firefox\", \"pprof\""},
     Bad{R"({"pid": 1, "formats": []})", "formats is empty"},
     Bad{R"({"pid": 1, "upload": "http://h/"})", "upload is \"http://h/\": allowed is an object"},
     Bad{R"({"pid": 1, "upload": []})", "upload is an array"},
@@ -209,6 +209,26 @@ TEST_F(Schema, HasTheParsersKeys) {
   names_of(schema_, schema_, "", names);
   std::sort(names.begin(), names.end());
   EXPECT_EQ(names, params_keys());
+}
+
+TEST_F(Schema, HasTheModesOfTheTable) {
+  std::vector<std::string> names;
+  for (const ModeRow& row : modes()) names.emplace_back(row.name);
+  EXPECT_EQ(schema_["properties"]["mode"]["enum"].get<std::vector<std::string>>(), names);
+}
+
+// A mode needs what its row says, and nothing else.
+TEST(Modes, NeedWhatTheirRowSays) {
+  for (const ModeRow& row : modes()) {
+    for (const std::size_t inputs : {0, 1, 2, 3}) {
+      Json params = {{"mode", row.name}};
+      if (inputs > 0) params["inputs"] = std::vector<std::string>(inputs, "x");
+      const bool fits = inputs >= row.least_inputs && inputs <= row.most_inputs;
+      EXPECT_EQ(parse_params(params.dump()).has_value(), fits && !row.target) << params;
+      params["pid"] = 1;
+      EXPECT_EQ(parse_params(params.dump()).has_value(), fits) << params;
+    }
+  }
 }
 
 // Values that a property's schema allows, and values just outside.

@@ -115,6 +115,7 @@ TEST(Restrict, NoNewProcessesNoSignalsToOthersNoExecutableMemory) {
     char* arguments[] = {program, nullptr};
     if (::execve(program, arguments, nullptr) != -1 || errno != EPERM) return 2;
     if (!refused(::syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0))) return 3;
+    if (!refused(::syscall(SYS_clone, CLONE_VM | CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0))) return 10;   // a process in a space of its own
     if (!refused(::kill(target.pid(), SIGTERM))) return 4;
     if (!refused(::syscall(SYS_tgkill, target.pid(), target.pid(), SIGSTOP))) return 5;
     if (::kill(target.pid(), 0) != 0) return 6;

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "tests/agent/target/fake_proc.hpp"
 
@@ -221,6 +222,17 @@ TEST_F(DiscoveryTest, AReusedPidAndAnExecAreOtherPrograms) {
   proc_.end(10);
   EXPECT_FALSE(discovery.lives(first));
   EXPECT_THAT(discovery.look(), IsEmpty());
+}
+
+TEST_F(DiscoveryTest, AReusedPidIsLookedAtThoughTheOneBeforeWasPassedOver) {
+  proc_.process(10, "other", 100);
+  auto discovery = *Discovery::open(prefix("app"), proc_.root());
+  EXPECT_THAT(discovery.look(), IsEmpty());
+  usleep(300'000);
+  EXPECT_THAT(discovery.look(), IsEmpty());   // old enough to be passed over for as long again
+  proc_.end(10);
+  proc_.process(10, "app 1", 200);
+  EXPECT_EQ(discovery.look().size(), 1u);
 }
 
 TEST_F(DiscoveryTest, NoMatchNamesTheNearestRedacted) {

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "native_target.hpp"
+#include "samplers/base/clock.hpp"
 #include "samplers/tiers/stop.hpp"
 
 namespace sampan {
@@ -106,7 +107,7 @@ TEST_F(PtraceTier, WhatJobControlStoppedStaysStopped) {
   // A race, made on purpose: it is stopped by the time that it is seized.
   LiveMemory memory(child.pid());
   StackCapture capture;
-  EXPECT_EQ(capture_stopped(child.pid(), memory, 1'000'000'000, capture), Stopped::GroupStop);
+  EXPECT_EQ(Tracer().capture(child.pid(), memory, 1'000'000'000, capture), Stopped::GroupStop);
   EXPECT_TRUE(wait_until([&] { return state_of(child.pid()) == 'T'; }));   // it passes through R
   kill(child.pid(), SIGCONT);
   tick_until([](const Quality& q) { return q.taken >= 3; });
@@ -152,6 +153,40 @@ TEST_F(PtraceTier, ASleepingChildIsSeenWithoutAStop) {
   EXPECT_EQ(weight_with(profile_, "pause"), weight_of_child(profile_));
 }
 
+// Seized while it waits in vfork for its child, where nothing stops it: its stop comes when that child ends.
+TEST_F(PtraceTier, ALateStopIsLetGoAtOnce) {
+  shared_->ready = 0;
+  Child child([] {
+    while (true) {
+      if (vfork() == 0) {
+        shared_->ready = 1;
+        while (shared_->ready.load() != 2) usleep(1000);
+        _exit(0);
+      }
+      ptrace_test_spin();
+    }
+  });
+  ASSERT_TRUE(wait_until([&] { return shared_->ready.load() == 1 && state_of(child.pid()) == 'D'; }));
+  LiveMemory memory(child.pid());
+  StackCapture capture;
+  Tracer tracer;
+  EXPECT_EQ(tracer.capture(child.pid(), memory, 50'000'000, capture), Stopped::Late);
+  EXPECT_TRUE(tracer.is_late(child.pid()));
+  EXPECT_FALSE(tracer.settle());
+  EXPECT_FALSE(tracer.settle(now_ns() + 20'000'000));
+  EXPECT_EQ(tracer.stops().count(), 0u);
+  std::thread soon([] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    shared_->ready = 2;
+  });
+  const bool settled = tracer.settle(now_ns() + 30'000'000'000);
+  soon.join();
+  EXPECT_TRUE(settled);
+  EXPECT_EQ(tracer.stops().count(), 1u);
+  EXPECT_LT(tracer.stops().most_ns(), 100'000'000u);   // of the stop, not of the wait for it
+  EXPECT_TRUE(wait_until([&] { return state_of(child.pid()) == 'R'; }));
+}
+
 // Agents that are killed at any moment leave the target running.
 TEST_F(PtraceTier, AKilledAgentLeavesTheTargetRunning) {
   Child child(ptrace_test_spin);
@@ -163,7 +198,8 @@ TEST_F(PtraceTier, AKilledAgentLeavesTheTargetRunning) {
       StackCapture capture;
       capture.buffer.resize(65536);
       shared_->ready = 1;
-      while (true) capture_stopped(child.pid(), memory, 1'000'000'000, capture);
+      Tracer tracer;
+      while (true) tracer.capture(child.pid(), memory, 1'000'000'000, capture);
     });
     ASSERT_TRUE(wait_until([] { return shared_->ready.load() == 1; }));
     std::this_thread::sleep_for(std::chrono::microseconds(500 + 137 * round));

@@ -95,6 +95,24 @@ TEST(DerivedRows, FollowBothWaysOfABranchAndNoCallThatDoesNotReturn) {
   EXPECT_EQ(rows.cfa(24), 1);
 }
 
+// What runs on into it behind a call that does not return is no way to it.
+TEST(DerivedRows, AFunctionThatOnlyATailCallLeadsTo) {
+  const Derived rows(code({0x51,                          //  0 push rcx
+                           0xe8, 0x19, 0, 0, 0,           //  1 call 31
+                           0x0f, 0x1f, 0x80, 0, 0, 0, 0,  //  6 nop
+                           0x0f, 0x1f, 0x00,              // 13 nop
+                           0x53,                          // 16 push rbx
+                           0x5b,                          // 17 pop rbx
+                           0xc3,                          // 18 ret
+                           0xcc, 0xcc, 0xcc, 0xcc, 0xcc,  // 19
+                           0xcc, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc,
+                           0xeb, 0xf0}),                  // 30 jmp 16
+                     {kAt, kAt + 30});
+  EXPECT_EQ(rows.kind(16), SAMPAN_ROW_SP);
+  EXPECT_EQ(rows.cfa(16), 1);
+  EXPECT_EQ(rows.cfa(17), 2);
+}
+
 TEST(DerivedRows, SayUnknownWhereWaysDisagree) {
   const Derived rows(code({0x74, 0x01,      // 0 je 3
                            0x50,            // 2 push rax

@@ -1,5 +1,5 @@
 /* Targets for bad days: chaos MODE [NUMBER…]; each says `ready`.
-   spin | exec | storm RATE | crowd PROCESSES THREADS | threads RATE | eat SECONDS | stuck */
+   spin | exec | exec-by-thread | vfork | storm RATE | crowd PROCESSES THREADS | threads RATE | eat SECONDS | stuck */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
@@ -120,6 +120,23 @@ static void stuck(void) {
   swapcontext(&here, &there);
 }
 
+/* A thread that waits for its child in the kernel (state D) most of the time. */
+static void vforks(void) {
+  signal(SIGCHLD, SIG_IGN);
+  ready();
+  for (;;) {
+    spin_here(0.004);
+    if (vfork() == 0) rest(0.03), _exit(0);
+  }
+}
+
+/* The thread that execs goes on under the process's number. */
+static void *exec_soon(void *words) {
+  spin_here(0.05);
+  execv("/proc/self/exe", words);
+  return NULL;
+}
+
 int main(int count, char **words) {
   const char *mode = count > 1 ? words[1] : "spin";
   const int first = count > 2 ? atoi(words[2]) : 0, second = count > 3 ? atoi(words[3]) : 0;
@@ -128,7 +145,12 @@ int main(int count, char **words) {
   if (!strcmp(mode, "crowd")) crowd(first, second);
   if (!strcmp(mode, "eat")) eat(first);
   if (!strcmp(mode, "stuck")) stuck();
+  if (!strcmp(mode, "vfork")) vforks();
   ready();
+  if (!strcmp(mode, "exec-by-thread")) {
+    pthread_t thread;
+    pthread_create(&thread, NULL, exec_soon, words);
+  }
   if (!strcmp(mode, "exec")) {
     spin_here(0.05);
     execv("/proc/self/exe", words);

@@ -4,6 +4,7 @@
 #include <new>
 
 #include "agent/contract/clock.hpp"
+#include "agent/contract/counted.hpp"
 #include "agent/delivery/delivery.hpp"
 #include "agent/delivery/files.hpp"
 #include "agent/modes/doctor.hpp"
@@ -35,7 +36,7 @@ Result<void> probe_output(const Params& params, Progress& progress) {
 RunObserver progress_watch(const SamplingOptions& sampling, Progress& progress) {
   RunObserver watch;
   watch.begin = [&](std::size_t processes, const std::string& tiers) {
-    progress.stage("sample", fmt::format("sampling {} processes at {} Hz for {} s by {}", processes, sampling.rate, sampling.seconds, tiers));
+    progress.stage("sample", fmt::format("sampling {} at {} Hz for {} s by {}", counted(processes, "process", "processes"), sampling.rate, sampling.seconds, tiers));
   };
   watch.tick = [&](const Moment& moment) {
     progress.beat(moment.elapsed, sampling.seconds, moment.quality, moment.achieved_rate, moment.processes);
@@ -67,10 +68,10 @@ RunResult draw_within_memory(Profile& profile, const PictureOptions& options, co
 
 // From a profile that says what it shows to what is delivered.
 RunResult finish(Profile& profile, const Params& params, const Sampled& sampled, std::uint64_t started, Progress& progress) {
-  progress.stage("render", fmt::format("drawing {} samples", profile.total()));
+  progress.stage("render", "drawing " + counted(profile.total(), "sample", "samples"));
   RunResult outcome = draw_within_memory(profile, params.picture, sampled, started);
 
-  progress.stage("deliver", fmt::format("delivering {} files", outcome.files.size()));
+  progress.stage("deliver", "delivering " + counted(outcome.files.size(), "file", "files"));
   const auto duration_ns = static_cast<std::uint64_t>(sampled.seconds * 1e9);
   deliver(params.delivery, batch_of(params.target, params.sampling.rate, params.series.every > 0, started, duration_ns), outcome, progress);
   return outcome;
@@ -114,7 +115,7 @@ namespace {
 RunResult redraw(const Params& params, bool compare, Progress& progress) {
   const std::uint64_t started = wall_ns();
   const auto inputs = params.inputs.size();
-  progress.stage("read", fmt::format("reading {} inputs", inputs));
+  progress.stage("read", "reading " + counted(inputs, "input", "inputs"));
   if (auto probed = probe_output(params, progress); !probed) return failed(probed.error());
   auto profile = read_inputs(params.inputs, compare, params.window);
   if (!profile) return failed(profile.error());

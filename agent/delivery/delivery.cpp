@@ -6,6 +6,7 @@
 #include <set>
 
 #include "agent/contract/clock.hpp"
+#include "agent/contract/counted.hpp"
 #include "agent/delivery/files.hpp"
 #include "agent/delivery/sinks/sink.hpp"
 #include "agent/run/signals.hpp"
@@ -159,7 +160,7 @@ void judge_delivery(RunResult& outcome, const std::string& unwritten, bool files
     outcome.sentence = unwritten;
   } else {
     const std::string ended = ended_sentence(outcome.sampled.ended);
-    outcome.sentence = fmt::format("{}{} of {} samples delivered{}", ended.empty() ? "" : ended + ": ", whole, outcome.samples, paths.empty() ? "" : ": " + paths);
+    outcome.sentence = fmt::format("{}{} of {} delivered{}", ended.empty() ? "" : ended + ": ", whole, counted(outcome.samples, "sample", "samples"), paths.empty() ? "" : ": " + paths);
   }
 }
 

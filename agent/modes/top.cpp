@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <tuple>
 
+#include "agent/contract/counted.hpp"
 #include "agent/modes/doctor.hpp"
 #include "agent/modes/terminal_screen.hpp"
 #include "agent/modes/top_table.hpp"
@@ -114,7 +115,7 @@ RunResult run_top(const TargetKeys& keys, SamplingOptions sampling, const std::s
   Top top(title, profile, progress);
   RunObserver watch;
   watch.begin = [&](std::size_t processes, const std::string& tiers) {
-    progress.stage("sample", fmt::format("looking at {} processes at {} Hz by {}", processes, sampling.rate, tiers));
+    progress.stage("sample", fmt::format("looking at {} at {} Hz by {}", counted(processes, "process", "processes"), sampling.rate, tiers));
     top.begin();
   };
   watch.tick = [&](const Moment& moment) { return top.look(moment); };
@@ -123,7 +124,7 @@ RunResult run_top(const TargetKeys& keys, SamplingOptions sampling, const std::s
   if (!sampled) return failed(explained(sampled.error(), keys));
   RunResult outcome;
   outcome.samples = profile.total();
-  outcome.sentence = fmt::format("{} samples seen in {:.0f} s", outcome.samples, sampled->seconds);
+  outcome.sentence = fmt::format("{} seen in {:.0f} s", counted(outcome.samples, "sample", "samples"), sampled->seconds);
   outcome.sampled = std::move(*sampled);
   return outcome;
 }

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/contract/counted.hpp"
 #include "agent/result/sha256.hpp"
 #include "flamegraph/formats.hpp"
 
@@ -87,20 +88,20 @@ void describe(Profile& profile, const PictureOptions& options, Event event, cons
   if (const std::string why = ended_sentence(sampled.ended); !why.empty()) note(fmt::format("Partial after {:.1f} s: {}.", sampled.seconds, why));
   note(fmt::format("{} thread samples wanted, {} taken, {} idle, {} failed; {:.1f} Hz achieved of {}.", q.wanted, q.taken, q.idle,
                    q.failed, sampled.achieved_rate, sampled.rate));
-  if (q.late) note(fmt::format("{} ticks came late and were skipped.", q.late));
+  if (q.late) note(counted(q.late, "tick", "ticks") + " came late and were skipped.");
   if (q.suspect) note(fmt::format("{} of the samples changed while they were read ({}).", q.suspect, share_of(q.suspect, q.taken)));
-  if (q.truncated) note(fmt::format("{} samples are truncated ({}).", q.truncated, share_of(q.truncated, q.taken)));
-  if (q.inferred) note(fmt::format("{} samples pass through code without unwind information: told from the code itself or by frame pointers.", q.inferred));
-  if (q.lost) note(fmt::format("{} samples were lost in the kernel's buffers.", q.lost));
-  if (q.stopped) note(fmt::format("{} times a thread was stopped by job control and left alone.", q.stopped));
-  if (q.traced) note(fmt::format("{} times a thread was held by a debugger and left alone.", q.traced));
+  if (q.truncated) note(fmt::format("{} truncated ({}).", counted(q.truncated, "sample is", "samples are"), share_of(q.truncated, q.taken)));
+  if (q.inferred) note(counted(q.inferred, "sample passes", "samples pass") + " through code without unwind information: told from the code itself or by frame pointers.");
+  if (q.lost) note(counted(q.lost, "sample was", "samples were") + " lost in the kernel's buffers.");
+  if (q.stopped) note(counted(q.stopped, "time", "times") + " a thread was stopped by job control and left alone.");
+  if (q.traced) note(counted(q.traced, "time", "times") + " a thread was held by a debugger and left alone.");
   if (q.stops.count()) {
     note(fmt::format("A thread was stopped for {:.0f} µs at most, for {:.0f} µs or less in 99 % of the samples.",
                      static_cast<double>(q.stops.most_ns()) / 1e3, static_cast<double>(q.stops.quantile_ns(0.99)) / 1e3));
   }
-  if (q.unresolved) note(fmt::format("{} frames have no name.", q.unresolved));
+  if (q.unresolved) note(counted(q.unresolved, "frame has", "frames have") + " no name.");
   if (sampled.lowered_rate) note(fmt::format("The rate was lowered to {} Hz to keep the agent's own cost down.", sampled.lowered_rate));
-  if (sampled.skipped_processes) note(fmt::format("{} processes were skipped: max_processes.", sampled.skipped_processes));
+  if (sampled.skipped_processes) note(counted(sampled.skipped_processes, "process was", "processes were") + " skipped: max_processes.");
   for (const ProcessReport& p : sampled.processes) {
     if (!p.failure.message.empty() && d.notes.size() < 32) note(fmt::format("Process {} ({}) was not sampled: {}.", p.id.pid, p.name, p.failure.message));
   }

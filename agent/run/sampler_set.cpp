@@ -152,7 +152,7 @@ Result<Tier> SamplerSet::enlist(const Found& found, const std::string& name, std
     }
     if (first.message.empty()) first = added.error();
   }
-  if (first.message.empty()) first = {Exit::CannotSample, "no tier can sample it so"};
+  if (first.message.empty()) first = {Exit::CannotSample, "no tier can sample it with these options"};
   return tl::unexpected(first);
 }
 
@@ -291,7 +291,7 @@ std::string SamplerSet::tiers() const {
 std::string SamplerSet::sentence() const {
   const std::string names = tiers();
   std::string text = names == "memory"   ? "the memory tier: frames are read, nothing is stopped"
-                     : names == "ptrace" ? "the ptrace tier: one running thread at a time is stopped for microseconds"
+                     : names == "ptrace" ? "the ptrace tier: one running thread at a time is stopped, for microseconds"
                      : names == "ebpf"   ? "the ebpf tier: stacks are walked in the kernel"
                                          : "the tiers " + names;
   if (options_.tier) return text + ", as asked for";

@@ -10,6 +10,7 @@
 
 #include "agent/contract/clock.hpp"
 #include "agent/contract/container_ids.hpp"
+#include "agent/contract/counted.hpp"
 #include "agent/guard/redact.hpp"
 #include "agent/target/pids.hpp"
 #include "samplers/process/files.hpp"
@@ -210,9 +211,9 @@ std::string Discovery::why_none() const {
   if (keys_.by_container()) text += " in the container or pod asked for" + why_not_sure();
   else if (!wanted.empty()) text += fmt::format(": no command line starts with `{}`", redact_command_line(wanted, 128));
   if (!sees_host(proc_)) {
-    return text + fmt::format("; the agent sees {} process(es), its own only: the pod needs `hostPID: true` (docker run --pid=host)", seen);
+    return text + fmt::format("; the agent sees {}, its own only: the pod needs `hostPID: true` (docker run --pid=host)", counted(seen, "process", "processes"));
   }
-  text += fmt::format("; the agent sees {} processes", seen);
+  text += "; the agent sees " + counted(seen, "process", "processes");
   if (!near.empty()) text += "; the nearest:";
   for (std::size_t i = 0; i < std::min<std::size_t>(near.size(), 3); ++i) text += (i == 0 ? " " : ", ") + near[i].second;
   return text;

@@ -51,7 +51,7 @@ ROWS = {
     "python": (python, r"^<module> \(.*shares\.py:\d+\)$", r"^sixty \(.*shares\.py", ("memory", "ptrace", "ebpf")),
     "ruby": (ruby, r"^<main> \(.*truth\.rb:\d+\)$", r"Basket#hot", ("memory",)),
     "php": (php, r"^\{main\} \(.*truth\.php:\d+\)$", r"Basket::hot", ("memory",)),
-    "java": (java, r"^(_start|start_thread|clone3?|_?thread_start)\b", r"^Simple\.spin", ("ptrace", "ebpf")),
+    "java": (java, r"^Simple\.main \(|^clone3?$|^start_thread$|^_start$", r"^Simple\.spin", ("ptrace", "ebpf")),
     "node": (node, r"^(_start|clone3?|start_thread)\b", r"^hot \(.*shares\.js:\d+\)", ("ptrace", "ebpf")),
     "go": (lambda: built("split_go"), r"^runtime\.|^main\.|^_rt0", r"main\.sixty", ("ptrace", "ebpf")),
     "native": (lambda: built("split"), r"^_start$", r"split::sixty\(\)", ("ptrace", "ebpf")),

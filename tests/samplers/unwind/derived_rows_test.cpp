@@ -98,7 +98,7 @@ TEST(DerivedRows, FollowBothWaysOfABranchAndNoCallThatDoesNotReturn) {
 // What runs on into it behind a call that does not return is no way to it.
 TEST(DerivedRows, AFunctionThatOnlyATailCallLeadsTo) {
   const Derived rows(code({0x51,                          //  0 push rcx
-                           0xe8, 0x19, 0, 0, 0,           //  1 call 31
+                           0xe8, 0x18, 0, 0, 0,           //  1 call 30
                            0x0f, 0x1f, 0x80, 0, 0, 0, 0,  //  6 nop
                            0x0f, 0x1f, 0x00,              // 13 nop
                            0x53,                          // 16 push rbx

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "agent/target/pids.hpp"
 #include "samplers/process/files.hpp"

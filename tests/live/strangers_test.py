@@ -28,13 +28,14 @@ def start(words):
 
 def first_inside(process):
     """The pid, seen from here, of the first process of the namespace that `unshare` made; deeper ones are followed."""
-    children = "/proc/%d/task/%d/children"
     pid = process.pid
     while True:
-        found = open(children % (pid, pid)).read().split()
+        # A child that has just been made is still called as its maker: what it becomes is looked at anew each time.
+        if pid != process.pid and open("/proc/%d/comm" % pid).read().strip() != "unshare":
+            return pid
+        found = open("/proc/%d/task/%d/children" % (pid, pid)).read().split()
         if found:
             pid = int(found[0])
-            if open("/proc/%d/comm" % pid).read().strip() != "unshare": return pid
         time.sleep(0.01)
 
 

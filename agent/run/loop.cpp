@@ -143,6 +143,7 @@ void Loop::run() {
     now = monotonic_ns();
     if (now >= end_ || signals_seen() > 0) continue;
     tick(now);
+    if (samplers_.waited()) ticker.skip_past(monotonic_ns());
     govern(now, ticker);
     intake_.look(now);
     pace(now, ticker);

@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::uint64_t kRefreshEvery = 250'000'000;
 constexpr std::uint64_t kWakeNs = 30'000;             // from a thread's giving way to this agent until the agent looks at the clock
+constexpr std::uint64_t kPromptNs = 1'000'000;           // a thread that runs has stopped by then
 constexpr std::uint64_t kStopWithinNs = 100'000'000;
 constexpr std::size_t kStackBytes = 64 * 1024;
 constexpr std::size_t kMostStackBytes = 512 * 1024;   // for a target whose stacks prove deeper
@@ -53,6 +54,7 @@ class PtraceTier final : public Sampler {
 
   bool tick() override {
     woke_ns_ = now_ns();
+    waited_ = false;
     const bool refresh = woke_ns_ - refreshed_ns_ >= kRefreshEvery;
     if (refresh) refreshed_ns_ = woke_ns_;
     bool alive = false;
@@ -60,6 +62,7 @@ class PtraceTier final : public Sampler {
     return alive;
   }
 
+  bool waited() const override { return waited_; }
   bool settle(std::uint64_t until) override { return tracer_.settle(until); }
   void abandon() override { tracer_.abandon(); }
 
@@ -103,9 +106,11 @@ class PtraceTier final : public Sampler {
       return;
     }
     const SchedStat before = thread.schedstat();
+    const std::uint64_t asked = now_ns();
     SchedStat at_stop;
     const auto meanwhile = [&] {
       at_stop = thread.schedstat();
+      waited_ |= traced.capture.stopped_at > asked + kPromptNs;
       traced.target.walker->observe_stopped(snapshot_of(traced, thread, true));
     };
     switch (tracer_.capture(thread.tid(), *traced.target.process->memory, kStopWithinNs, traced.capture, meanwhile)) {
@@ -181,6 +186,7 @@ class PtraceTier final : public Sampler {
   mutable Quality quality_;
   Tracer tracer_;
   std::uint64_t refreshed_ns_ = now_ns();
+  bool waited_ = false;
   std::uint64_t woke_ns_ = 0;   // CLOCK_MONOTONIC: when this agent was last put on a processor
 };
 

@@ -25,18 +25,20 @@ def dump(**params):
 
 
 def threads_and_the_lock():
-    holders = running = 0
+    holders = running = twice = 0
     with sampan.Workload([sys.executable, "-c", PROGRAM], ready=lambda w: w.says("up")) as program:
         for _ in range(10):
             run, processes = dump(pid=program.pid)
             threads = processes[0]["threads"]
-            holders += sum(t["lock"] for t in threads)
+            # Threads are looked at one after the other: a lock that changes hands meanwhile is held by two, each at its own moment.
+            holders += any(t["lock"] for t in threads)
+            twice += sum(t["lock"] for t in threads) > 1
             running += sum(t["running"] for t in threads)
             sleeping = [t for t in threads if t["frames"] and t["frames"][-1].startswith("waits (")]
             if len(threads) != 5 or len(sleeping) != 2 or any(t["running"] or t["lock"] for t in sleeping):
                 return check(False, "five threads, two of them sleep: %s" % threads)
         check(True, "ten times: five threads, the two that sleep are idle and hold no lock")
-        check(8 <= holders <= 10, "one of the others holds the lock: %d of 10 times" % holders)
+        check(holders >= 8 and twice <= 3, "one of the others holds the lock: %d of 10 times (%d times it changed hands)" % (holders, twice))
         check(running >= 10, "running threads are told: %d" % running)
         check(sleeping[0]["frames"][-2].startswith("outer ("), "the stack is whole, outermost first: %s" % sleeping[0]["frames"])
     text = run.err

@@ -51,10 +51,18 @@ def window(picture, start, end):
     run = sampan.profile(mode="render", inputs=[str(picture)], **{"from": moment(start), "to": moment(end)})
     counts = {}
     for frames, count in run.stacks():
-        thread = next((frame for frame in frames if "(tid " in frame), "")
+        thread = tid(frames)
         b, total = counts.get(thread, (0, 0))
-        counts[thread] = (b + (count if any(re.search(r"work_?[bB]\b", frame) for frame in frames) else 0), total + count)
+        counts[thread] = (b + (count if in_b(frames) else 0), total + count)
     return counts
+
+
+def tid(frames):
+    return next((int(found[1]) for found in (re.search(r"\(tid (\d+)\)", frame) for frame in frames) if found), 0)
+
+
+def in_b(frames):
+    return any(re.search(r"work_?[bB]\b", frame) for frame in frames)
 
 
 def truth(runtime, command, tier):
@@ -73,19 +81,22 @@ def truth(runtime, command, tier):
     whole = sum(count for _, count in run.stacks())
     kept = int(re.search(r'<time [^>]*samples="(\d+)"', text)[1])
     check(kept == whole, "%s: each of %d samples has its moment (%d)" % (what, whole, kept))
+    # The program's threads in the order in which it made them, which is their numbers'.
+    workers = sorted({tid(frames) for frames, _ in run.stacks() if in_b(frames)})
+    numbers = sorted({thread for thread, _, _ in told})
+    if not check(len(workers) == len(numbers), "%s: both threads were seen at work_b: %s" % (what, workers)):
+        return
     tried = seen = hits = 0
     for thread, start, end in told:
         if start < begun + 0.2 or end > begun + SECONDS - 0.2:
             continue
         tried += 1
         margin = 2 * PERIOD
-        # The thread is the one that was in work_b: the other is not, then.
-        inside = window(picture, start + margin, end - margin)
-        b, total = max(inside.values(), default=(0, 0))
+        worker = workers[numbers.index(thread)]
+        b, total = window(picture, start + margin, end - margin).get(worker, (0, 0))
         seen += total
         hits += b
-        name = next((name for name, (hits, _) in inside.items() if hits), "")
-        before, after = (window(picture, *edge).get(name, (0, 0)) for edge in ((start - 10 * PERIOD, start - margin), (end + margin, end + 10 * PERIOD)))
+        before, after = (window(picture, *edge).get(worker, (0, 0)) for edge in ((start - 10 * PERIOD, start - margin), (end + margin, end + 10 * PERIOD)))
         check(before[0] == 0 and after[0] == 0, "%s, thread %d: and its edges are true within two periods (%s before, %s after)" % (
             what, thread, before, after))
     check(tried > 0 and sampan.at_least(hits, seen, 0.95), "%s: windows over b are b (%d of %d samples of %d bursts)" % (what, hits, seen, tried))

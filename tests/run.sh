@@ -7,7 +7,7 @@
 if [ "${1:-}" = quick ]; then
   echo "building release"
   build release
-  ctest --preset release -j "$(nproc)" -LE live -E '^(manifests|kubernetes.*|image_digest|sbom|Day\..*)$' && ctest --preset release -R '^live\.runtimes$'
+  ctest --preset release -j "$(nproc)" -LE live -E '^(manifests|kubernetes.*|image_digest|sbom|Day\..*)$' && ctest --preset release -R '^live\.runtimes_test$'
   exit
 fi
 

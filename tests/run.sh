@@ -24,7 +24,7 @@ status=0
 echo "building release; unit and live tests"
 build release
 # For the arm64 guests of tests/kernels; in the long form their unit tests too.
-sh images/arm64.sh ${SAMPAN_LONG:+flamegraph_tests samplers_tests agent_tests}
+sh images/arm64.sh ${SAMPAN_LONG:+flamegraph_tests samplers_tests agent_tests} || status=1
 log=build/release/ctest.log
 { ctest --preset release -j "$(nproc)" && echo 0 > build/release/status || echo 1 > build/release/status; } 2>&1 | tee $log
 [ "$(cat build/release/status)" = 0 ] || status=1
@@ -33,7 +33,7 @@ python3 tests/skips.py build/release || status=1
 
 for preset in asan tsan; do
   echo "building $preset; unit tests under it (under asan some live ones too)"
-  build $preset
+  build $preset || { status=1; continue; }
   ctest --preset $preset --output-on-failure -j "$(nproc)" > build/$preset/ctest.log 2>&1 || { status=1; tail -60 build/$preset/ctest.log; }
   grep -E 'tests passed|tests failed' build/$preset/ctest.log || true
 done

@@ -44,6 +44,20 @@ struct Group {
   std::uint64_t total = 0;
 };
 
+// A stack without its groups' frames, and its weight, at the end of a group's samples.
+void append_sample(Group& g, const Profile& profile, const Frames& frames, const std::vector<FrameId>& stack, std::uint64_t weight) {
+  g.samples += g.samples.empty() ? "[" : ",\n[";
+  bool first = true;
+  for (FrameId frame : stack) {
+    if (is_group(profile.frame(frame).kind)) continue;
+    g.samples += fmt::format("{}{}", first ? "" : ",", frames.of_frame[frame]);
+    first = false;
+  }
+  g.samples += ']';
+  g.weights += fmt::format("{}{}", g.weights.empty() ? "" : ",", weight);
+  g.total += weight;
+}
+
 // By the node of the innermost process or thread frame: the stacks below it.
 std::map<NodeId, Group> group(const Profile& profile, const Frames& frames) {
   std::map<NodeId, Group> groups;
@@ -55,16 +69,7 @@ std::map<NodeId, Group> group(const Profile& profile, const Frames& frames) {
     if (nodes[id].self == 0) continue;
     Group& g = groups[owner[id]];
     profile.stack(id, stack);
-    g.samples += g.samples.empty() ? "[" : ",\n[";
-    bool first = true;
-    for (FrameId frame : stack) {
-      if (is_group(profile.frame(frame).kind)) continue;
-      g.samples += fmt::format("{}{}", first ? "" : ",", frames.of_frame[frame]);
-      first = false;
-    }
-    g.samples += ']';
-    g.weights += fmt::format("{}{}", g.weights.empty() ? "" : ",", nodes[id].self);
-    g.total += nodes[id].self;
+    append_sample(g, profile, frames, stack, nodes[id].self);
   }
   return groups;
 }
@@ -73,18 +78,7 @@ std::map<NodeId, Group> group(const Profile& profile, const Frames& frames) {
 Group lane_group(const Profile& profile, const Frames& frames, const Lane& lane, double period_ns, bool of_time) {
   Group g;
   std::vector<FrameId> stack;
-  const auto put = [&](std::uint64_t weight) {
-    g.samples += g.samples.empty() ? "[" : ",\n[";
-    bool first = true;
-    for (FrameId frame : stack) {
-      if (is_group(profile.frame(frame).kind)) continue;
-      g.samples += fmt::format("{}{}", first ? "" : ",", frames.of_frame[frame]);
-      first = false;
-    }
-    g.samples += ']';
-    g.weights += fmt::format("{}{}", g.weights.empty() ? "" : ",", weight);
-    g.total += weight;
-  };
+  const auto put = [&](std::uint64_t weight) { append_sample(g, profile, frames, stack, weight); };
   double free_at = 0;   // where the sample before ended
   for (std::size_t i = 0; i < lane.moments.size(); ++i) {
     const double at = static_cast<double>(lane.moments[i].at) * static_cast<double>(profile.moments.tick_ns());

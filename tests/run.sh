@@ -13,6 +13,7 @@ fi
 
 echo "installing what the tests run against"
 install_packages $(cat tests/packages.txt)
+command -v npm > /dev/null || install_packages npm # conflicts with other builds of nodejs, which bring their own
 # Interpreters, virtual machines, kernels and browsers' drivers that Debian 12 does not hold: kept in the cache folder.
 for script in tests/live/get_*.sh tests/kernels/get_*.sh; do
   [ -e "$script" ] || continue

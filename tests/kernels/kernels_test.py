@@ -40,6 +40,10 @@ def files_of(guest, names):
     return files
 
 
+def rights_of(guest, cell):
+    return cell.rights + guest.rights if cell.rights == table.THREE else cell.rights.rstrip(",")
+
+
 def script(guest, chosen, units):
     """The guest's run: one line a cell, a workload started where it changes, settings where they change."""
     lines = ["groups " + guest.groups, "echo 2 > /proc/sys/kernel/perf_event_paranoid"] + ["unit " + name for name in units]
@@ -54,7 +58,7 @@ def script(guest, chosen, units):
             program = cell.program
             command = table.PROGRAMS[program].command
             lines.append(command if command.startswith("container ") else "start " + command)
-        lines.append("cell %d %s '%s'" % (number, cell.rights, json.dumps(cell.params).replace('"@PID"', "@PID")))
+        lines.append("cell %d %s '%s'" % (number, rights_of(guest, cell), json.dumps(cell.params).replace('"@PID"', "@PID")))
         if cell.after:
             lines.append(cell.after)
     return "\n".join(lines) + "\n"
@@ -113,11 +117,12 @@ def judge(cell, run):
     strange = [stack for stack, _ in stacks if not stack.startswith("[truncated]") and not re.fullmatch(inside % program.chain, stack)]
     counts = [sum(count for stack, count in stacks if re.search(pattern, stack)) for pattern in program.shares]
     work = sum(counts)
+    own = every - sum(count for stack, count in stacks if re.fullmatch(program.aside, stack))
     # Of n samples a share strays by sqrt(p (1 - p) / n): four of those beside one point and a half. A virtual processor that waits
     # for a real one is seen at one place several times over: a third of the samples counts. (Wall time counts nanoseconds.)
     samples = min(work, run.result["quality"]["taken"]) / 3 or 1
     near = all(abs(got / max(work, 1) - true) <= 0.015 + 4 * math.sqrt(true * (1 - true) / samples) for got, true in zip(counts, TRUE))
-    right = at_least(whole, every, 0.99) and not strange and near and work >= 0.8 * every
+    right = at_least(whole, every, 0.99) and not strange and near and work >= 0.8 * own
     said = "%d samples by %s, %d of %d whole, %d truncated, %s %%" % (
         run.result["quality"]["taken"], run.result.get("tier"), whole, every, truncated, " / ".join("%.1f" % (100 * c / max(work, 1)) for c in counts))
     return right, said + (", foreign: " + " | ".join(short(stack) for stack in strange[:3]) if strange else "")
@@ -145,6 +150,8 @@ def chosen_cells(guest, arguments):
     for cell in table.cells():
         root = table.PROGRAMS[cell.program].root
         if table.PROGRAMS[cell.program].only not in ("", guest.architecture) or arguments.cell and not re.search(arguments.cell, cell.name):
+            continue
+        if not re.search(cell.only, guest.name):
             continue
         if not (cell.usual or LONG or arguments.cell or arguments.guests):
             continue

@@ -5,11 +5,11 @@
 namespace sampan::node {
 namespace {
 
-constexpr std::size_t kWindow = 4096, kMostBack = 128 * 1024;   // 20 KB is the most that was ever seen
+// Optimised code ends at some 20 KB; the baseline code of TypeScript's createTypeChecker, one function, takes hundreds.
+constexpr std::size_t kWindow = 4096, kWidestWindow = 64 * 1024, kMostSearched = 4u << 20;   // the last: of a walk
 constexpr std::uint64_t kMostCode = 8u << 20;
 constexpr std::size_t kMostHeaders = 32, kMostCodes = 20'000, kMostStrangers = 64;
 constexpr std::size_t kMostElements = 1 << 16, kMostTable = 4u << 20, kMostSafepoints = 1u << 20;
-constexpr unsigned kMostMisses = 64;
 constexpr std::int32_t kElements = 16;
 constexpr std::int32_t kKindMask = 15;
 
@@ -55,11 +55,12 @@ std::optional<Code> Codes::read(std::uint64_t stream, std::uint64_t pc) const {
 }
 
 std::optional<std::uint64_t> Codes::scan(std::uint64_t pc, std::uint64_t low) {
-  std::size_t strangers = 0;
+  std::size_t strangers = 0, window = kWindow;
   std::uint64_t end = pc & ~std::uint64_t{7};
-  for (std::size_t back = 0; back < kMostBack && end > low; back += kWindow) {
-    const std::uint64_t from = std::max(low, (end - 1) & ~std::uint64_t{kWindow - 1});
+  for (; end > low && searched_ < kMostSearched; window = std::min(window * 2, kWidestWindow)) {
+    const std::uint64_t from = std::max(low, (end - 1) & ~std::uint64_t{window - 1});
     window_.resize(end - from);
+    searched_ += window_.size();
     if (!heap_.memory().read(from, window_)) return {};
     for (std::size_t at = window_.size(); at >= 8; at -= 8) {
       const auto word = read_at<std::uint64_t>(window_, at - 8);
@@ -79,10 +80,10 @@ Code* Codes::find(std::uint64_t pc, std::uint64_t low) {
     Code& known = std::prev(after)->second;
     if (known.holds(pc)) return &known;
   }
-  if (misses_ >= kMostMisses) return nullptr;
+  if (missed_.contains(pc)) return nullptr;
   const auto stream = scan(pc, low);
   auto code = stream ? read(*stream, pc) : std::nullopt;
-  if (!code) return ++misses_, nullptr;
+  if (!code) return missed_.insert(pc), nullptr;
   const std::uint64_t start = code->start;
   return &(codes_[start] = std::move(*code));
 }
@@ -110,7 +111,7 @@ void Codes::read_deoptimization(Code& code) const {
 }
 
 void Codes::read_tables(Code& code) {
-  if (code.tables_read) return;
+  if (code.tables_read || code.kind < CodeKind::Baseline) return;
   code.tables_read = true;
   const auto table = heap_.array(code.positions_word, 1, kMostTable);
   if (code.kind == CodeKind::Baseline) {
@@ -118,13 +119,25 @@ void Codes::read_tables(Code& code) {
   } else {
     code.positions = decode_positions(table, heap_.layout().row.positions_shifted);
     read_deoptimization(code);
+    watch_elements(code);
+  }
+}
+
+// The literals and the function itself are kept by their addresses: a collection may move them and leave the rest.
+void Codes::watch_elements(Code& code) const {
+  const Row& row = heap_.layout().row;
+  const auto& elements = code.deoptimization.elements;
+  for (const std::int16_t number : {row.deopt_literals, row.deopt_shared}) {
+    const auto at = static_cast<std::size_t>(number);
+    if (at < elements.size()) code.witnesses.push_back({object_of(code.deopt) + kElements + at * 8, elements[at]});
   }
 }
 
 void Codes::forget(std::uint64_t start) { codes_.erase(start); }
 
 void Codes::trim() {
-  misses_ = 0;
+  searched_ = 0;
+  missed_.clear();
   if (codes_.size() >= kMostCodes) codes_.clear();
 }
 

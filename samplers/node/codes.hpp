@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "flamegraph/profile.hpp"
@@ -53,6 +53,7 @@ class Codes {
 
  private:
   std::optional<std::uint64_t> scan(std::uint64_t pc, std::uint64_t low);
+  void watch_elements(Code& code) const;
   bool is_header(std::uint64_t map_word);
   std::optional<Code> read(std::uint64_t stream, std::uint64_t pc) const;
   void read_deoptimization(Code& code) const;
@@ -61,7 +62,9 @@ class Codes {
   std::map<std::uint64_t, Code> codes_;      // by start
   std::vector<std::uint64_t> headers_;       // map words that code begins with
   std::vector<std::byte> window_;
-  unsigned misses_ = 0;                      // of this walk: a stack of nothing but strange addresses is not searched for all of them
+  // Of this walk: a stack of nothing but strange addresses is not searched for all of them.
+  std::size_t searched_ = 0;                 // bytes
+  std::unordered_set<std::uint64_t> missed_; // pcs
 };
 
 }  // namespace sampan::node

@@ -10,6 +10,7 @@ constexpr std::int32_t kFunctionData = 8;                                  // Sh
 constexpr std::int32_t kScriptSource = 8, kScriptName = 16, kScriptLineOffset = 24, kScriptId = 64;
 constexpr std::int32_t kScopeLocalsPastFlags = 16, kScopeStart = 32;        // ScopeInfo
 constexpr std::int32_t kInterpretedBytecodes = 8, kBaselineDataBytecodes = 16;   // InterpreterData, BaselineData (9.x)
+constexpr std::int32_t kFeedbackFields = 64;                               // FeedbackVector: bytes before its slots
 constexpr std::uint32_t kModuleScope = 5;
 constexpr std::int32_t kMostInlinedNames = 75;                             // more of them lie in a table
 constexpr std::int32_t kMostLocals = 1 << 20;
@@ -198,6 +199,17 @@ Function* Functions::of_bytecodes(std::uint64_t bytecodes, std::uint64_t js_func
     function = find(shared);
   }
   return function && function->bytecodes == bytecodes ? function : nullptr;
+}
+
+// Its SharedFunctionInfo is one of its first fields, which moved with the versions: the bytecodes prove it.
+Function* Functions::of_feedback(std::uint64_t bytecodes, std::uint64_t vector) {
+  if (!is_object(vector) || !heap_.is(bytecodes, heap_.layout().types.bytecodes)) return nullptr;
+  for (std::int32_t at = 8; at < kFeedbackFields; at += 8) {
+    const std::uint64_t shared = heap_.field(vector, at);
+    Function* function = heap_.is(shared, heap_.layout().types.shared) ? find(shared) : nullptr;
+    if (function && function->bytecodes == bytecodes) return function;
+  }
+  return nullptr;
 }
 
 void Functions::forget(std::uint64_t shared) {

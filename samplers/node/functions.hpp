@@ -47,6 +47,8 @@ class Functions {
   Function* find(std::uint64_t shared);
   // The function whose bytecodes these are: one that is known already, else a JSFunction's if it proves to be that.
   Function* of_bytecodes(std::uint64_t bytecodes, std::uint64_t js_function);
+  // The function that a FeedbackVector belongs to, if it has these bytecodes.
+  Function* of_feedback(std::uint64_t bytecodes, std::uint64_t vector);
   // The function of a JSFunction, also while a collection moves it; nullptr where it is none.
   Function* of_js_function(std::uint64_t js_function);
   // What baseline code's own reference leads to (BytecodeArray, or InterpreterData that holds it); 0: neither.

@@ -18,9 +18,11 @@ constexpr Row kRows[] = {
     // version shared name script scope      word recv  stream start size flags deopt pos  bytecode  kinds          deopt data   shift
     {9, 0, 24, 16, 32, 16, 40, false, true, kAbsent, 96, 40, 48, 16, 24, 32, 54, 3, 11, -2, 14, 2, 5, 6, 7, false, false, nullptr, kBytecodes9_0},
     {9, 4, 24, 16, 32, 8, 32, false, true, kAbsent, 96, 40, 48, 16, 24, 32, 54, 3, 11, -2, 13, 2, 5, 6, 7, false, false, nullptr, kBytecodes9_4},
+    {9, 6, 24, 16, 32, 8, 32, false, true, kAbsent, 128, 40, 48, 16, 24, 32, 54, 3, 11, -2, 13, 2, 5, 6, 7, false, false, nullptr, kBytecodes9_6},
     {10, 1, 24, 16, 32, 8, 32, false, false, kAbsent, 128, 40, 48, 16, 24, 32, 54, 3, 11, 12, 13, 2, 5, 6, 7, false, false, nullptr, kBytecodes10_1},
     {10, 2, 24, 16, 32, 8, 32, false, false, kAbsent, 128, 40, 48, 16, 24, 32, 56, 3, 11, 12, 13, 2, 5, 6, 7, false, false, nullptr, kBytecodes10_2},
     {11, 3, 24, 16, 32, 8, 32, false, false, 8, 40, 56, 48, 16, 24, 32, 54, 3, 11, 12, 13, 2, 5, 6, 7, false, false, nullptr, kBytecodes11_3},
+    {11, 8, 32, 16, 32, 8, 32, false, false, 8, 32, 44, 40, 8, 16, 32, 52, 3, 11, 12, 13, 2, 5, 6, 7, false, false, nullptr, kBytecodes11_8},
     {12, 4, 32, 16, 32, 8, 32, false, false, 8, 40, 52, 48, 8, 16, 24, 64, 3, 10, 11, 12, 2, 5, 6, 7, false, false, &kDeopts12_4, kBytecodes12_4},
     {13, 6, 32, 24, 40, 8, 48, true, false, 8, 40, 56, 52, 8, 16, 24, 64, 3, 10, 11, 12, 3, 6, 7, 8, true, false, &kDeopts13_6, kBytecodes13_6},
     {14, 1, 32, 24, 40, 8, 48, true, false, 8, 40, 56, 52, 8, 16, 24, 64, 3, 10, 11, 12, 3, 6, 7, 8, true, true, &kDeopts13_6, kBytecodes14_1},

@@ -11,19 +11,23 @@ namespace {
 constexpr std::size_t kMostFrames = 32'768;            // V8 gives out before, at about 1 MB of stack
 constexpr std::uint64_t kRemapEvery = 50'000'000;      // ns
 constexpr unsigned kAttempts = 3;
+// Of one sample: 10,000 frames take some 100,000 reads, the largest source that is counted through 32 MB.
+constexpr std::size_t kMostReads = 400'000, kMostBytes = 64u << 20;
 constexpr unsigned kR9 = 9, kR12 = 12;
 constexpr std::int64_t kMarkerSlot = -1, kFunctionSlot = -2, kBytecodesSlot = -4, kOffsetSlot = -5;
+constexpr std::array<std::int64_t, 2> kFeedbackSlots = {-6, -5};   // of interpreted and baseline frames, by version
 constexpr std::int64_t kExitFunctionSlot = 3;          // BuiltinExitFrame: the JSFunction
 
 }  // namespace
 
 Walk::Walk(const Layout& layout, const Builtins& builtins, Memory& memory, NativeStack& native, Context& context)
-    : layout_(layout), builtins_(builtins), memory_(memory), native_(native), context_(context), heap_(memory, layout),
+    : layout_(layout), builtins_(builtins), memory_(memory, kMostReads, kMostBytes), native_(native), context_(context), heap_(memory_, layout),
       functions_(heap_, context.profile, context.options.lines), codes_(heap_) {}
 
 Walked Walk::run(const ThreadSnapshot& thread, std::vector<FrameId>& frames) {
   functions_.trim();
   codes_.trim();
+  memory_.start();
   Walked result = Walked::Failed;
   for (unsigned attempt = 0; attempt < kAttempts; ++attempt) {
     result = once(thread);
@@ -143,7 +147,7 @@ void Walk::javascript(const Place& place) {
   const std::uint64_t function = stack_.word(slot(at_.registers.fp, kFunctionSlot)).value_or(0);
   Code* code = place.where == Where::Jit ? codes_.find(at_.lookup(), place.low) : nullptr;
   if (code) {
-    watch(code->witnesses, 0, code->start);
+    use(*code);
     if (code->kind == CodeKind::Baseline) return baseline(*code, function, true);
     if (code->kind >= CodeKind::Maglev) return optimised(*code);
     if (code->kind == CodeKind::Regexp) {
@@ -192,7 +196,7 @@ bool Walk::interpreted(std::uint64_t function) {
 }
 
 void Walk::bytecode_frame(std::uint64_t bytecodes, std::uint64_t js_function, std::optional<std::int32_t> offset) {
-  Function* function = functions_.of_bytecodes(bytecodes, js_function);
+  Function* function = function_of(bytecodes, js_function);
   if (!function) {
     doubtful_ = true;
     found_.push_back(note("[unknown function]"));
@@ -201,19 +205,32 @@ void Walk::bytecode_frame(std::uint64_t bytecodes, std::uint64_t js_function, st
   push(function, offset ? functions_.line_of_bytecode(*function, *offset) : 0);
 }
 
+// A function that a collection has moved since leaves a slot that leads nowhere; its feedback stays where it is.
+Function* Walk::function_of(std::uint64_t bytecodes, std::uint64_t js_function) {
+  if (Function* function = functions_.of_bytecodes(bytecodes, js_function)) return function;
+  for (const std::int64_t words : kFeedbackSlots) {
+    const auto vector = slot_pushed(words) ? stack_.word(slot(at_.registers.fp, words)) : std::nullopt;
+    if (Function* function = vector ? functions_.of_feedback(bytecodes, *vector) : nullptr) return function;
+  }
+  return nullptr;
+}
+
 void Walk::baseline(const Code& code, std::uint64_t js_function, bool slots) {
-  codes_.read_tables(const_cast<Code&>(code));
   std::uint64_t bytecodes = functions_.bytecodes_of(code.deopt);
   if (!bytecodes && slots && slot_pushed(kBytecodesSlot)) bytecodes = stack_.word(slot(at_.registers.fp, kBytecodesSlot)).value_or(0);
-  Function* function = functions_.of_bytecodes(bytecodes, js_function);
+  Function* function = slots ? function_of(bytecodes, js_function) : functions_.of_bytecodes(bytecodes, js_function);
   if (!function) return bytecode_frame(bytecodes, js_function, {});
   const auto pc = static_cast<std::uint32_t>(at_.registers.pc - code.start) + (at_.exact ? 1 : 0);
   const auto offset = baseline_bytecode(code.offsets, functions_.code_of(*function), layout_.row.bytecodes, pc);
   push(function, offset ? functions_.line_of_bytecode(*function, *offset) : 0);
 }
 
-void Walk::optimised(Code& code) {
+void Walk::use(Code& code) {
   codes_.read_tables(code);
+  watch(code.witnesses, 0, code.start);
+}
+
+void Walk::optimised(const Code& code) {
   spots_.clear();
   if (!find_spots(heap_, code, at_.registers.pc, at_.exact, spots_)) {
     doubtful_ = true;

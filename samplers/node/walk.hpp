@@ -11,6 +11,7 @@
 #include "samplers/node/codes.hpp"
 #include "samplers/node/deopt.hpp"
 #include "samplers/node/functions.hpp"
+#include "samplers/process/bounded_memory.hpp"
 #include "samplers/sampler.hpp"
 #include "samplers/symbols/native_stack.hpp"
 #include "samplers/unwind/stack_view.hpp"
@@ -47,8 +48,10 @@ class Walk {
   void javascript(const Place& place);
   bool interpreted(std::uint64_t function);
   void baseline(const Code& code, std::uint64_t function, bool slots);
-  void optimised(Code& code);
+  void optimised(const Code& code);
+  void use(Code& code);                  // what is read from it is watched
   void bytecode_frame(std::uint64_t bytecodes, std::uint64_t function, std::optional<std::int32_t> offset);
+  Function* function_of(std::uint64_t bytecodes, std::uint64_t function);
   void push(Function* function, std::uint32_t line);
 
   Place place_of(std::uint64_t pc);
@@ -62,7 +65,7 @@ class Walk {
 
   const Layout& layout_;
   const Builtins& builtins_;
-  Memory& memory_;
+  BoundedMemory memory_;
   NativeStack& native_;
   Context& context_;
   Heap heap_;

@@ -75,10 +75,9 @@ Walk::Went Walk::unframed_caller() {
   const Place place = place_of(at_.lookup());
   Code* code = place.where == Where::Jit ? codes_.find(at_.lookup(), place.low) : nullptr;
   if (!code || code->kind != CodeKind::Baseline) return Went::On;
-  codes_.read_tables(*code);
+  use(*code);
   const auto offset = baseline_bytecode(code->offsets, {}, layout_.row.bytecodes, static_cast<std::uint32_t>(at_.registers.pc - code->start));
   if (offset != -1) return Went::On;
-  watch(code->witnesses, 0, code->start);
   baseline(*code, at_.registers.general[kRdi], false);
   const auto pc = stack_.word(at_.registers.sp);
   return pc ? leave(*pc, at_.registers.sp + 8, at_.registers.fp) : Went::Lost;
@@ -106,7 +105,7 @@ Walk::Went Walk::v8_top(const Place& place) {
   if (const auto went = jit_top(*code); went == Went::On) {
     const FrameState after = at_;
     at_ = before;
-    watch(code->witnesses, 0, code->start);
+    use(*code);
     if (code->kind == CodeKind::Baseline) baseline(*code, r.general[kRdi], false);
     else if (code->kind >= CodeKind::Maglev) optimised(*code);
     at_ = after;
@@ -122,7 +121,7 @@ Walk::Went Walk::v8_top(const Place& place) {
   }
   if (!framed && code->kind != CodeKind::Other) {
     // rbp is set, its slots are not: the code alone tells.
-    watch(code->witnesses, 0, code->start);
+    use(*code);
     if (code->kind == CodeKind::Baseline) baseline(*code, r.general[kRdi], false);
     else optimised(*code);
     const auto pc = stack_.word(r.fp + 8);

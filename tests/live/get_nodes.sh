@@ -12,7 +12,7 @@ flock -w 900 9                           # one at a time
 command -v npm > /dev/null || { echo "SKIP: Node.js: npm is not installed"; exit 1; }
 
 usual="16.20.2 18.20.8 20.20.2 22.23.3 24.11.1 24.21.0 25.9.0 26.12.1"
-long="16.0.0 18.0.0 20.0.0 22.0.0 24.0.0 26.0.0 17.9.1 21.7.3 23.11.1"
+long="16.0.0 18.0.0 20.0.0 22.0.0 24.0.0 26.0.0 17.9.1 21.7.3"
 [ "${SAMPAN_LONG:-}" != 1 ] || usual="$usual $long"
 status=0
 for version in ${*:-$usual debian18}; do

@@ -10,7 +10,7 @@ import sampan
 HERE = pathlib.Path(__file__).resolve().parent
 SHAPES = sampan.WORKLOADS / "node" / "shapes.js"
 USUAL = ("16.20.2", "18.20.8", "20.20.2", "22.23.3", "24.11.1", "24.21.0", "25.9.0", "26.12.1")
-OTHERS = ("16.0.0", "18.0.0", "20.0.0", "22.0.0", "24.0.0", "26.0.0")
+OTHERS = ("16.0.0", "17.9.1", "18.0.0", "20.0.0", "21.7.3", "22.0.0", "24.0.0", "26.0.0")
 DYNAMIC = {"(anonymous)", "evaluated"}   # made of strings: they have no file
 ROOTS = {"(anonymous)", "main", "later", "asynchronous"}   # a continuation starts with its async function
 

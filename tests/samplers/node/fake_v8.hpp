@@ -14,7 +14,7 @@ namespace sampan::node {
 
 class FakeV8 {
  public:
-  static constexpr std::size_t kSize = 1 << 20;
+  static constexpr std::size_t kSize = 2 << 20;
   Layout layout;
   std::uint64_t base = 0;      // an executable mapping of its own
   std::uint64_t next = 0;

@@ -18,6 +18,7 @@ class NodeWalkTest : public testing::Test {
   Options options;
   Context context{profile, options, {}};
   Process process;
+  Builtins builtins;
   std::vector<std::uint64_t> stack = std::vector<std::uint64_t>(128);
   Registers registers;
   std::uint64_t script = v8.script(v8.string("/app/a.js"), v8.string("one\ntwo\nthree\nfour\n"), 7);
@@ -46,10 +47,12 @@ class NodeWalkTest : public testing::Test {
   }
 
   std::vector<std::string> walk() {
-    registers.sp = registers.sp ? registers.sp : kStack;
     NativeStack native(process, context);
-    Builtins builtins;
     Walk walk(v8.layout, builtins, *process.memory, native, context);
+    return walk_by(walk);
+  }
+  std::vector<std::string> walk_by(Walk& walk) {
+    registers.sp = registers.sp ? registers.sp : kStack;
     ThreadSnapshot thread;
     thread.registers = &registers;
     const std::size_t skip = (registers.sp - kStack) / 8;
@@ -110,6 +113,82 @@ TEST_F(NodeWalkTest, WhatCannotBeProvenIsNotNamed) {
   registers.pc = baseline + 25;
   registers.fp = address(10);
   EXPECT_EQ(walk(), (std::vector<std::string>{"[truncated]", "[unknown function]"}));
+}
+
+// A function of thousands of lines: its header lies hundreds of kilobytes before, behind words that look like objects.
+TEST_F(NodeWalkTest, CodeOfAnyLengthIsFound) {
+  const std::uint64_t small = v8.stream(100, 10, inner_code, v8.bytes({20, 10}));
+  const std::uint32_t size = 700'000;
+  std::vector<std::uint8_t> offsets;
+  vlq(offsets, 20), vlq(offsets, size);
+  const std::uint64_t large = v8.stream(size, 10, outer_code, v8.bytes(offsets));
+  for (std::uint64_t at = 512; at < size; at += 1024) v8.write(large, static_cast<std::int64_t>(at), v8.script_map + at);
+  put_frame(10, large + size - 64, 30, inner, inner_code, 0);
+  put_frame(30, 0, 40, outer, outer_code, 0);
+  stack[25] = v8.array({FakeV8::smi(0)});              // baseline code keeps its feedback where interpreted code has its place
+  registers.pc = small + 25;
+  registers.fp = address(10);
+  EXPECT_EQ(walk(), (std::vector<std::string>{"[truncated]", "outer:1", "inner:3"}));
+}
+
+// A collection has moved the JSFunction since the stack was copied: its feedback, which stays, tells whose the bytecodes are.
+TEST_F(NodeWalkTest, AFunctionThatHasMovedIsKnownByItsFeedback) {
+  const std::uint64_t baseline = v8.stream(100, 10, outer_code, v8.bytes({20, 10}));
+  put_frame(10, 0, 30, outer, outer_code, 0);
+  v8.write(stack[8], 0, FakeV8::smi(7));               // where it was is something else
+  registers.pc = baseline + 25;
+  registers.fp = address(10);
+  EXPECT_EQ(walk(), (std::vector<std::string>{"[truncated]", "[unknown function]"}));
+  stack[4] = v8.array({FakeV8::smi(0), inner, FakeV8::smi(0)});    // another's
+  EXPECT_EQ(walk(), (std::vector<std::string>{"[truncated]", "[unknown function]"}));
+  stack[4] = v8.array({FakeV8::smi(0), outer, FakeV8::smi(0)});
+  EXPECT_EQ(walk(), (std::vector<std::string>{"[truncated]", "outer:1"}));
+}
+
+// Compaction moves the literals of optimised code and leaves the rest: where they were, others' may lie now.
+TEST_F(NodeWalkTest, LiteralsThatHaveMovedAreReadAgain) {
+  std::vector<std::uint8_t> inlining(16);
+  const std::uint64_t literals = v8.array({inner}), moved = v8.array({inner});
+  const std::uint64_t deopt = v8.array({v8.bytes({0}), FakeV8::smi(1), literals, 0, 0, FakeV8::smi(5), outer, v8.bytes(inlining)});
+  const std::uint64_t optimised = v8.stream(200, 12, deopt, v8.bytes(position_table({{0, 4, -1}, {50, 15, 0}})));
+  put_frame(10, 0, 30, outer, 0, 0);
+  registers.pc = optimised + 60;
+  registers.fp = address(10);
+  NativeStack native(process, context);
+  Walk walk(v8.layout, builtins, *process.memory, native, context);
+  const auto names = walk_by(walk);
+  EXPECT_EQ(names.back(), "inner:4");
+  v8.write(deopt, 16 + 2 * 8, moved);
+  v8.write(literals, 16, outer);                       // another array's element
+  EXPECT_EQ(walk_by(walk), names);
+}
+
+// Names and sources that take ever more reads end one sample, not the agent.
+TEST_F(NodeWalkTest, OneSampleReadsSoMuchAndNoMore) {
+  class Counting final : public Memory {
+   public:
+    explicit Counting(Memory& memory) : memory_(memory) {}
+    std::size_t read_batch(std::span<const Read> each) override { return reads += each.size(), memory_.read_batch(each); }
+    std::size_t reads = 0;
+
+   private:
+    Memory& memory_;
+  } counting(*process.memory);
+  // Ropes within ropes: 2^20 ways to the one character.
+  std::uint64_t rope = v8.string("x");
+  for (unsigned depth = 1; depth <= 10; ++depth) rope = v8.rope(v8.cons_map, std::size_t{1} << depth, rope, rope);
+  stack.resize(8192);
+  const std::uint64_t baseline = v8.stream(100, 10, outer_code, v8.bytes({20, 10}));
+  for (std::size_t fp = 10; fp + 30 < stack.size(); fp += 10) {
+    const std::uint64_t code = bytecodes({});
+    put_frame(fp, baseline + 25, fp + 10, v8.shared(rope, script, code), code, 0);
+  }
+  registers.pc = baseline + 25;
+  registers.fp = address(10);
+  NativeStack native(process, context);
+  Walk walk(v8.layout, builtins, counting, native, context);
+  walk_by(walk);
+  EXPECT_LE(counting.reads, 400'000u);
 }
 
 TEST_F(NodeWalkTest, ARingOfFramePointersEnds) {

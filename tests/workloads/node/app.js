@@ -52,7 +52,7 @@ async function main() {
   session.connect();
   const post = (method, params) => new Promise((resolve, reject) => session.post(method, params, (e, r) => (e ? reject(e) : resolve(r))));
   await post('Profiler.enable');
-  await post('Profiler.setSamplingInterval', { interval: 1000 });
+  await post('Profiler.setSamplingInterval', { interval: 500 });
   await post('Profiler.start');
   console.log('profiling');
   const rounds = await work(step, 1000 * seconds);

@@ -21,13 +21,13 @@ constexpr std::int64_t kExitFunctionSlot = 3;          // BuiltinExitFrame: the 
 }  // namespace
 
 Walk::Walk(const Layout& layout, const Builtins& builtins, Memory& memory, NativeStack& native, Context& context)
-    : layout_(layout), builtins_(builtins), memory_(memory, kMostReads, kMostBytes), native_(native), context_(context), heap_(memory_, layout),
+    : layout_(layout), builtins_(builtins), live_(memory, kMostReads, kMostBytes), memory_(live_), native_(native), context_(context), heap_(memory_, layout),
       functions_(heap_, context.profile, context.options.lines), codes_(heap_) {}
 
 Walked Walk::run(const ThreadSnapshot& thread, std::vector<FrameId>& frames) {
   functions_.trim();
   codes_.trim();
-  memory_.start();
+  live_.start();
   Walked result = Walked::Failed;
   for (unsigned attempt = 0; attempt < kAttempts; ++attempt) {
     result = once(thread);
@@ -44,8 +44,10 @@ Walked Walk::run(const ThreadSnapshot& thread, std::vector<FrameId>& frames) {
 }
 
 Walked Walk::once(const ThreadSnapshot& thread) {
+  memory_.start();
   found_.clear();
   watched_.clear();
+  watching_.clear();
   doubtful_ = false;
   if (!thread.registers) return Walked::NoFrames;
   at_ = {};
@@ -257,22 +259,32 @@ void Walk::push(Function* function, std::uint32_t line) {
 }
 
 void Walk::watch(const std::vector<Witness>& witnesses, std::uint64_t shared, std::uint64_t code) {
-  for (const Watched& known : watched_) {
-    if (known.shared == shared && known.code == code) return;
-  }
+  const std::pair whose(shared, code);
+  if (std::find(watching_.begin(), watching_.end(), whose) != watching_.end()) return;
+  watching_.push_back(whose);
   for (const Witness& witness : witnesses) watched_.push_back({witness, shared, code});
 }
 
-// Reads every witness of this walk in one batch; forgets what is no longer true.
+// Reads every witness of this walk in one batch, those of one object together; forgets what is no longer true.
 bool Walk::still_true() {
-  std::vector<std::uint64_t> now(watched_.size());
+  constexpr std::uint64_t kTogether = 128, kPage = 4096;   // bytes
+  std::sort(watched_.begin(), watched_.end(), [](const Watched& a, const Watched& b) { return a.witness.address < b.witness.address; });
+  std::vector<std::array<std::byte, kTogether>> now(watched_.size());
   std::vector<Read> reads;
-  reads.reserve(watched_.size());
-  for (std::size_t i = 0; i < watched_.size(); ++i) reads.push_back({watched_[i].witness.address, bytes_of(now[i])});
-  memory_.read_each(reads);
+  std::vector<std::size_t> read_of(watched_.size());
+  for (std::size_t i = 0; i < watched_.size(); ++i) {
+    const std::uint64_t address = watched_[i].witness.address, end = address + sizeof(Witness::value);
+    const std::uint64_t start = reads.empty() ? 0 : reads.back().address;
+    const bool joins = !reads.empty() && end - start <= kTogether && start / kPage == (end - 1) / kPage;
+    if (!joins) reads.push_back({address, {}});
+    reads.back().into = std::span(now[reads.size() - 1]).first(end - reads.back().address);
+    read_of[i] = reads.size() - 1;
+  }
+  live_.read_each(reads);
   bool good = true;
   for (std::size_t i = 0; i < watched_.size(); ++i) {
-    if (now[i] == watched_[i].witness.value) continue;
+    const Read& read = reads[read_of[i]];
+    if (read_at<std::uint64_t>(read.into, watched_[i].witness.address - read.address) == watched_[i].witness.value) continue;
     good = false;
     if (watched_[i].shared) functions_.forget(watched_[i].shared);
     if (watched_[i].code) codes_.forget(watched_[i].code);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "samplers/node/builtins.hpp"
@@ -12,6 +13,7 @@
 #include "samplers/node/deopt.hpp"
 #include "samplers/node/functions.hpp"
 #include "samplers/process/bounded_memory.hpp"
+#include "samplers/process/cached_memory.hpp"
 #include "samplers/sampler.hpp"
 #include "samplers/symbols/native_stack.hpp"
 #include "samplers/unwind/stack_view.hpp"
@@ -65,7 +67,8 @@ class Walk {
 
   const Layout& layout_;
   const Builtins& builtins_;
-  BoundedMemory memory_;
+  BoundedMemory live_;
+  CachedMemory memory_;                  // of one attempt
   NativeStack& native_;
   Context& context_;
   Heap heap_;
@@ -84,6 +87,7 @@ class Walk {
     std::uint64_t shared, code;          // whose, to be forgotten
   };
   std::vector<Watched> watched_;
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> watching_;   // whose words are in it
 };
 
 }  // namespace sampan::node

@@ -24,14 +24,6 @@ std::uint64_t literal(const Heap& heap, const Code& code, std::int64_t index) {
   return (word & 1) && word > 3 ? word & ~std::uint64_t{2} : 0;   // perhaps weak
 }
 
-std::uint64_t outer_function(const Heap& heap, const Code& code) {
-  const Row& row = heap.layout().row;
-  const auto& elements = code.deoptimization.elements;
-  const auto at = static_cast<std::size_t>(row.deopt_shared);
-  if (at >= elements.size()) return 0;
-  return row.deopt_shared_wrapped ? heap.field(elements[at], kWrapped) : elements[at];
-}
-
 // Reads the instructions of one translation, those that it shares with an earlier one too (deoptimization-data.cc).
 class Translation {
  public:
@@ -163,6 +155,14 @@ std::int32_t next_deopt_index(const Heap& heap, const Code& code, std::uint32_t 
 }
 
 }  // namespace
+
+std::uint64_t outer_function(const Heap& heap, const Code& code) {
+  const Row& row = heap.layout().row;
+  const auto& elements = code.deoptimization.elements;
+  const auto at = static_cast<std::size_t>(row.deopt_shared);
+  if (at >= elements.size()) return 0;
+  return row.deopt_shared_wrapped ? heap.field(elements[at], kWrapped) : elements[at];
+}
 
 bool spots_by_positions(const Heap& heap, const Code& code, std::int32_t offset, std::vector<Spot>& out) {
   auto position = position_at(code.positions, offset);

@@ -20,6 +20,8 @@ struct Spot {
 // Appends the spots, innermost first. `pc` is where it runs (`exact`) or returns to. False where nothing tells.
 bool find_spots(const Heap& heap, const Code& code, std::uint64_t pc, bool exact, std::vector<Spot>& out);
 
+// The function that was optimised, as a SharedFunctionInfo; 0: not known.
+std::uint64_t outer_function(const Heap& heap, const Code& code);
 // The parts, for tests.
 bool spots_by_positions(const Heap& heap, const Code& code, std::int32_t offset, std::vector<Spot>& out);
 bool spots_by_translation(const Heap& heap, const Code& code, std::uint32_t index, std::vector<Spot>& out);

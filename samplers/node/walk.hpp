@@ -44,6 +44,8 @@ class Walk {
   Went standing_frame(const Place& place);
   Went leave(std::uint64_t pc, std::uint64_t sp, std::uint64_t fp);
   std::optional<Went> jit_top(const Code& code);
+  std::optional<Went> pushed_over(Function& own);   // a builtin that took no frame and pushed registers
+  bool belongs(const Code& code, const Function& function) const;
   Went unframed_caller();                // of a builtin that took no frame
 
   void stub(std::uint64_t marker, const Place& place);

@@ -13,6 +13,9 @@ constexpr std::array kPrologue = {std::byte{0x55}, std::byte{0x48}, std::byte{0x
 constexpr std::array kTeardown = {std::byte{0x48}, std::byte{0x8b}, std::byte{0xe5}, std::byte{0x5d}};   // mov rsp,rbp; pop rbp
 constexpr std::size_t kTeardownWithin = 48;            // arguments are popped between it and the return
 constexpr std::byte kRet{0xc3}, kRetN{0xc2}, kPopRbp{0x5d}, kLeave{0xc9};
+constexpr std::size_t kMostPushed = 32;                // words: all registers, some of them twice as wide
+constexpr std::int64_t kFunctionSlot = -2, kLeastSlots = -5;   // the last: where interpreted code has its place
+constexpr std::uint64_t kLeastCode = 1 << 16;          // no code lies below
 constexpr unsigned kRdi = 5, kRcx = 2, kR10 = 10;      // DWARF numbers
 
 }  // namespace
@@ -83,6 +86,30 @@ Walk::Went Walk::unframed_caller() {
   return pc ? leave(*pc, at_.registers.sp + 8, at_.registers.fp) : Went::Lost;
 }
 
+bool Walk::belongs(const Code& code, const Function& function) const {
+  if (code.kind == CodeKind::Baseline) return function.bytecodes && functions_.bytecodes_of(code.deopt) == function.bytecodes;
+  return code.kind >= CodeKind::Maglev && outer_function(heap_, code) == function.shared;
+}
+
+// A helper that compiled code calls (DoubleToI) saves registers and takes no frame: rbp shows its caller's, of `own`, and the
+// return address lies among what was pushed. The caller's code proves to be `own`'s.
+std::optional<Walk::Went> Walk::pushed_over(Function& own) {
+  const Registers r = at_.registers;
+  for (std::size_t i = 0; i < kMostPushed; ++i) {
+    const std::uint64_t at = r.sp + i * 8;
+    const auto pc = at < slot(r.fp, kLeastSlots) ? stack_.word(at) : std::nullopt;
+    if (!pc) break;
+    const Place place = *pc > kLeastCode && is_return_address(*pc) ? place_of(*pc - 1) : Place{};
+    Code* code = place.where == Where::Jit ? codes_.find(*pc - 1, place.low) : nullptr;
+    if (!code) continue;
+    use(*code);
+    if (!belongs(*code, own)) continue;
+    found_.push_back(native_.frame(r.pc));
+    return leave(*pc, at + 8, r.fp);
+  }
+  return {};
+}
+
 Walk::Went Walk::v8_top(const Place& place) {
   const Registers r = at_.registers;
   const FrameState before = at_;
@@ -96,6 +123,11 @@ Walk::Went Walk::v8_top(const Place& place) {
       return unframed_caller();
     }
     at_ = before;
+    const auto function = slot_pushed(kFunctionSlot) ? stack_.word(slot(r.fp, kFunctionSlot)) : std::nullopt;
+    Function* own = function ? functions_.of_js_function(*function) : nullptr;
+    // Of interpreted code it is the frame of what runs.
+    const bool compiled = own && own->script && slot_pushed(kLeastSlots) && !is_smi(stack_.word(slot(r.fp, kLeastSlots)).value_or(0));
+    if (const auto stepped = compiled ? pushed_over(*own) : std::nullopt) return *stepped;
     return standing_frame(place);
   }
   Code* code = codes_.find(r.pc, place.low);

@@ -17,23 +17,10 @@ SECONDS = 20 if sampan.LONG else 2
 KILLS = 200 if sampan.LONG else 12
 TIERS = ("ptrace", "ebpf")
 MARKED = r"^\[code that changed"
-denied = set()
 
 
 def take(what, load, tier, **params):
-    """A finished profile of a workload, or None where the tier is not allowed here."""
-    if tier in denied:
-        return None
-    params.setdefault("seconds", SECONDS)
-    params.setdefault("rate", 250)
-    run = sampan.profile(pid=load.pid_of_java, tier=tier, max_cpu_percent=100, **params)
-    if run.code == 4:
-        denied.add(tier)
-        skip(f"the {tier} tier", run.result.get("sentence", run.err[-200:]))
-        return None
-    if not check(run.code == 0, f"{what}, {tier}: delivered ({run.result.get('sentence', run.err[-300:])})"):
-        return None
-    return run
+    return sampan.take(what, tier, pid=load.pid_of_java, **{"seconds": SECONDS, "rate": 250, **params})
 
 
 def java_stacks(run, main):

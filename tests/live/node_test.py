@@ -11,23 +11,10 @@ from sampan import check, skip
 
 SECONDS = 6 if sampan.LONG else 2
 TIERS = ("ptrace", "ebpf")
-denied = set()
 
 
 def take(what, pid, tier, **params):
-    """A finished profile, or None where the tier is not allowed here."""
-    if tier in denied:
-        return None
-    params.setdefault("seconds", SECONDS)
-    params.setdefault("rate", 400)
-    run = sampan.profile(pid=pid, tier=tier, max_cpu_percent=100, **params)
-    if run.code == 4:
-        denied.add(tier)
-        skip(f"the {tier} tier", run.result.get("sentence", run.err[-200:]))
-        return None
-    if not check(run.code == 0, f"{what}, {tier}: delivered ({run.result.get('sentence', run.err[-300:])})"):
-        return None
-    return run
+    return sampan.take(what, tier, pid=pid, **{"seconds": SECONDS, "rate": 400, **params})
 
 
 def judge(what, pid, answers):

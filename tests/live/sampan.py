@@ -75,6 +75,21 @@ def profile(_binary=BINARY, _timeout=120, _prefix=(), **params):
     return Run(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"), directory)
 
 
+denied = set()   # tiers
+
+
+def take(what, tier, **params):
+    """A finished profile by a tier, or None where that is not allowed here (said once) or nothing was delivered (a failure)."""
+    if tier in denied:
+        return None
+    run = profile(tier=tier, **{"max_cpu_percent": 100, **params})
+    if run.code == 4:
+        denied.add(tier)
+        skip(f"the {tier} tier", run.result.get("sentence", run.err[-200:]))
+        return None
+    return run if check(run.code == 0, f"{what}, {tier}: delivered ({run.result.get('sentence', run.err[-300:])})") else None
+
+
 def share(stacks, pattern):
     """The share (0–1) of the samples in whose stack a frame matches."""
     total = sum(count for _, count in stacks)

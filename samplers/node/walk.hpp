@@ -45,6 +45,7 @@ class Walk {
   Went leave(std::uint64_t pc, std::uint64_t sp, std::uint64_t fp);
   std::optional<Went> jit_top(const Code& code);
   std::optional<Went> pushed_over(Function& own);   // a builtin that took no frame and pushed registers
+  bool stands_interpreted();
   bool belongs(const Code& code, const Function& function) const;
   Went unframed_caller();                // of a builtin that took no frame
 

@@ -14,7 +14,7 @@ constexpr std::array kTeardown = {std::byte{0x48}, std::byte{0x8b}, std::byte{0x
 constexpr std::size_t kTeardownWithin = 48;            // arguments are popped between it and the return
 constexpr std::byte kRet{0xc3}, kRetN{0xc2}, kPopRbp{0x5d}, kLeave{0xc9};
 constexpr std::size_t kMostPushed = 32;                // words: all registers, some of them twice as wide
-constexpr std::int64_t kFunctionSlot = -2, kLeastSlots = -5;   // the last: where interpreted code has its place
+constexpr std::int64_t kFunctionSlot = -2, kBytecodesSlot = -4, kOffsetSlot = -5;
 constexpr std::uint64_t kLeastCode = 1 << 16;          // no code lies below
 constexpr unsigned kRdi = 5, kRcx = 2, kR10 = 10;      // DWARF numbers
 
@@ -86,6 +86,12 @@ Walk::Went Walk::unframed_caller() {
   return pc ? leave(*pc, at_.registers.sp + 8, at_.registers.fp) : Went::Lost;
 }
 
+// The frame of interpreted code is that of the builtin that runs it.
+bool Walk::stands_interpreted() {
+  const auto bytecodes = stack_.word(slot(at_.registers.fp, kBytecodesSlot)), offset = stack_.word(slot(at_.registers.fp, kOffsetSlot));
+  return slot_pushed(kOffsetSlot) && bytecodes && offset && is_smi(*offset) && heap_.is(*bytecodes, layout_.types.bytecodes);
+}
+
 bool Walk::belongs(const Code& code, const Function& function) const {
   if (code.kind == CodeKind::Baseline) return function.bytecodes && functions_.bytecodes_of(code.deopt) == function.bytecodes;
   return code.kind >= CodeKind::Maglev && outer_function(heap_, code) == function.shared;
@@ -97,7 +103,7 @@ std::optional<Walk::Went> Walk::pushed_over(Function& own) {
   const Registers r = at_.registers;
   for (std::size_t i = 0; i < kMostPushed; ++i) {
     const std::uint64_t at = r.sp + i * 8;
-    const auto pc = at < slot(r.fp, kLeastSlots) ? stack_.word(at) : std::nullopt;
+    const auto pc = at < slot(r.fp, kOffsetSlot) ? stack_.word(at) : std::nullopt;
     if (!pc) break;
     const Place place = *pc > kLeastCode && is_return_address(*pc) ? place_of(*pc - 1) : Place{};
     Code* code = place.where == Where::Jit ? codes_.find(*pc - 1, place.low) : nullptr;
@@ -125,9 +131,7 @@ Walk::Went Walk::v8_top(const Place& place) {
     at_ = before;
     const auto function = slot_pushed(kFunctionSlot) ? stack_.word(slot(r.fp, kFunctionSlot)) : std::nullopt;
     Function* own = function ? functions_.of_js_function(*function) : nullptr;
-    // Of interpreted code it is the frame of what runs.
-    const bool compiled = own && own->script && slot_pushed(kLeastSlots) && !is_smi(stack_.word(slot(r.fp, kLeastSlots)).value_or(0));
-    if (const auto stepped = compiled ? pushed_over(*own) : std::nullopt) return *stepped;
+    if (const auto stepped = own && own->script && !stands_interpreted() ? pushed_over(*own) : std::nullopt) return *stepped;
     return standing_frame(place);
   }
   Code* code = codes_.find(r.pc, place.low);

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Node.js of many versions from npm's own packages, unpacked into $SAMPAN_CACHE/nodes/VERSION/bin/node, and Debian 12's with
-# its shared libnode as a root of its own (nodes/debian18): get_nodes.sh [VERSION…]. Nothing is installed.
+# Node.js of many versions from npm's own packages, unpacked into $SAMPAN_CACHE/nodes/VERSION/bin/node, and Debian 12's and 13's
+# with their shared libnode as roots of their own (nodes/debian18, debian20): get_nodes.sh [VERSION…]. Nothing is installed.
 # One of each line that a row of samplers/node knows; with SAMPAN_LONG=1 also the first of each line and others between.
 set -eu
 cd "$(dirname "$0")"
@@ -15,9 +15,14 @@ usual="16.20.2 18.20.8 20.20.2 22.23.3 24.11.1 24.21.0 25.9.0 26.12.1"
 long="16.0.0 18.0.0 20.0.0 22.0.0 24.0.0 26.0.0 17.9.1 21.7.3"
 [ "${SAMPAN_LONG:-}" != 1 ] || usual="$usual $long"
 status=0
-for version in ${*:-$usual debian18}; do
-  if [ "$version" = debian18 ]; then
-    sh ./suite_root.sh bookworm "$nodes/debian18" nodejs || { echo "SKIP: node debian18: Debian's mirror does not give it"; status=1; }
+for version in ${*:-$usual debian18 debian20}; do
+  case $version in
+    debian18) suite=bookworm ;;
+    debian20) suite=trixie ;;
+    *) suite= ;;
+  esac
+  if [ -n "$suite" ]; then
+    sh ./suite_root.sh $suite "$nodes/$version" nodejs || { echo "SKIP: node $version: Debian's mirror does not give it"; status=1; }
     continue
   fi
   [ ! -x "$nodes/$version/bin/node" ] || continue

@@ -31,10 +31,12 @@ void CodeSurvey::look(std::span<const CodeHeap> heaps, std::uint64_t now) {
   if (next_survey_ == 0) last_ends_ = ends_;   // the first look
   ends_before_.add(now, ends_);
   if (now < (soon_ ? soon_survey_ : next_survey_)) return note_new(heaps, last);
+  // What a busy machine makes it wait is no part of what it spends.
+  const std::uint64_t began = now_ns(CLOCK_THREAD_CPUTIME_ID);
   survey(heaps);
-  const std::uint64_t done = now_ns();
-  next_survey_ = done + std::max(kSurveyEvery, (done - now) * kSurveyShare);
-  soon_survey_ = done + std::max(kSurveyEvery, (done - now) * kSoonShare);
+  const std::uint64_t spent = now_ns(CLOCK_THREAD_CPUTIME_ID) - began, done = now_ns();
+  next_survey_ = done + std::max(kSurveyEvery, spent * kSurveyShare);
+  soon_survey_ = done + std::max(kSurveyEvery, spent * kSoonShare);
   soon_ = false;
 }
 

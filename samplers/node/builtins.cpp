@@ -3,7 +3,8 @@
 #include <elf.h>
 
 #include <algorithm>
-#include <array>
+
+#include "samplers/node/processor.hpp"
 
 namespace sampan::node {
 namespace {
@@ -12,14 +13,12 @@ constexpr std::uint64_t kLeast = 256 * 1024;           // the builtins take 1.3 
 constexpr std::uint64_t kSample = 64 * 1024;
 constexpr std::size_t kLeastPrologues = 8;             // in a sample: nearly every builtin sets up a frame
 
-// push rbp; mov rbp,rsp
-constexpr std::array kPrologue = {std::byte{0x55}, std::byte{0x48}, std::byte{0x89}, std::byte{0xe5}};
-
 bool looks_like_builtins(const ElfFile& file, std::uint64_t start, std::uint64_t end) {
   std::vector<std::byte> bytes(kSample);
   if (!file.read(start + (end - start) / 2, bytes)) return false;
+  const auto prologue = processor_of(file.architecture()).prologue;
   std::size_t count = 0;
-  for (auto at = bytes.begin(); (at = std::search(at, bytes.end(), kPrologue.begin(), kPrologue.end())) != bytes.end(); ++at) ++count;
+  for (auto at = bytes.begin(); (at = std::search(at, bytes.end(), prologue.begin(), prologue.end())) != bytes.end(); ++at) ++count;
   return count >= kLeastPrologues;
 }
 

@@ -139,6 +139,7 @@ std::int32_t next_deopt_index(const Heap& heap, const Code& code, std::uint32_t 
     if (point.index >= 0 && point.pc > offset && point.pc < nearest) nearest = point.pc, index = point.index;
     return false;
   });
+  if (heap.layout().processor->architecture->link_register) return index;   // the jumps are read of x86_64's code alone
   const auto exits = exits_start(row, code);
   const std::size_t deopt_count = (code.deoptimization.elements.size() - std::min<std::size_t>(code.deoptimization.elements.size(), row.deopts->first_entry)) / 3;
   if (!exits || code.size <= offset) return index;

@@ -7,6 +7,7 @@
 
 #include "samplers/base/result.hpp"
 #include "samplers/elf/dynamic.hpp"
+#include "samplers/node/processor.hpp"
 #include "samplers/process/memory.hpp"
 
 namespace sampan::node {
@@ -65,6 +66,7 @@ struct Layout {
   FrameTypes frames;
   Types types;
   std::string version;               // "12.4.254"
+  const Processor* processor = &processor_of(sampan_native);
 };
 
 // Reads the version and what the symbols tell. Fails with CannotSample and a sentence that names the version where no row is for it.

@@ -68,11 +68,7 @@ bool matches(const Process& process, Context&) { return find_v8(process).mapping
 Result<node::Layout> layout_of(const V8& v8, Process& process) {
   const char* other = other_v8(process);
   if (!v8.mapping) return fail(Exit::CannotSample, "the V8 of {} does not describe itself", other ? other : "this program");
-#if defined(__x86_64__)
   return node::find_layout(*v8.symbols, *process.memory);
-#else
-  return fail(Exit::CannotSample, "{} runs on a processor whose JavaScript frames are not known yet", process.name);
-#endif
 }
 
 Result<std::unique_ptr<Walker>> open(Process& process, Context& context) {

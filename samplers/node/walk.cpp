@@ -13,7 +13,6 @@ constexpr std::uint64_t kRemapEvery = 50'000'000;      // ns
 constexpr unsigned kAttempts = 3;
 // Of one sample: 10,000 frames take some 100,000 reads, the largest source that is counted through 32 MB.
 constexpr std::size_t kMostReads = 400'000, kMostBytes = 64u << 20;
-constexpr unsigned kR9 = 9, kR12 = 12;
 constexpr std::int64_t kMarkerSlot = -1, kFunctionSlot = -2, kBytecodesSlot = -4, kOffsetSlot = -5;
 constexpr std::array<std::int64_t, 2> kFeedbackSlots = {-6, -5};   // of interpreted and baseline frames, by version
 constexpr std::int64_t kExitFunctionSlot = 3;          // BuiltinExitFrame: the JSFunction
@@ -53,6 +52,7 @@ Walked Walk::once(const ThreadSnapshot& thread) {
   at_ = {};
   at_.registers = *thread.registers;
   at_.fp_known = thread.fp_known;
+  at_.architecture = layout_.processor->architecture;
   stack_.reset(memory_, thread.registers->sp, thread.stack, 0);
   return loop();
 }
@@ -100,6 +100,7 @@ Walk::Went Walk::native_frame() {
 }
 
 Walk::Went Walk::leave(std::uint64_t pc, std::uint64_t sp, std::uint64_t fp) {
+  pc &= native_.space().address_bits();
   if (sp < at_.registers.sp || !is_mapped(pc - 1)) return Went::Lost;
   at_.registers.pc = pc;
   at_.registers.sp = sp;
@@ -116,7 +117,7 @@ Walk::Went Walk::v8_frame(const Place& place) {
   return standing_frame(place);
 }
 
-// The frame that rbp shows, whose slots tell what it is.
+// The frame that the frame pointer shows, whose slots tell what it is.
 Walk::Went Walk::standing_frame(const Place& place) {
   const std::uint64_t fp = at_.registers.fp;
   if (!at_.fp_known || fp < at_.registers.sp || fp % 8 != 0) return Went::Lost;
@@ -124,14 +125,17 @@ Walk::Went Walk::standing_frame(const Place& place) {
   const auto caller_fp = stack_.word(fp);
   const auto marker = stack_.word(slot(fp, kMarkerSlot));
   if (!caller_pc || !caller_fp) return Went::Lost;
+  std::uint64_t bytes = 16;
   if (marker && slot_pushed(kMarkerSlot) && !(*marker & 1)) {
-    stub(*marker >> 1, place);
+    const std::uint64_t type = *marker >> 1;
+    if (type == layout_.frames.entry || type == layout_.frames.construct_entry) bytes = layout_.processor->entry_bytes;
+    stub(type, place);
   } else if (marker && slot_pushed(kFunctionSlot)) {
     javascript(place);
   } else if (at_.exact && place.where == Where::Builtin) {
     found_.push_back(native_.frame(at_.registers.pc));
   }
-  return leave(*caller_pc, fp + 16, *caller_fp);
+  return leave(*caller_pc, fp + bytes, *caller_fp);
 }
 
 void Walk::stub(std::uint64_t type, const Place& place) {
@@ -175,12 +179,12 @@ bool Walk::interpreted(std::uint64_t function) {
   const auto bytecodes = stack_.word(slot(r.fp, kBytecodesSlot));
   auto offset = stack_.word(slot(r.fp, kOffsetSlot));
   if (!bytecodes || !offset || !heap_.is(*bytecodes, layout_.types.bytecodes)) return false;
-  // What runs has its place in r9 (the slot is written at calls), as long as r12 still holds the bytecodes.
+  // What runs has its place in a register (the slot is written at calls), as long as another still holds the bytecodes.
   const std::int32_t header = layout_.row.bytecode_data - 1;
   std::int64_t at = is_smi(*offset) ? smi(*offset) - header : -1;
-  if (at_.innermost && r.general[kR12] == *bytecodes) {
+  if (at_.innermost && r.general[layout_.processor->bytecodes] == *bytecodes) {
     const auto length = heap_.field(*bytecodes, 8);
-    const std::int64_t live = static_cast<std::int64_t>(r.general[kR9]) - header;
+    const std::int64_t live = static_cast<std::int64_t>(r.general[layout_.processor->offset]) - header;
     if (is_smi(length) && live >= 0 && live < smi(length)) at = live;
   }
   if (at < 0) return false;

@@ -47,6 +47,10 @@ class Walk {
   std::optional<Went> pushed_over(Function& own);   // a builtin that took no frame and pushed registers
   bool stands_interpreted();
   bool belongs(const Code& code, const Function& function) const;
+  std::optional<Went> link_top(const Place& place);
+  bool frame_stands(std::uint64_t pc);   // where a link register is: whether code from there on takes a frame down
+  bool follows_link_call(std::uint64_t pc);
+  std::optional<Went> builtin_top();
   Went unframed_caller();                // of a builtin that took no frame
 
   void stub(std::uint64_t marker, const Place& place);

@@ -1,5 +1,5 @@
-// The innermost frame of V8's code on x86_64, whose own frame may not stand yet or no more. The builtins and the just-in-time
-// code have no unwind rows; both set up rbp the same way.
+// The innermost frame of V8's code, whose own frame may not stand yet or no more. The builtins and the just-in-time code have
+// no unwind rows; both set up the frame pointer the same way. What its code tells is of x86_64 here; of arm64: walk_link.cpp.
 #include <algorithm>
 #include <array>
 
@@ -9,14 +9,13 @@ namespace sampan::node {
 namespace {
 
 constexpr std::size_t kPrologueWithin = 140;           // bytes: checks of a tier-up lie before it
-constexpr std::array kPrologue = {std::byte{0x55}, std::byte{0x48}, std::byte{0x89}, std::byte{0xe5}};   // push rbp; mov rbp,rsp
 constexpr std::array kTeardown = {std::byte{0x48}, std::byte{0x8b}, std::byte{0xe5}, std::byte{0x5d}};   // mov rsp,rbp; pop rbp
 constexpr std::size_t kTeardownWithin = 48;            // arguments are popped between it and the return
 constexpr std::byte kRet{0xc3}, kRetN{0xc2}, kPopRbp{0x5d}, kLeave{0xc9};
 constexpr std::size_t kMostPushed = 32;                // words: all registers, some of them twice as wide
 constexpr std::int64_t kFunctionSlot = -2, kBytecodesSlot = -4, kOffsetSlot = -5;
 constexpr std::uint64_t kLeastCode = 1 << 16;          // no code lies below
-constexpr unsigned kRdi = 5, kRcx = 2, kR10 = 10;      // DWARF numbers
+constexpr unsigned kRcx = 2, kR10 = 10;      // DWARF numbers
 
 }  // namespace
 
@@ -39,9 +38,10 @@ bool Walk::is_return_address(std::uint64_t pc) {
 // Code that V8 compiled, where its frame does not stand: by where its prologue lies, and what comes after the pc.
 std::optional<Walk::Went> Walk::jit_top(const Code& code) {
   const Registers r = at_.registers;
-  std::vector<std::byte> head(std::min<std::uint64_t>(kPrologueWithin + kPrologue.size(), code.size));
+  const auto shape = kX86Processor.prologue;
+  std::vector<std::byte> head(std::min<std::uint64_t>(kPrologueWithin + shape.size(), code.size));
   if (!memory_.read(code.start, head)) return {};
-  const auto found = std::search(head.begin(), head.end(), kPrologue.begin(), kPrologue.end());
+  const auto found = std::search(head.begin(), head.end(), shape.begin(), shape.end());
   const std::uint64_t top = stack_.word(r.sp).value_or(0), second = stack_.word(r.sp + 8).value_or(0);
   if (found != head.end()) {
     const std::uint64_t prologue = code.start + static_cast<std::uint64_t>(found - head.begin());
@@ -81,7 +81,8 @@ Walk::Went Walk::unframed_caller() {
   use(*code);
   const auto offset = baseline_bytecode(code->offsets, {}, layout_.row.bytecodes, static_cast<std::uint32_t>(at_.registers.pc - code->start));
   if (offset != -1) return Went::On;
-  baseline(*code, at_.registers.general[kRdi], false);
+  if (layout_.processor->architecture->link_register) return Went::Lost;   // whose frame pointer it is then is not known
+  baseline(*code, at_.registers.general[layout_.processor->function], false);
   const auto pc = stack_.word(at_.registers.sp);
   return pc ? leave(*pc, at_.registers.sp + 8, at_.registers.fp) : Went::Lost;
 }
@@ -116,33 +117,39 @@ std::optional<Walk::Went> Walk::pushed_over(Function& own) {
   return {};
 }
 
+std::optional<Walk::Went> Walk::builtin_top() {
+  const Registers r = at_.registers;
+  const std::uint64_t top = stack_.word(r.sp).value_or(0), second = stack_.word(r.sp + 8).value_or(0);
+  if (is_return_address(top)) return leave(top, r.sp + 8, r.fp);
+  if (top == r.fp && is_return_address(second)) return leave(second, r.sp + 16, r.fp);
+  return {};
+}
+
 Walk::Went Walk::v8_top(const Place& place) {
   const Registers r = at_.registers;
   const FrameState before = at_;
+  const bool linked = layout_.processor->architecture->link_register;
   if (place.where == Where::Builtin) {
-    const std::uint64_t top = stack_.word(r.sp).value_or(0);
-    std::optional<Went> went;
-    if (is_return_address(top)) went = leave(top, r.sp + 8, r.fp);
-    else if (top == r.fp && is_return_address(stack_.word(r.sp + 8).value_or(0))) went = leave(*stack_.word(r.sp + 8), r.sp + 16, r.fp);
-    if (went == Went::On) {
+    if ((linked ? link_top(place) : builtin_top()) == Went::On) {
       found_.push_back(native_.frame(r.pc));
       return unframed_caller();
     }
     at_ = before;
     const auto function = slot_pushed(kFunctionSlot) ? stack_.word(slot(r.fp, kFunctionSlot)) : std::nullopt;
     Function* own = function ? functions_.of_js_function(*function) : nullptr;
-    if (const auto stepped = own && own->script && !stands_interpreted() ? pushed_over(*own) : std::nullopt) return *stepped;
+    const bool may_push = !linked && own && own->script && !stands_interpreted();
+    if (const auto stepped = may_push ? pushed_over(*own) : std::nullopt) return *stepped;
     return standing_frame(place);
   }
   Code* code = codes_.find(r.pc, place.low);
   if (!code) return standing_frame(place);
   // Named before the step: at_ still stands in it.
   const bool framed = slot_pushed(-2) && r.fp >= r.sp;
-  if (const auto went = jit_top(*code); went == Went::On) {
+  if ((linked ? link_top(place) : jit_top(*code)) == Went::On) {
     const FrameState after = at_;
     at_ = before;
     use(*code);
-    if (code->kind == CodeKind::Baseline) baseline(*code, r.general[kRdi], false);
+    if (code->kind == CodeKind::Baseline) baseline(*code, r.general[layout_.processor->function], false);
     else if (code->kind >= CodeKind::Maglev) optimised(*code);
     at_ = after;
     return Went::On;
@@ -156,9 +163,9 @@ Walk::Went Walk::v8_top(const Place& place) {
     return pc && fp && r.fp >= r.sp ? leave(*pc, r.fp + 16, *fp) : Went::Lost;
   }
   if (!framed && code->kind != CodeKind::Other) {
-    // rbp is set, its slots are not: the code alone tells.
+    // The frame pointer is set, its slots are not: the code alone tells.
     use(*code);
-    if (code->kind == CodeKind::Baseline) baseline(*code, r.general[kRdi], false);
+    if (code->kind == CodeKind::Baseline) baseline(*code, r.general[layout_.processor->function], false);
     else optimised(*code);
     const auto pc = stack_.word(r.fp + 8);
     const auto fp = stack_.word(r.fp);

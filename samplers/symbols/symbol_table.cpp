@@ -10,7 +10,11 @@ namespace {
 
 constexpr std::size_t kMostSymbols = 8'000'000;
 
+// Of arm64's ELF: where code begins and where data, no names ($x, $d, $x.5; aaelf64, "mapping symbols").
+bool is_mapping_symbol(const ElfSymbol& symbol) { return symbol.type == STT_NOTYPE && !symbol.name.empty() && symbol.name[0] == '$'; }
+
 bool is_code(const ElfSymbol& symbol) {
+  if (is_mapping_symbol(symbol)) return false;
   return symbol.address != 0 && (symbol.type == STT_FUNC || symbol.type == STT_GNU_IFUNC || symbol.type == STT_NOTYPE);
 }
 

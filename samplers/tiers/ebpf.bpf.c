@@ -268,5 +268,13 @@ int name_kernel(__u64 *ctx) {
   return 0;
 }
 
+// The same before 5.13, with an offset behind the name: an iterator may print. %pB takes a return address.
+__u64 kernel_address = 0;
+SEC("iter/bpf_map")
+int print_kernel_name(struct bpf_iter__bpf_map *ctx) {
+  if (ctx->meta->seq_num == 0) BPF_SEQ_PRINTF(ctx->meta->seq, "%pB", kernel_address + 1);
+  return 0;
+}
+
 // Apache-2.0 or GPL-2.0, as you choose; the kernel asks for the latter.
 char program_license[] SEC("license") = "GPL";

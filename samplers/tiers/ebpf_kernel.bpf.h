@@ -46,6 +46,17 @@ struct task_struct {
 struct task_struct___before_5_14 {
   long state;
 };
+struct seq_file;
+struct bpf_iter_meta {
+  struct seq_file *seq;
+  __u64 session_id;
+  __u64 seq_num;
+};
+struct bpf_map;
+struct bpf_iter__bpf_map {
+  struct bpf_iter_meta *meta;
+  struct bpf_map *map;
+};
 #pragma clang attribute pop
 
 // Set by locate(): the agent's own PID namespace, and how deep it is nested.

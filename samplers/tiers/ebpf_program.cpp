@@ -117,6 +117,7 @@ Result<std::unique_ptr<EbpfProgram>> EbpfProgram::open(Event event) {
 
 EbpfProgram::~EbpfProgram() {
   for (bpf_link* link : events_) bpf_link__destroy(link);
+  bpf_link__destroy(names_);
   if (ring_) ring_buffer__free(ring_);
   if (totals_) munmap(const_cast<sampan_totals*>(totals_), sizeof(sampan_totals));
   walks_.reset();
@@ -284,7 +285,22 @@ std::string EbpfProgram::kernel_name(std::uint64_t address) {
   if (bpf_prog_test_run_opts(bpf_program__fd(skeleton_->progs.name_kernel), &options) != 0) return {};
   const char (&text)[sizeof skeleton_->bss->kernel_name] = skeleton_->bss->kernel_name;
   std::string name(text, strnlen(text, sizeof text));
+  if (name.empty()) name = printed_kernel_name(address);
   return name.starts_with("0x") ? std::string() : name;   // an address that no function has
+}
+
+// `name+offset/size` or `name+offset/size [module]`, less what lies between.
+std::string EbpfProgram::printed_kernel_name(std::uint64_t address) {
+  if (!names_) names_ = bpf_program__attach_iter(skeleton_->progs.print_kernel_name, nullptr);
+  if (!names_) return {};
+  skeleton_->bss->kernel_address = address;
+  const UniqueFd fd(bpf_iter_create(bpf_link__fd(names_)));
+  char text[256];
+  const ssize_t size = fd ? ::read(fd.get(), text, sizeof text) : -1;
+  std::string name(text, size > 0 ? static_cast<std::size_t>(size) : 0);
+  const std::size_t offset = name.find("+0x");
+  if (offset != std::string::npos) name.erase(offset, name.find(' ', offset) - offset);
+  return name;
 }
 
 std::uint64_t EbpfProgram::lost() const { return __atomic_load_n(&totals_->lost, __ATOMIC_RELAXED); }

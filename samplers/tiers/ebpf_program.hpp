@@ -55,6 +55,8 @@ class EbpfProgram {
   std::uint64_t lost() const;
   // The kernel's function at an address, `name` or `name [module]`; empty where it is none.
   std::string kernel_name(std::uint64_t address);
+  // The same by an iterator, as kernels before 5.13 must; empty where there is none, before 5.9.
+  std::string printed_kernel_name(std::uint64_t address);
 
  private:
   EbpfProgram() = default;
@@ -67,6 +69,7 @@ class EbpfProgram {
   std::unique_ptr<EbpfWalks> walks_;
   ring_buffer* ring_ = nullptr;
   const sampan_totals* totals_ = nullptr;   // the kernel writes them
+  bpf_link* names_ = nullptr;           // of print_kernel_name, once it was asked for
   std::vector<bpf_link*> events_;
   std::vector<int> event_fds_;          // the links own them
   double rate_ = 0;                     // of the events, a second

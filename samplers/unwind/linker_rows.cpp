@@ -10,6 +10,7 @@ constexpr sampan_row kNone{0, 0, 0, SAMPAN_ROW_NONE};
 constexpr sampan_row kCalled{0, 0, 0, SAMPAN_ROW_SP};          // the return address is in lr
 constexpr sampan_row kPushed{0, 2, -1, static_cast<__u8>(int{SAMPAN_ROW_SP} | int{SAMPAN_BASE_CFA} | int{SAMPAN_SLOT_RA})};
 constexpr sampan_row kSignal{0, 0, 0, SAMPAN_ROW_SIGNAL};
+constexpr sampan_row kRoot{0, 0, 0, SAMPAN_ROW_ROOT};
 constexpr std::uint32_t kPushX16Lr = 0xa9bf7bf0;               // stp x16, x30, [sp, #-16]!
 constexpr std::array<std::uint32_t, 2> kSigreturn = {0xd2801168, 0xd4000001};   // mov x8, #__NR_rt_sigreturn; svc #0
 constexpr std::uint64_t kHeadBytes = 32;                       // of .plt: what its entries jump to at first
@@ -61,6 +62,20 @@ void add_signal_return(const ElfFile& file, Rows& rows) {
   }
 }
 
+// Where a program begins: two calls, of main's caller and of abort. C libraries describe it as the outermost frame only since
+// lately (glibc 2.29).
+void add_entry(const ElfFile& file, Rows& rows) {
+  std::array<std::uint32_t, 64> code{};
+  if (file.entry() == 0 || !file.read(file.entry(), std::as_writable_bytes(std::span(code)))) return;
+  int calls = 0;
+  for (std::size_t i = 0; i < code.size(); ++i) {
+    if ((code[i] & 0xfc000000) != 0x94000000 || ++calls < 2) continue;   // bl
+    rows.push(file.entry(), kRoot);
+    rows.push(file.entry() + (i + 1) * 4, kNone);
+    return;
+  }
+}
+
 }  // namespace
 
 std::vector<sampan_row> linker_rows(const ElfFile& file, std::uint64_t base) {
@@ -69,6 +84,7 @@ std::vector<sampan_row> linker_rows(const ElfFile& file, std::uint64_t base) {
     if (const ElfSection* section = file.section(name); section && section->size != 0) add_plt(file, *section, rows);
   }
   add_signal_return(file, rows);
+  add_entry(file, rows);
   return rows.take();
 }
 

@@ -1,5 +1,5 @@
-// Rows of arm64 code that no compiler made and nothing in the file describes: the linker's jumps to other libraries, and
-// where a signal's handler returns to in the kernel's vdso.
+// Rows of arm64 code that no compiler made and nothing in the file describes: the linker's jumps to other libraries,
+// where a signal's handler returns to in the kernel's vdso, and where a program begins.
 #pragma once
 
 #include <cstdint>

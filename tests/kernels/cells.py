@@ -37,7 +37,7 @@ UNIT_DATA = ("tests/agent/target/recorded", "tests/workloads/native")
 
 @dataclasses.dataclass(frozen=True)
 class Program:
-    command: str              # in the guest; it says `ready`
+    command: str              # in the guest (ARCH: its architecture); it says `ready`
     chain: str                # a whole stack, as a regular expression of the frames joined by `;`
     shares: tuple             # of the frames that take 60, 30 and 10 % of the time: regular expressions
     files: tuple = ()         # of tests/workloads, copied to /t
@@ -65,10 +65,22 @@ GO_OWN = r"runtime[./](?!goexit)[^;]*(;(runtime|internal)[./][^;]*)*(;(__vdso_)?
 GO = (r"(runtime\.goexit[^;]*;runtime\.main[^;]*;main\.main[^;]*(;main\.[^;]*)*(;runtime[./][^;]*)*"
       r"(;(__vdso_)?clock_gettime)?" + KERNEL + "|" + GO_OWN + ")")
 
+# The program's own thread, whatever the kernel did below; the virtual machine's threads (compilers, collectors) are its own.
+ROUNDS = r"Rounds\.main(;Rounds\.descend){0,21}(;Rounds\.(sixty|thirty|ten)(;Rounds\.rounds)?)?(;(InterpreterRuntime|Deoptimization|SharedRuntime|OptoRuntime|Runtime1)::.*)?" + KERNEL
+JVM_OWN = r"(?!.*(Rounds|\[truncated|\[code that)).*"
+JAVA = "(" + ROUNDS + "|" + JVM_OWN + ")"
+JAVA_OPTIONS = "-Xmx64m -XX:CompileCommand=quiet -XX:CompileCommand=dontinline,Rounds.rounds -cp /t Rounds"
+
+# From the program's file on its calls in order, above them Node.js's own; threads of V8 and libuv are theirs.
+NODE = (LIBC + r"(main;)?node::Start.*;Module\._compile;\(anonymous\)(;loop(;(hot|warm|cool)(;spin)?)?(;(now(;v8::.*)?|(Builtins_|libnode)[^;]*))?)?" + KERNEL)
+NODE_OWN = r"(?!.*(\bloop\b|\bspin\b|Module\._compile|\[(truncated|unknown|code that))).*"
+NODE = "(" + NODE + "|" + NODE_OWN + ")"
+
 BUILDS = {                                       # the words between the compiler and the sources
     "split": ("g++", "-O2 -fomit-frame-pointer", "native/split.cpp"),
     "split-pac": ("g++", "-O2 -fomit-frame-pointer -mbranch-protection=standard", "native/split.cpp"),
     "split-go": ("go", "build", "native/split.go"),
+    "Rounds.class": ("javac", "", "java/Rounds.java"),
 }
 
 POD, CONTAINER = "12345678-90ab-cdef-1234-567890abcdef", "c0ffee00" * 8
@@ -82,6 +94,10 @@ PROGRAMS = {
     "python3.13": Program("chroot /py3.13 /usr/bin/python3.13 /t/rounds.py", PYTHON, MIX, files=("python/rounds.py",), root="py3.13"),
     "python3.14": Program("chroot /py3.14 /usr/bin/python3.14 /t/rounds.py", PYTHON, MIX, files=("python/rounds.py",), root="py3.14"),
     "contained": Program("container kubepods/burstable/pod%s/%s python3.11 /t/rounds.py" % (POD, CONTAINER), PYTHON, MIX, files=("python/rounds.py",)),
+    "java17": Program("chroot /jdk17 /usr/lib/jvm/java-17-openjdk-ARCH/bin/java " + JAVA_OPTIONS, JAVA, MIX, build="Rounds.class", root="jdk17", aside=JVM_OWN),
+    "java21": Program("chroot /jdk21 /usr/lib/jvm/java-21-openjdk-ARCH/bin/java " + JAVA_OPTIONS, JAVA, MIX, build="Rounds.class", root="jdk21", aside=JVM_OWN),
+    "node20": Program("chroot /node20 /usr/bin/node /t/shares.js", NODE, (r"\bhot\b", r"\bwarm\b", r"\bcool\b"), files=("node/shares.js",),
+                      root="node20", aside=NODE_OWN),
     "ruby": Program("ruby3.1 /t/rounds.rb", RUBY, MIX, files=("ruby/rounds.rb",), usual=True),
     "php": Program("php8.2 -n /t/rounds.php", PHP, MIX, files=("php/rounds.php",), usual=True),
 }

@@ -27,6 +27,7 @@ started=0
 start() {
   stop
   started=$((started + 1))
+  [ "$1" != chroot ] || [ -e "$2/proc/self" ] || mount -t proc proc "$2/proc"   # programs look for themselves there
   "$@" > /tmp/workload-$started 2>&1 < /dev/null &
   target=$!
   until grep -q ready /tmp/workload-$started; do

@@ -1,7 +1,7 @@
 """Real kernels, booted under qemu from Debian's packages: the static binary on each, every tier, known stacks and shares.
 
 kernels_test.py [GUEST…]                          those guests alone, every cell (without a name: what the ordinary run has)
-kernels_test.py --cell REGEX [GUEST…]             those cells alone
+kernels_test.py --cell REGEX [GUEST…]             those cells alone; `unit tests` is one
 kernels_test.py --shell-script FILE GUEST…        runs FILE as a shell script in the guest and prints what it prints; the functions
                                                   of init.sh (start, cell, with, container) and all workloads in /t are there
 kernels_test.py --put HOST=GUEST …                further files or folders for the guest
@@ -32,11 +32,12 @@ def files_of(guest, names):
     files = {"/t/sampan": machine.binary(guest.architecture)}
     for name in names:
         program = table.PROGRAMS[name]
+        folder = "/%s/t/" % program.root if program.root else "/t/"
         for file in program.files:
             path = machine.ROOT / "tests" / "workloads" / file
-            files["%s/t/%s" % ("/" + program.root if program.root else "", path.name)] = path
+            files[folder + path.name] = path
         if program.build:
-            files["/t/" + program.build] = programs.build(program.build, guest.architecture)
+            files[folder + program.build] = programs.build(program.build, guest.architecture)
     return files
 
 
@@ -56,7 +57,7 @@ def script(guest, chosen, units):
             lines.append("echo %d > /proc/sys/kernel/perf_event_paranoid" % paranoid)
         if cell.program != program:
             program = cell.program
-            command = table.PROGRAMS[program].command
+            command = table.PROGRAMS[program].command.replace("ARCH", guest.architecture)
             lines.append(command if command.startswith("container ") else "start " + command)
         lines.append("cell %d %s '%s'" % (number, rights_of(guest, cell), json.dumps(cell.params).replace('"@PID"', "@PID")))
         if cell.after:
@@ -93,7 +94,7 @@ def unpack(line, folder):
     with tarfile.open(fileobj=io.BytesIO(base64.b64decode(packed)), mode="r:gz") as archive:
         archive.extractall(where)
     text = lambda name: (where / name).read_text(errors="replace")
-    return int(number), Run(int(text("code")), text("out"), text("err"), where)
+    return int(number) if number.isdigit() else number, Run(int(text("code")), text("out"), text("err"), where)
 
 
 def short(stack):
@@ -105,7 +106,8 @@ def judge(cell, run):
     """(right, sentence): the exit code and its sentence, or whole stacks with nothing foreign in them and the known shares."""
     sentence = run.result.get("sentence") or run.err[-300:].strip()
     if run.code != cell.code or not re.search(cell.says, sentence):
-        return False, "exit %d (wanted %d%s): %s" % (run.code, cell.code, cell.says and ", naming " + cell.says, sentence)
+        counted = {key: value for key, value in run.result.get("quality", {}).items() if value}
+        return False, "exit %d (wanted %d%s): %s %s" % (run.code, cell.code, cell.says and ", naming " + cell.says, sentence, counted or "")
     if run.code != 0:
         return True, "exit %d: %s" % (run.code, sentence)
     program = table.PROGRAMS[cell.program]
@@ -125,7 +127,7 @@ def judge(cell, run):
     right = at_least(whole, every, 0.99) and not strange and near and work >= 0.8 * own
     said = "%d samples by %s, %d of %d whole, %d truncated, %s %%" % (
         run.result["quality"]["taken"], run.result.get("tier"), whole, every, truncated, " / ".join("%.1f" % (100 * c / max(work, 1)) for c in counts))
-    return right, said + (", foreign: " + " | ".join(short(stack) for stack in strange[:3]) if strange else "")
+    return right, said + (", foreign: " + " | ".join(short(stack)[-400:] for stack in strange[:3]) if strange else "")
 
 
 def judge_doctor(cell, run, runs):
@@ -170,7 +172,7 @@ def run_guest(guest, arguments, extra):
     roots = sorted({table.PROGRAMS[name].root for name in names} - {""})
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="sampan-guest-") as folder:
-        units = {} if own or arguments.cell else unit_tests(guest)
+        units = {} if own or not re.search(arguments.cell or "", "unit tests") else unit_tests(guest)
         data = {str(machine.ROOT / path): machine.ROOT / path for path in table.UNIT_DATA} if units else {}
         run_script = own or script(guest, chosen, [path.name for path in units.values()])
         files = dict(files_of(guest, names), **units, **data, **{"/t/run.sh": run_script}, **extra)
@@ -179,7 +181,7 @@ def run_guest(guest, arguments, extra):
             if line.startswith("@@cell "):
                 number, run = unpack(line, folder)
                 if own:
-                    print("%d: exit %d\n%s%s" % (number, run.code, run.out, run.err))
+                    print("%s: exit %d\n%s%s" % (number, run.code, run.out, run.err))
                     continue
                 runs.append((chosen[number], run))
                 if chosen[number].code is not None:

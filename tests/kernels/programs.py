@@ -22,6 +22,8 @@ def build(name, architecture):
     compiler, options, source = BUILDS[name]
     if compiler == "go":
         command, environment = ["go", *options.split(), "-o", target], {"GOARCH": architecture, "CGO_ENABLED": "0"}
+    elif compiler == "javac":
+        command, environment = ["javac", *options.split(), "-d", FOLDER], {}
     else:
         command, environment = [CROSS[architecture] + compiler, *options.split(), "-o", target], {}
     if not shutil.which(command[0]):
@@ -30,4 +32,6 @@ def build(name, architecture):
                           capture_output=True, text=True)
     if done.returncode != 0:
         raise Missing("%s does not build: %s" % (name, done.stderr[-300:]))
+    if compiler == "javac":
+        (FOLDER / name).rename(target)
     return target

@@ -25,6 +25,7 @@ class FakeV8 {
     void* memory = mmap(nullptr, kSize, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     base = next = reinterpret_cast<std::uint64_t>(memory);
     layout.row = *find_row(12, 4);
+    layout.processor = &kX86Processor;
     layout.frames = {1, 2, 26, 4, 5, 7};
     layout.types = {264, 210, 206, 205, 207, 0xfffe, 274, 167, 272, 2066, 2082};
     meta_map = allocate(80) | 1;

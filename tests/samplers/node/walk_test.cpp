@@ -105,6 +105,36 @@ TEST_F(NodeWalkTest, APrologueHasNoFrameYet) {
   EXPECT_EQ(walk(), (std::vector<std::string>{"[truncated]", "outer:1", "inner:3"}));
 }
 
+// On arm64 the return address is in a register until the frame stands, and again behind its end.
+TEST_F(NodeWalkTest, ALinkRegisterTellsTheCallerOfCodeWithoutAFrame) {
+  constexpr std::uint32_t kPush = 0xa9bf7bfd, kFrame = 0x910003fd, kNop = 0xd503201f, kUnframe = 0x910003bf, kPop = 0xa8c17bfd, kRet = 0xd65f03c0, kCall = 0x94000001;
+  v8.layout.processor = &kArm64Processor;
+  const std::uint64_t deopt = v8.array({v8.bytes({0}), FakeV8::smi(0), v8.array({}), 0, 0, FakeV8::smi(5), inner, v8.bytes({})});
+  const std::uint64_t optimised = v8.stream(200, 12, deopt, v8.bytes(position_table({{0, 9, -1}})));
+  unsigned at = 0;
+  for (const std::uint32_t word : {kNop, kPush, kFrame, kNop, kCall, kNop, kUnframe, kPop, kRet}) v8.write<std::uint32_t>(optimised, 4 * static_cast<std::int16_t>(at++), word);
+  std::vector<std::uint8_t> offsets;
+  for (int i = 0; i < 9; ++i) vlq(offsets, 10);
+  const std::uint64_t baseline = v8.stream(100, 10, outer_code, v8.bytes(offsets));
+  v8.write<std::uint32_t>(baseline, 40, kCall);
+  const std::vector<std::string> right = {"[truncated]", "outer:1", "inner:3"};
+  put_frame(30, 0, 40, outer, outer_code, 0);
+  registers.fp = address(30);
+  registers.general[30] = baseline + 44;
+  for (const unsigned unframed : {0u, 1u, 2u, 8u}) {
+    registers.pc = optimised + unframed * 4;
+    EXPECT_EQ(walk(), right) << "at instruction " << unframed;
+  }
+  // Its own frame stands; the register holds what it entered with, or where the last call of its own returned to.
+  put_frame(10, baseline + 44, 30, inner, 0, 0);
+  registers.fp = address(10);
+  for (const unsigned framed : {3u, 5u, 6u, 7u}) {
+    registers.pc = optimised + framed * 4;
+    registers.general[30] = framed == 3 ? baseline + 44 : optimised + 20;
+    EXPECT_EQ(walk(), right) << "at instruction " << framed;
+  }
+}
+
 TEST_F(NodeWalkTest, WhatCannotBeProvenIsNotNamed) {
   std::vector<std::uint8_t> offsets;
   vlq(offsets, 20), vlq(offsets, 10);

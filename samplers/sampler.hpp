@@ -67,6 +67,8 @@ struct KernelWalk {
   bool machine = true;    // the machine's frames are wanted too
 };
 
+// Lives as long as its Target, and not as long as the Process that it was opened for. Only the thread that samples calls it;
+// it never throws but for want of memory.
 class Walker {
  public:
   virtual ~Walker() = default;
@@ -89,7 +91,7 @@ class Walker {
   virtual void resolve(Profile&) {}
 };
 
-// Shared by all walkers of a run.
+// Shared by all walkers of a run, on the thread that samples.
 struct Context {
   Profile& profile;
   const Options& options;
@@ -100,6 +102,7 @@ struct Context {
   std::uint64_t inferred = 0;     // stacks that a step without unwind information is part of
 };
 
+// A row of the registry (samplers/runtimes.cpp); everything in it lives as long as the program.
 struct Runtime {
   const char* name;
   bool (*matches)(const Process&, Context&);
@@ -136,8 +139,12 @@ struct Quality {
   std::uint64_t stopped = 0;      // threads that job control had stopped (SIGSTOP): left alone
   std::uint64_t traced = 0;       // threads that another tracer holds (a debugger): left alone
   Durations stops;                // how long a thread was stopped for one sample, from above
+
+  // Adds what another tier counted of the same run.
+  Quality& operator+=(const Quality& other);
 };
 
+// Owns its targets. Only the thread that samples calls it; the context outlives it.
 class Sampler {
  public:
   virtual ~Sampler() = default;

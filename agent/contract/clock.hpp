@@ -7,7 +7,7 @@
 
 namespace sampan {
 
-std::uint64_t monotonic_ns();
+std::uint64_t monotonic_ns();        // CLOCK_MONOTONIC
 std::uint64_t wall_ns();             // since the epoch
 // `2026-11-24T13:31:11.123Z`
 std::string iso_time(std::uint64_t wall_ns);

@@ -12,6 +12,7 @@ enum class Mode : std::uint8_t {
 #include "agent/contract/modes.def"
 };
 
+// Lives as long as the program.
 struct ModeRow {
   Mode mode;
   const char* name;                    // as params say it

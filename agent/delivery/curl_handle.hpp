@@ -20,7 +20,7 @@ using CurlList = std::unique_ptr<curl_slist, CurlRelease<curl_slist_free_all>>;
 using CurlMime = std::unique_ptr<curl_mime, CurlRelease<curl_mime_free>>;
 
 // Protocols, time-outs, and the certificates to trust: `ca_file`, else SSL_CERT_FILE, else the embedded bundle. False where
-// memory does not suffice.
+// there is too little memory.
 bool set_common(CURL* handle, const std::string& url, const std::string& ca_file, unsigned timeout_seconds);
 
 }  // namespace sampan

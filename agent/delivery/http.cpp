@@ -55,7 +55,7 @@ std::vector<DeliveryReport> send_all(const std::vector<Request>& requests, doubl
   for (const Request& request : requests) transfers.push_back(std::make_unique<Transfer>(request, now_seconds()));
   const CurlMulti multi(curl_multi_init());   // goes before the handles that it holds
   if (!multi) {
-    for (const auto& transfer : transfers) transfer->give_up("the agent's memory does not suffice to send it");
+    for (const auto& transfer : transfers) transfer->give_up("there is too little memory to send it");
   }
   const auto all_done = [&] { return std::all_of(transfers.begin(), transfers.end(), [](const auto& t) { return t->done(); }); };
   while (!all_done()) {
@@ -84,7 +84,7 @@ std::vector<DeliveryReport> send_all(const std::vector<Request>& requests, doubl
 Result<void> fetch(const std::string& url, const std::function<bool(std::string_view)>& take) {
   constexpr unsigned kMostSeconds = 600;   // a stall ends it much sooner
   const CurlHandle handle(curl_easy_init());
-  if (!handle || !set_common(handle.get(), url, {}, kMostSeconds)) return fail(Exit::Internal, "the agent's memory does not suffice to fetch {}", redact_url(url));
+  if (!handle || !set_common(handle.get(), url, {}, kMostSeconds)) return fail(Exit::Internal, "there is too little memory to fetch {}", redact_url(url));
   curl_easy_setopt(handle.get(), CURLOPT_FOLLOWLOCATION, 1L);
   curl_easy_setopt(handle.get(), CURLOPT_MAXREDIRS, 5L);
   curl_easy_setopt(handle.get(), CURLOPT_REDIR_PROTOCOLS_STR, "http,https");

@@ -101,7 +101,7 @@ std::size_t Transfer::on_header(char* data, std::size_t size, std::size_t count,
   return size * count;
 }
 
-// False where memory does not suffice, here and below: nothing is sent then that is not whole.
+// False where memory is short, here and below: nothing is sent then that is not whole.
 bool Transfer::set_headers() {
   // No round trip for nothing; but libcurl would sign the header that it then leaves out.
   const bool is_signed = !request_.sigv4.empty() && !foreign_;
@@ -163,7 +163,7 @@ bool Transfer::start(CURLM* multi, double most_seconds, double now) {
   ++report_.attempts;
   if (first_ <= 0) first_ = now;
   running_ = prepare(most_seconds) && curl_multi_add_handle(multi, handle_.get()) == CURLM_OK;
-  if (!running_) again(now, "the agent's memory does not suffice to send it");
+  if (!running_) again(now, "there is too little memory to send it");
   return running_;
 }
 
@@ -204,10 +204,10 @@ void Transfer::follow(double now) {
   // 303, and to most clients 301 and 302 after a POST, mean a GET from then on: a page to look at, a log-in maybe, but
   // nothing that has taken the file.
   const bool turns_into_get = report_.status == 303 || (request_.method == "POST" && (report_.status == 301 || report_.status == 302));
-  if (turns_into_get) return end(false, true, fmt::format("the server answered {}: it sends to a page instead of taking the file", report_.status));
+  if (turns_into_get) return end(false, true, fmt::format("the server answered {}: a redirect to a page, which stores no file", report_.status));
   char* location = nullptr;
   curl_easy_getinfo(handle_.get(), CURLINFO_REDIRECT_URL, &location);
-  if (!location) return end(false, true, fmt::format("the server answered {} without a place to go to", report_.status));
+  if (!location) return end(false, true, fmt::format("the server answered {} without saying where to go", report_.status));
   if (++redirects_ > kMostRedirects) return end(false, true, fmt::format("more than {} redirects", kMostRedirects));
   const Origin from = origin_of(url_), to = origin_of(location);
   if (to.scheme != "http" && to.scheme != "https") return end(false, true, "redirected to something that is not HTTP");

@@ -9,6 +9,7 @@
 
 namespace sampan {
 
+// The request outlives it. Times are seconds of the clock that its caller counts by.
 class Transfer {
  public:
   Transfer(const Request& request, double now);
@@ -19,7 +20,7 @@ class Transfer {
   CURL* handle() const { return handle_.get(); }
   const DeliveryReport& report() const { return report_; }
 
-  // A new attempt by `multi`, which must outlive it or be told to let go. False where memory does not suffice for it: it is
+  // A new attempt by `multi`, which must outlive it or be told to let go. False where there is too little memory for it: it is
   // due again then, or done.
   bool start(CURLM* multi, double most_seconds, double now);
   // The attempt is over: done, or due again.

@@ -8,6 +8,7 @@
 
 namespace sampan {
 
+// What restrict_self() came to.
 struct Restriction {
   std::uint64_t capabilities = 0;   // kept: bit n is CAP_n of linux/capability.h
   bool filtered = false;            // the system-call filter is in force

@@ -11,6 +11,7 @@ struct Curl_URL;
 
 namespace sampan {
 
+// Owns its text; getters give copies.
 class Url {
  public:
   // Of any scheme, which must stand there; none where libcurl would not take it.

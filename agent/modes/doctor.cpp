@@ -50,7 +50,7 @@ Check check_host() {
 Check check_capability() {
   if (has_capability(CAP_SYS_PTRACE)) return {"SYS_PTRACE", Check::Ok, "the capability is effective", {}};
   if (geteuid() != 0 && ((status_number("CapBnd", 16) >> CAP_SYS_PTRACE) & 1) != 0) {
-    return {"SYS_PTRACE", Check::Missing, fmt::format("user {} gets no added capability", geteuid()), "securityContext: {runAsUser: 0}"};
+    return {"SYS_PTRACE", Check::Missing, fmt::format("user {} is given no added capability", geteuid()), "securityContext: {runAsUser: 0}"};
   }
   return {"SYS_PTRACE", Check::Missing, "the capability is missing", kAddPtrace};
 }

@@ -15,6 +15,7 @@
 
 namespace sampan {
 
+// Not for two threads at once. Nothing that was given to hide() leaves it, in any escaping.
 class Progress {
  public:
   // Takes over the log: its lines become events. `out` is kept open by the caller. Opens the termination log, since a

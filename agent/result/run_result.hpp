@@ -54,7 +54,9 @@ struct CpuUse {
   double children = 0;   // of what they started, and is not sampled itself
 };
 
-// What the loop did.
+// What the loop did. `rate` is what params ask for, a thread; `achieved_rate` what came of it: ticks a second over all of the
+// time sampled, lowered rates and skipped ticks included; in the ebpf tier the kernel takes the samples, and it is the mean
+// rate that its events were set to.
 struct Sampled {
   Quality quality;
   std::vector<ProcessReport> processes;
@@ -70,12 +72,14 @@ struct Sampled {
   CpuUse cpu;
 };
 
+// What this process and those that it waited for have used so far.
 struct Cost {
   double cpu_seconds = 0;
   std::uint64_t rss_bytes = 0; // at its highest
 };
 Cost own_cost();
 
+// What a run came to: the `result` event, the termination log and the exit code are made of it.
 struct RunResult {
   Exit code = Exit::Delivered;
   std::string sentence;

@@ -31,24 +31,6 @@ Opened open_tier(Tier tier, Context& context) {
   return nullptr;
 }
 
-Quality& operator+=(Quality& sum, const Quality& one) {
-  sum.wanted += one.wanted;
-  sum.taken += one.taken;
-  sum.idle += one.idle;
-  sum.frameless += one.frameless;
-  sum.suspect += one.suspect;
-  sum.truncated += one.truncated;
-  sum.failed += one.failed;
-  sum.lost += one.lost;
-  sum.late += one.late;
-  sum.inferred = std::max(sum.inferred, one.inferred);         // so is this
-  sum.unresolved = std::max(sum.unresolved, one.unresolved);   // counted in the context that all share
-  sum.stopped += one.stopped;
-  sum.traced += one.traced;
-  sum.stops += one.stops;
-  return sum;
-}
-
 // ` in container web (0123456789ab) of pod 1234…`
 std::string place_of(const Container& container) {
   std::string text;
@@ -108,7 +90,7 @@ Result<const Runtime*> SamplerSet::runtime_of(const Process& process) {
   const Lookalike like = lookalike_of(process, read_command_line(process.id.pid), context_.elfs);
   if (like.name && options_.language == like.language) return fail(Exit::CannotSample, "it runs {}: {}", like.name, like.sentence);
   if (options_.language != "auto") return fail(Exit::CannotSample, "it does not run {}", options_.language);
-  return fail(Exit::CannotSample, "it runs no language that is known");
+  return fail(Exit::CannotSample, "no supported runtime was recognised in it");
 }
 
 Result<Target> SamplerSet::target_of(const Found& found, const std::string& name, const Runtime*& runtime) {

@@ -14,6 +14,7 @@
 
 namespace sampan {
 
+// For one thread, the one that samples.
 class SamplerSet {
  public:
   // Fails where the tier that the options name does not open. Both arguments outlive the samplers.

@@ -251,7 +251,7 @@ Result<Layout> make_layout(Memory& memory, const VmStructs& vm, const sampan_arc
   layout.blob_bytes = std::clamp<std::uint64_t>(layout.blob_bytes, 128, 1024);
   // A survey reads from a block's header to its compile id, of many blobs at once.
   if (layout.compile_id < 0 || static_cast<std::uint64_t>(layout.compile_id) + 4 > layout.blob_bytes || layout.block_size > kMostBlockHeader) {
-    return fail(Exit::CannotSample, "this JVM (version {}) describes code blobs that cannot be: native frames only", layout.major);
+    return fail(Exit::CannotSample, "this JVM (version {}) describes its code cache in a way that contradicts itself: native frames only", layout.major);
   }
   return layout;
 }

@@ -85,7 +85,7 @@ const Row* find_row(std::int32_t major, std::int32_t minor) {
 Result<Layout> find_layout(const DynamicSymbols& symbols, Memory& memory) {
   const Values values(symbols, memory);
   const std::int32_t major = values.version("major"), minor = values.version("minor"), build = values.version("build");
-  if (major < 0 || minor < 0) return fail(Exit::CannotSample, "its V8 does not tell its version");
+  if (major < 0 || minor < 0) return fail(Exit::CannotSample, "the version of its V8 cannot be read");
   const std::string version = fmt::format("{}.{}.{}", major, minor, build);
   const Row* row = find_row(major, minor);
   if (!row) return fail(Exit::CannotSample, "V8 {} is not known yet", version);

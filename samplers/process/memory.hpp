@@ -28,6 +28,7 @@ std::span<std::byte> bytes_of(T& value) {
 // A word that may point to an object: aligned and in user space's half.
 constexpr bool is_pointer(std::uint64_t word) { return word != 0 && word % 8 == 0 && word < (std::uint64_t{1} << 56); }
 
+// Reads fail where an address is not mapped or the process is gone: never an exception, never a signal.
 class Memory {
  public:
   virtual ~Memory() = default;

@@ -37,6 +37,7 @@ struct FileOrigin {
   int root = -1;
 };
 
+// Not for two threads at once. Files named in it outlive it.
 class SymbolCache {
  public:
   SymbolCache();

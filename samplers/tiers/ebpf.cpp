@@ -1,7 +1,5 @@
 // The ebpf tier: the kernel walks, this drains. Mappings and rows are in the kernel before the first sample; code that
 // is mapped later is met as unknown once and then followed.
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <map>
@@ -9,6 +7,7 @@
 
 #include "samplers/base/clock.hpp"
 #include "samplers/base/log.hpp"
+#include "samplers/tiers/ebpf_forks.hpp"
 #include "samplers/tiers/ebpf_program.hpp"
 #include "samplers/tiers/ebpf_record.hpp"
 #include "samplers/tiers/stacks.hpp"
@@ -21,10 +20,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr auto kRefreshEvery = std::chrono::milliseconds(1000);
 constexpr auto kRemapAfter = std::chrono::milliseconds(50);
-constexpr auto kForkWantedWithin = std::chrono::seconds(5);
-constexpr std::size_t kMostKept = 2048;   // records of one forked process
-constexpr std::size_t kMostKeptBytes = 16 << 20;   // of all of them
-constexpr std::uint64_t kForkWithin = 200'000'000; // ns from a process's start to its fork's record
 constexpr std::uint64_t kShortestWaitNs = 1'000;
 
 struct Wait {
@@ -32,26 +27,6 @@ struct Wait {
   std::uint64_t since;
   std::uint32_t weight;
 };
-
-// A process that a target forked, sampled from its start on, until it is known whether it is wanted.
-struct Kept {
-  sampan_record record;
-  std::vector<std::byte> rest;
-};
-struct Forked {
-  Clock::time_point since;
-  std::uint64_t time = 0;            // of the fork, CLOCK_MONOTONIC, ns
-  std::vector<Kept> records;
-  std::uint64_t dropped = 0;         // for which there was no room
-  std::size_t bytes = 0;
-};
-
-// Whether the fork at that time (CLOCK_MONOTONIC, ns) made this very process: its number may have been another's.
-bool is_fork_of(Identity id, std::uint64_t time) {
-  const std::uint64_t start = id.start_time * (1'000'000'000 / static_cast<std::uint64_t>(sysconf(_SC_CLK_TCK)));
-  const std::uint64_t forked = time + now_ns(CLOCK_BOOTTIME) - now_ns();
-  return forked < start + kForkWithin && start < forked + kForkWithin;
-}
 
 struct Watched {
   Target target;
@@ -106,7 +81,7 @@ class EbpfTier final : public Sampler {
       refreshed_ = now;
       alive_ = false;
       for (auto& [pid, watched] : watched_) alive_ |= remap(*watched, now);
-      drop_forks(now);
+      for (const pid_t pid : forks_.expire(now)) program_->remove(pid);   // nobody wanted them
       trim();
     }
     return alive_;
@@ -182,7 +157,7 @@ class EbpfTier final : public Sampler {
   void take(const sampan_record& record, Bytes rest) {
     if (record.kind == SAMPAN_RECORD_FORK) return take_fork(static_cast<pid_t>(record.tid), record.time);
     const auto found = watched_.find(static_cast<pid_t>(record.tgid));
-    if (found == watched_.end() || forks_.contains(found->first)) return keep(record, rest);
+    if (found == watched_.end() || forks_.contains(found->first)) return forks_.keep(record, rest);
     Watched& watched = *found->second;
     switch (record.kind) {
       case SAMPAN_RECORD_SAMPLE: take_sample(watched, record, rest); return;
@@ -196,54 +171,21 @@ class EbpfTier final : public Sampler {
   void take_fork(pid_t pid, std::uint64_t time) {
     const auto found = watched_.find(pid);
     if (found != watched_.end() && is_fork_of(found->second->target.process->id, time)) return;
-    forget(pid);
-    forks_[pid] = {.since = Clock::now(), .time = time, .records = {}};
-  }
-
-  // Of a forked process that discovery may add yet.
-  void keep(const sampan_record& record, Bytes rest) {
-    const auto fork = forks_.find(static_cast<pid_t>(record.tgid));
-    if (fork == forks_.end()) return;
-    Forked& forked = fork->second;
-    const std::size_t bytes = sizeof(Kept) + rest.size();
-    if (forked.records.size() >= kMostKept || kept_bytes_ + bytes > kMostKeptBytes) {
-      ++forked.dropped;
-      return;
-    }
-    forked.records.push_back({record, {rest.begin(), rest.end()}});
-    forked.bytes += bytes;
-    kept_bytes_ += bytes;
-  }
-
-  Forked forget(pid_t pid) {
-    auto fork = forks_.extract(pid);
-    if (fork.empty()) return {};
-    kept_bytes_ -= fork.mapped().bytes;
-    return std::move(fork.mapped());
+    forks_.add(pid, time);
   }
 
   // A forked process has been added: what was sampled of it until now is its.
   void take_kept(Identity id) {
-    const Forked forked = forget(id.pid);
+    const ForkedProcess forked = forks_.take(id.pid);
     if (!is_fork_of(id, forked.time)) return;
     dropped_ += forked.dropped;
-    for (const Kept& kept : forked.records) take(kept.record, kept.rest);
+    for (const KeptRecord& kept : forked.records) take(kept.record, kept.rest);
   }
 
   // Once a process is gone, rows of what only it mapped are freed.
   void trim() {
     if (!let_go_) return;
     let_go_ = program_->trim();   // there may be more
-  }
-
-  // Forked processes that nobody wants are let go.
-  void drop_forks(Clock::time_point now) {
-    std::erase_if(forks_, [&](const auto& item) {
-      if (now - item.second.since < kForkWantedWithin) return false;
-      program_->remove(item.first);
-      kept_bytes_ -= item.second.bytes;
-      return true;
-    });
   }
 
   void take_sample(Watched& watched, const sampan_record& record, Bytes rest) {
@@ -328,13 +270,12 @@ class EbpfTier final : public Sampler {
   Context& context_;
   std::unique_ptr<EbpfProgram> program_;
   std::map<pid_t, std::unique_ptr<Watched>> watched_;
-  std::map<pid_t, Forked> forks_;
+  ForkedProcesses forks_;
   std::vector<FrameId> stack_;
   RecordReader reader_;
   Quality quality_;
   Clock::time_point refreshed_ = Clock::now();
   std::uint64_t period_ns_;
-  std::size_t kept_bytes_ = 0;        // of all forks_
   std::uint64_t dropped_ = 0;         // of kept records that were wanted
   bool let_go_ = false;               // a process, since rows were last freed
   bool times_;          // weights are nanoseconds

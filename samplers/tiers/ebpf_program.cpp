@@ -207,7 +207,7 @@ Result<void> EbpfProgram::upload_modules() {
   if (bpf_map_update_batch(modules, slots.data(), inner.data(), &count, nullptr) != 0) {   // an older kernel takes them one by one
     for (std::size_t i = 0; i < slots.size(); ++i) {
       if (bpf_map_update_elem(modules, &slots[i], &inner[i], BPF_ANY) == 0) continue;
-      return fail(Exit::Internal, "the kernel does not take the unwind rows: {}", std::strerror(errno));
+      return fail(Exit::Internal, "the unwind rows could not be given to the BPF program: {}", std::strerror(errno));
     }
   }
   made_.clear();
@@ -234,14 +234,14 @@ Result<void> EbpfProgram::put_space(pid_t pid, const AddressSpace& space) {
   bool good = inner >= 0;
   for (std::uint32_t i = 0; good && i < mappings.size(); ++i) good = bpf_map_update_elem(inner, &i, &mappings[i], BPF_ANY) == 0;
   if (!good || bpf_map_update_elem(bpf_map__fd(skeleton_->maps.spaces), &pid, &inner, BPF_ANY) != 0) {
-    return fail(Exit::Internal, "the kernel does not take the mappings of process {}: {}", pid, std::strerror(errno));
+    return fail(Exit::Internal, "the mappings of process {} could not be given to the BPF program: {}", pid, std::strerror(errno));
   }
   return {};
 }
 
 Result<void> EbpfProgram::put_target(pid_t pid, const sampan_target& target) {
   if (bpf_map_update_elem(bpf_map__fd(skeleton_->maps.targets), &pid, &target, BPF_ANY) == 0) return {};
-  return fail(Exit::Internal, "the kernel does not take process {}: {}", pid, std::strerror(errno));
+  return fail(Exit::Internal, "process {} could not be given to the BPF program: {}", pid, std::strerror(errno));
 }
 
 Result<std::uint32_t> EbpfProgram::put_interpreter(pid_t pid, Bytes walk, Bytes layout) {

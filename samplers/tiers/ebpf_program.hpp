@@ -26,6 +26,7 @@ struct bpf_link;
 
 namespace sampan {
 
+// Ends all that runs in the kernel when it goes. For one thread.
 class EbpfProgram {
  public:
   // Loads the programs; nothing runs yet.

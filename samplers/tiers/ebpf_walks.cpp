@@ -72,7 +72,7 @@ Result<void> EbpfWalks::put(std::uint32_t index, pid_t pid, Bytes layout) {
   const Walk& walk = walks_[index - 1];
   const bpf_map* map = bpf_object__find_map_by_name(walk.object.get(), "processes");
   if (layout.size() == bpf_map__value_size(map) && bpf_map_update_elem(walk.processes, &pid, layout.data(), BPF_ANY) == 0) return {};
-  return fail(Exit::Internal, "the kernel does not take the interpreter of process {}: {}", pid, std::strerror(errno));
+  return fail(Exit::Internal, "the interpreter of process {} could not be given to the BPF program: {}", pid, std::strerror(errno));
 }
 
 void EbpfWalks::remove(pid_t pid) {

@@ -3,12 +3,11 @@
 #include <elf.h>
 
 #include <algorithm>
-#include <array>
 #include <set>
 #include <unordered_map>
-#include <unordered_set>
 
-#include "samplers/unwind/cfi.hpp"
+#include "samplers/unwind/function_finder.hpp"
+#include "samplers/unwind/x86_code.hpp"
 #include "samplers/unwind/x86_flow.hpp"
 
 namespace sampan {
@@ -21,136 +20,10 @@ constexpr std::uint64_t kMostData = std::uint64_t{64} << 20;
 constexpr std::uint64_t kLeastGap = 48;                         // bytes: what is shorter is padding between functions
 constexpr int kMostFills = 4096;
 
-struct Piece {
-  std::uint64_t start = 0;
-  std::vector<std::byte> bytes;
-};
-
-class Code {
- public:
-  void add(std::uint64_t start, std::vector<std::byte> bytes) { pieces_.push_back({start, std::move(bytes)}); }
-  void cover(std::span<const sampan_row> known, std::uint64_t base) { known_ = known, base_ = base; }
-
-  // Leaves out what keeps frame pointers throughout (V8's builtins): steps by them are as good there.
-  void leave_out(std::uint64_t start, std::uint64_t end) { left_out_.push_back({start, end}); }
-
-  // From an address that rows do not cover, to the piece's end; empty elsewhere.
-  Bytes at(std::uint64_t address) const { return covered(address) ? Bytes{} : anywhere(address); }
-  Bytes anywhere(std::uint64_t address) const {
-    for (const Piece& piece : pieces_) {
-      if (address >= piece.start && address - piece.start < piece.bytes.size()) return Bytes(piece.bytes).subspan(address - piece.start);
-    }
-    return {};
-  }
-  const std::vector<Piece>& pieces() const { return pieces_; }
-
- private:
-  bool covered(std::uint64_t address) const {
-    for (const auto& [start, end] : left_out_) {
-      if (address >= start && address < end) return true;
-    }
-    const sampan_row* row = find_row(known_, address - base_);
-    return row && row->kind != SAMPAN_ROW_NONE;
-  }
-  std::vector<Piece> pieces_;
-  std::span<const sampan_row> known_;
-  std::uint64_t base_ = 0;
-  std::vector<std::pair<std::uint64_t, std::uint64_t>> left_out_;
-};
-
-bool starts_with(Bytes code, std::initializer_list<int> bytes) {
-  if (code.size() < bytes.size()) return false;
-  std::size_t i = 0;
-  return std::all_of(bytes.begin(), bytes.end(), [&](int b) { return b < 0 || std::to_integer<int>(code[i++]) == b; });
-}
-
-// What stands where no code goes on: int3, hlt, ud2, and the nops between functions.
-bool ends(Bytes code) { return code.empty() || starts_with(code, {0xcc}) || starts_with(code, {0xf4}) || starts_with(code, {0x0f, 0x0b}); }
-bool pads(Bytes code) {
-  return ends(code) || starts_with(code, {0x90}) || starts_with(code, {0x0f, 0x1f}) || starts_with(code, {0x66, 0x0f, 0x1f}) ||
-         starts_with(code, {0x66, 0x90}) || starts_with(code, {0x66, 0x2e, 0x0f, 0x1f}) || starts_with(code, {0x66, 0x66});
-}
-
-// The thread ends as soon as a call here returns: `exit` is what comes next (mov eax, 60 in one of its forms; syscall).
-bool exits(Bytes code) {
-  constexpr int kMostBefore = 4;
-  bool wanted = false;
-  for (int n = 0; n < kMostBefore; ++n) {
-    if (wanted && starts_with(code, {0x0f, 0x05})) return true;
-    wanted |= starts_with(code, {0xb0, 0x3c}) || starts_with(code, {0xb8, 0x3c, 0, 0, 0}) || starts_with(code, {0x6a, 0x3c});
-    const X86Instruction i = decode_x86(code);
-    if (i.length == 0 || i.effect == X86Effect::Return || i.effect == X86Effect::Call) return false;
-    code = code.subspan(i.length);
-  }
-  return wanted && starts_with(code, {0x0f, 0x05});
-}
-
-// A program's first code clears rbp and keeps none before: nothing called it (System V ABI, "process initialization").
-bool begins_program(Bytes code) {
-  for (int n = 0; n < 4; ++n) {
-    const X86Instruction i = decode_x86(code);
-    if (i.effect == X86Effect::ClearRbp) return true;
-    const bool called = i.effect == X86Effect::PushRbp || i.effect == X86Effect::StoreRbp;
-    if (i.length == 0 || called || i.effect == X86Effect::Call || i.effect == X86Effect::Return) return false;
-    code = code.subspan(i.length);
-  }
-  return false;
-}
-
+// Follows every function along all its branches, and says at each instruction where the return address is.
 class Deriver {
  public:
-  explicit Deriver(const Code& code) : code_(code) {}
-
-  // A function of which something tells: the file, a call.
-  void add_start(std::uint64_t address) {
-    if (!code_.at(address).empty() && starts_.insert(address).second) unexplored_.push_back(address);
-  }
-  // One of which only a pointer tells: no start where it lies inside of what is known already.
-  void add_pointer(std::uint64_t address) {
-    if (!explored_.contains(address) && !code_.at(address).empty()) add_start(address), explore();
-  }
-
-  // Finds the functions that are called from those known so far.
-  void explore() {
-    while (!unexplored_.empty()) {
-      std::uint64_t at = unexplored_.back();
-      unexplored_.pop_back();
-      for (Bytes code = code_.at(at); !ends(code) && budget_ > 0 && explored_.insert(at).second; code = code_.at(at)) {
-        --budget_;
-        const X86Instruction i = decode_x86(code);
-        if (i.length == 0 || i.effect == X86Effect::Return || i.effect == X86Effect::IndirectJump) break;
-        const std::uint64_t next = at + i.length, target = next + static_cast<std::uint64_t>(i.amount);
-        if (i.effect == X86Effect::Call && i.amount != 0) add_start(target);
-        if (i.effect == X86Effect::LoadAddress) pointers_.push_back(target);
-        if (i.effect == X86Effect::Branch) unexplored_.push_back(target);
-        at = i.effect == X86Effect::Jump ? target : next;
-      }
-    }
-  }
-
-  // Calls out of code that rows cover, from a function's start on.
-  void search(std::uint64_t from, std::uint64_t to) {
-    Bytes code = code_.anywhere(from);
-    while (from < to && budget_ > 0 && !code.empty()) {
-      --budget_;
-      const X86Instruction i = decode_x86(code);
-      if (i.length == 0) return;
-      from += i.length;
-      code = code.subspan(i.length);
-      if (i.effect == X86Effect::Call && i.amount != 0) add_start(from + static_cast<std::uint64_t>(i.amount));
-      if (i.effect == X86Effect::LoadAddress) pointers_.push_back(from + static_cast<std::uint64_t>(i.amount));
-    }
-  }
-
-  void take_pointers() {
-    while (!pointers_.empty()) {
-      const std::uint64_t address = pointers_.back();
-      pointers_.pop_back();
-      const Bytes before = code_.anywhere(address - 1);   // what runs on into it is no function
-      const bool apart = address % 16 == 0 || pads(before) || starts_with(before, {0xc3});
-      if (apart) add_pointer(address);
-    }
-  }
+  Deriver(const CodeBytes& code, const FunctionFinder& found) : code_(code), starts_(found.starts()), budget_(found.budget()) {}
 
   std::vector<sampan_row> rows(std::uint64_t entry, std::uint64_t base) {
     entry_ = entry;
@@ -162,6 +35,7 @@ class Deriver {
     }
     return collect(base);
   }
+  // The starts that it was given, and those that jumps led to.
   const std::set<std::uint64_t>& starts() const { return starts_; }
 
  private:
@@ -199,7 +73,7 @@ class Deriver {
         at += seen->second.length;
       } else if (const Bytes code = code_.at(at); code.empty()) {
         return;
-      } else if (pads(code)) {
+      } else if (is_padding(code)) {
         at += std::max<std::uint64_t>(1, decode_x86(code).length);
       } else {
         ++fills;
@@ -221,7 +95,7 @@ class Deriver {
   // Takes one instruction; false where this way ends.
   bool one(std::uint64_t& at, X86Flow& flow) {
     const Bytes code = code_.at(at);
-    if (ends(code)) return false;
+    if (ends_code(code)) return false;
     const X86Instruction i = decode_x86(code);
     if (i.length == 0) return false;
     const auto [known, fresh] = seen_.try_emplace(at, Seen{flow, i.length, false});
@@ -235,8 +109,8 @@ class Deriver {
     if (i.effect == X86Effect::IndirectJump) return jumps_.push_back(flow), false;
     if (i.effect == X86Effect::Call) {
       const Bytes after = code.subspan(i.length);
-      known->second.root = exits(after);
-      if (ends(after) || starts_.contains(behind_padding(next))) return false;   // it does not return
+      known->second.root = ends_thread(after);
+      if (ends_code(after) || starts_.contains(behind_padding(next))) return false;   // it does not return
     }
     if (i.effect == X86Effect::Jump && flow == X86Flow{}) take_tail_call(target);
     flow.apply(i);
@@ -246,7 +120,7 @@ class Deriver {
   }
 
   std::uint64_t behind_padding(std::uint64_t at) const {
-    for (Bytes code = code_.at(at); !ends(code) && pads(code); code = code_.at(at)) at += std::max<std::uint64_t>(1, decode_x86(code).length);
+    for (Bytes code = code_.at(at); !ends_code(code) && is_padding(code); code = code_.at(at)) at += std::max<std::uint64_t>(1, decode_x86(code).length);
     return at;
   }
 
@@ -275,16 +149,14 @@ class Deriver {
     return rows;
   }
 
-  const Code& code_;
+  const CodeBytes& code_;
   std::set<std::uint64_t> starts_;
-  std::vector<std::uint64_t> unexplored_, pointers_;
-  std::unordered_set<std::uint64_t> explored_;
   std::vector<std::pair<std::uint64_t, X86Flow>> ways_;
   std::vector<X86Flow> jumps_;              // where the function under way jumps through a register
   std::unordered_map<std::uint64_t, Seen> seen_;
   std::set<std::uint64_t> tails_;           // where functions go on to others by a jump
   std::uint64_t entry_ = 0, start_ = 0;     // start_: of the function under way
-  std::size_t budget_ = kMostInstructions;
+  std::size_t budget_;
 };
 
 // Visits code that no row covers, short gaps not.
@@ -306,15 +178,6 @@ void each_gap(const ElfFile& file, std::span<const sampan_row> known, std::uint6
     }
     count(end);
   }
-}
-
-bool keeps_frame_pointers(Bytes code) {
-  constexpr std::array kPrologue = {std::byte{0x55}, std::byte{0x48}, std::byte{0x89}, std::byte{0xe5}};   // push rbp; mov rbp, rsp
-  constexpr std::size_t kLeast = 256 * 1024, kOneIn = 4096;
-  if (code.size() < kLeast) return false;
-  std::size_t count = 0;
-  for (auto at = code.begin(); (at = std::search(at, code.end(), kPrologue.begin(), kPrologue.end())) != code.end(); ++at) ++count;
-  return count >= code.size() / kOneIn;
 }
 
 // Words of the file's data, and what its relocations will make of them, that may point to functions.
@@ -345,7 +208,7 @@ DerivedRows derive_rows(const ElfFile& file, std::span<const sampan_row> known, 
   std::uint64_t text = 0;
   for (const ElfSegment& s : file.segments()) text += s.flags & PF_X ? s.file_size : 0;
   if (gaps == 0 || text > kMostText || (text > kSmallText && gaps < kManyGaps)) return out;
-  Code code;
+  CodeBytes code;
   for (const ElfSegment& s : file.segments()) {
     if (!(s.flags & PF_X) || s.file_size > kMostData) continue;
     std::vector<std::byte> bytes(s.file_size);
@@ -357,18 +220,19 @@ DerivedRows derive_rows(const ElfFile& file, std::span<const sampan_row> known, 
     const Bytes gap = code.anywhere(from);
     if (gap.size() >= to - from && keeps_frame_pointers(gap.first(to - from))) code.leave_out(from, to);
   });
-  Deriver deriver(code);
-  deriver.add_start(file.entry());
+  FunctionFinder finder(code, kMostInstructions);
+  finder.add_start(file.entry());
   file.each_symbol([&](const ElfSymbol& symbol) {
-    if (symbol.type == STT_FUNC || symbol.type == STT_GNU_IFUNC) deriver.add_start(symbol.address);
+    if (symbol.type == STT_FUNC || symbol.type == STT_GNU_IFUNC) finder.add_start(symbol.address);
   });
   for (std::size_t i = 0; i < functions.size(); ++i) {
-    deriver.search(base + functions[i], i + 1 < functions.size() ? base + functions[i + 1] : ~std::uint64_t{0});
+    finder.search(base + functions[i], i + 1 < functions.size() ? base + functions[i + 1] : ~std::uint64_t{0});
   }
-  deriver.explore();
-  deriver.take_pointers();
-  each_pointer(file, [&](std::uint64_t address) { deriver.add_pointer(address); });
-  deriver.take_pointers();
+  finder.explore();
+  finder.take_pointers();
+  each_pointer(file, [&](std::uint64_t address) { finder.add_pointer(address); });
+  finder.take_pointers();
+  Deriver deriver(code, finder);
   out.rows = deriver.rows(file.entry(), base);
   for (const std::uint64_t start : deriver.starts()) {
     if (start >= base && start - base < UINT32_MAX) out.functions.push_back(static_cast<std::uint32_t>(start - base));
@@ -377,12 +241,12 @@ DerivedRows derive_rows(const ElfFile& file, std::span<const sampan_row> known, 
 }
 
 std::vector<sampan_row> derive_rows(Bytes bytes, std::uint64_t address, std::span<const std::uint64_t> starts) {
-  Code code;
+  CodeBytes code;
   code.add(address, {bytes.begin(), bytes.end()});
-  Deriver deriver(code);
-  for (const std::uint64_t start : starts) deriver.add_start(start);
-  deriver.explore();
-  return deriver.rows(starts.empty() ? 0 : starts.front(), address);
+  FunctionFinder finder(code, kMostInstructions);
+  for (const std::uint64_t start : starts) finder.add_start(start);
+  finder.explore();
+  return Deriver(code, finder).rows(starts.empty() ? 0 : starts.front(), address);
 }
 
 }  // namespace sampan

@@ -25,6 +25,7 @@ struct UnwindTable {
 // .eh_frame, the gaps filled from Go's pclntab or else .debug_frame, then from the code itself.
 UnwindTable build_unwind_table(const ElfFile& file);
 
+// A table lives as long as the cache or whoever holds it. Built at the first get(), which can take 100 ms for a large file.
 class UnwindCache {
  public:
   // Never nullptr for a file.

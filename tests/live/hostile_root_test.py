@@ -20,7 +20,7 @@ LOOP = bytes([0x48, 0xC7, 0xC1, 0x80, 0x84, 0x1E, 0x00, 0x48, 0xFF, 0xC9, 0x75, 
 MARK = "planted_secret_of_the_host"
 SECONDS = 3 if sampan.LONG else 1
 DAMAGED = 24
-OWN = ("/", "/dev", "/etc/localtime", "/usr/lib/ssl/openssl.cnf", "/etc/ssl/openssl.cnf")   # what libc and OpenSSL look for
+OWN = ("/", "/dev", "/proc", "/etc/localtime", "/usr/lib/ssl/openssl.cnf", "/etc/ssl/openssl.cnf")   # what libc and OpenSSL look for
 
 
 def damaged(elf, seed):
@@ -127,7 +127,7 @@ def run_agent(load, root, what, **params):
     strace = ["strace", "-f", "-v", "-s", "4096", "-e", calls, "-o", log.name] if shutil.which("strace") else []
     agent = chaos.Agent(SECONDS, prefix=strace, pid=load.pid_inside, **params)
     run = agent.finish()
-    judge(run, what, SECONDS, codes=(0,), least=5, spare=1, inside=("/trap", "/code/", "/tmp/", "/usr/lib/debug"))
+    judge(run, what, SECONDS, codes=(0,), least=5, spare=4, inside=("/trap", "/code/", "/tmp/", "/usr/lib/debug"))
     if strace:
         wrong, looked = outside(pathlib.Path(log.name).read_text(errors="replace"), root.device, agent.directory)
         check(not wrong and looked > 0, "%s: %d files looked for in the target's root, 0 opened outside it %s" % (what, looked, wrong[:2]))

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <stdexcept>
 #include <string>
@@ -73,7 +74,7 @@ TEST(Worker, WhatItTracedRunsAgainAtItsEnd) {
     for (;;) pause();
   int ends[2];
   ASSERT_EQ(pipe(ends), 0);
-  bool stopped = false;
+  std::atomic<bool> stopped = false;   // seen by the worker, which shares this memory
   Worker worker([&] {
     ptrace(PTRACE_SEIZE, target, nullptr, nullptr);
     ptrace(PTRACE_INTERRUPT, target, nullptr, nullptr);
@@ -89,6 +90,7 @@ TEST(Worker, WhatItTracedRunsAgainAtItsEnd) {
   const bool apart = worker.pid() != 0;
   if (apart) {
     EXPECT_TRUE(until('t'));
+    for (int i = 0; i < 2000 && !stopped; ++i) usleep(1000);
     EXPECT_TRUE(worker.end());
     EXPECT_TRUE(until('S'));
     EXPECT_TRUE(stopped);

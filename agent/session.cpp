@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <new>
+#include <utility>
 
 #include "agent/contract/clock.hpp"
 #include "agent/contract/counted.hpp"
@@ -17,6 +18,7 @@
 #include "agent/run/loop.hpp"
 #include "agent/run/series.hpp"
 #include "agent/target/discovery.hpp"
+#include "flamegraph/routes.hpp"
 #include "samplers/base/log.hpp"
 
 namespace sampan {
@@ -53,13 +55,14 @@ std::uint64_t time_of_name(std::uint64_t started) {
 }
 
 // What needs more memory than there is, is drawn less deep: what was sampled is never lost for that.
-RunResult draw_within_memory(Profile& profile, const PictureOptions& options, const Sampled& sampled, std::uint64_t started) {
+RunResult draw_within_memory(Profile& profile, const PictureOptions& options, bool routes, const Sampled& sampled, std::uint64_t started) {
   for (const std::size_t depth : {128, 32, 8, 3}) {
     try {
       profile.settle();
+      if (std::exchange(routes, false)) profile = by_route(profile);
       return draw(profile, options, sampled, started);
     } catch (const std::bad_alloc&) {
-      log_warning("memory does not suffice to draw all: frames deeper than {} are drawn as one", depth);
+      log_warning("there is too little memory to draw all: frames deeper than {} are drawn as one", depth);
       profile.cut(depth, profile.intern({FrameKind::Note, "[deeper frames]", {}}));
     }
   }
@@ -69,7 +72,7 @@ RunResult draw_within_memory(Profile& profile, const PictureOptions& options, co
 // From a profile that says what it shows to what is delivered.
 RunResult finish(Profile& profile, const Params& params, const Sampled& sampled, std::uint64_t started, Progress& progress) {
   progress.stage("render", "drawing " + counted(profile.total(), "sample", "samples"));
-  RunResult outcome = draw_within_memory(profile, params.picture, sampled, started);
+  RunResult outcome = draw_within_memory(profile, params.picture, params.sampling.by_route, sampled, started);
 
   progress.stage("deliver", "delivering " + counted(outcome.files.size(), "file", "files"));
   const auto duration_ns = static_cast<std::uint64_t>(sampled.seconds * 1e9);

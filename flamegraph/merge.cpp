@@ -49,13 +49,9 @@ std::uint64_t weight_within(const Lane& lane, std::size_t i, std::uint64_t tick_
 
 }  // namespace
 
-void merge(Profile& out, const Profile& from) {
-  const bool first = out.nodes().size() == 1;
-  if (first) out.description = from.description;
-  const std::vector<NodeId> moved = add_stacks(out, from);
-  if (!from.moments.any() || (!first && !out.moments.any())) return out.moments.end();
+void add_moments(Profile& out, const Profile& from, std::span<const NodeId> moved) {
   const std::uint64_t start = from.moments.start_ns(), tick = from.moments.tick_ns();
-  if (first) out.moments.begin(0, start, tick);
+  if (!out.moments.any()) out.moments.begin(0, start, tick);
   out.moments.reach_back(start);
   const std::uint64_t shift = start - std::min(start, out.moments.start_ns());
   each_lane(out, from, [&](const Lane& lane, LaneId to) {
@@ -63,6 +59,15 @@ void merge(Profile& out, const Profile& from) {
       out.moments.put(to, lane.moments[i].at * tick + shift, moved[lane.moments[i].node], lane.weight(i));
     }
   });
+}
+
+void merge(Profile& out, const Profile& from) {
+  const bool first = out.nodes().size() == 1;
+  if (first) out.description = from.description;
+  const std::vector<NodeId> moved = add_stacks(out, from);
+  if (!from.moments.any() || (!first && !out.moments.any())) return out.moments.end();
+  add_moments(out, from, moved);
+  const std::uint64_t shift = from.moments.start_ns() - std::min(from.moments.start_ns(), out.moments.start_ns());
   Description& d = out.description;
   d.started_ns = out.moments.start_ns();
   d.duration_ns = std::max(d.duration_ns, shift + from.description.duration_ns);

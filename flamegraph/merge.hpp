@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
+#include <vector>
 
 #include "flamegraph/profile.hpp"
 
@@ -10,6 +12,10 @@ namespace sampan {
 // Adds one profile's stacks to another's tree, frames being the same where they are equal: the new node of each of its
 // nodes. With `baseline`, weights go to Node::baseline, each times `scale`.
 std::vector<NodeId> add_stacks(Profile& out, const Profile& from, double scale = 1, bool baseline = false);
+
+// Adds one profile's moments to another that holds its stacks: node `id` there is `moved[id]` here. Both begin where the
+// earlier one does.
+void add_moments(Profile& out, const Profile& from, std::span<const NodeId> moved);
 
 // Adds stacks and moments. The first that is added gives the description's unit, rate and times.
 void merge(Profile& out, const Profile& from);

@@ -46,11 +46,12 @@ void read_sampling(StrictJson& reader, SamplingOptions& options) {
   reader.number("max_processes", options.max_processes, 1, 65'536);
   reader.flag("lines", options.lines);
   reader.flag("time", options.time);
-  enum class Group { Process, Thread };
+  enum class Group { Process, Thread, Route };
   std::vector<Group> groups = {Group::Process};
-  reader.choice_list("group_by", groups, {{"process", Group::Process}, {"thread", Group::Thread}});
+  reader.choice_list("group_by", groups, {{"process", Group::Process}, {"thread", Group::Thread}, {"route", Group::Route}});
   options.by_process = std::count(groups.begin(), groups.end(), Group::Process) > 0;
   options.by_thread = std::count(groups.begin(), groups.end(), Group::Thread) > 0;
+  options.by_route = std::count(groups.begin(), groups.end(), Group::Route) > 0;
   reader.number("max_cpu_percent", options.max_cpu_percent, 1, 6400);
   reader.number("max_memory_mb", options.max_memory_mb, 32, 1'048'576);
 }

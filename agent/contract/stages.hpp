@@ -38,6 +38,7 @@ struct SamplingOptions : Options {
   std::optional<Tier> tier;                  // none: auto
   bool children = true;
   unsigned max_processes = 256;
+  bool by_route = false;                     // a Route frame above each stack (flamegraph/routes.hpp)
   bool time = true;                          // keep when samples were taken
   unsigned max_cpu_percent = 50;             // of one core
   unsigned max_memory_mb = 0;                // 0: by the agent's own cgroup, see agent/run/budget.hpp

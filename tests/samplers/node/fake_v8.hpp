@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <string_view>
 #include <vector>
@@ -85,7 +86,7 @@ class FakeV8 {
   std::uint64_t bytes(const std::vector<std::uint8_t>& content) {
     const std::uint64_t made = object(array_map, 16 + content.size());
     write(made, 8, smi(static_cast<std::int64_t>(content.size())));
-    std::memcpy(reinterpret_cast<void*>((made & ~std::uint64_t{3}) + 16), content.data(), content.size());
+    std::copy(content.begin(), content.end(), reinterpret_cast<std::uint8_t*>((made & ~std::uint64_t{3}) + 16));
     return made;
   }
   std::uint64_t array(const std::vector<std::uint64_t>& words) {
@@ -120,7 +121,7 @@ class FakeV8 {
     const std::uint64_t made = object(bytecodes_map, 64 + code.size());
     write(made, 8, smi(static_cast<std::int64_t>(code.size())));
     write(made, 24, bytes(positions));
-    std::memcpy(reinterpret_cast<void*>((made & ~std::uint64_t{3}) + 64), code.data(), code.size());
+    std::copy(code.begin(), code.end(), reinterpret_cast<std::uint8_t*>((made & ~std::uint64_t{3}) + 64));
     return made;
   }
   std::uint64_t shared(std::uint64_t name_or_scope, std::uint64_t script_, std::uint64_t data) {

@@ -76,6 +76,9 @@ NODE = (LIBC + r"(main;)?node::Start.*;Module\._compile;\(anonymous\)(;loop(;(ho
 NODE_OWN = r"(?!.*(\bloop\b|\bspin\b|Module\._compile|\[(truncated|unknown|code that))).*"
 NODE = "(" + NODE + "|" + NODE_OWN + ")"
 
+# A copy that goes on in the kernel for long: by its functions' own names on every kernel, none of which is an offset or [kernel].
+IN_KERNEL = r".*;(vfs_read|ksys_read)_\[k\](;[a-zA-Z_][\w.]*_\[k\])*"
+
 BUILDS = {                                       # the words between the compiler and the sources
     "split": ("g++", "-O2 -fomit-frame-pointer", "native/split.cpp"),
     "split-pac": ("g++", "-O2 -fomit-frame-pointer -mbranch-protection=standard", "native/split.cpp"),
@@ -98,6 +101,7 @@ PROGRAMS = {
     "java21": Program("chroot /jdk21 /usr/lib/jvm/java-21-openjdk-ARCH/bin/java " + JAVA_OPTIONS, JAVA, MIX, build="Rounds.class", root="jdk21", aside=JVM_OWN),
     "node20": Program("chroot /node20 /usr/bin/node /t/shares.js", NODE, (r"\bhot\b", r"\bwarm\b", r"\bcool\b"), files=("node/shares.js",),
                       root="node20", aside=NODE_OWN),
+    "in the kernel": Program("sh -c 'echo ready; exec dd if=/dev/zero of=/dev/null bs=4M'", IN_KERNEL, ()),
     "ruby": Program("ruby3.1 /t/rounds.rb", RUBY, MIX, files=("ruby/rounds.rb",), usual=True),
     "php": Program("php8.2 -n /t/rounds.php", PHP, MIX, files=("php/rounds.php",), usual=True),
 }
@@ -137,6 +141,9 @@ def cells():
     yield Cell("ebpf at paranoid 3, all capabilities", "cpp", profile("ebpf"), paranoid=3, rights="all")
     for name, program in PROGRAMS.items():
         if name == "contained":
+            continue
+        if name == "in the kernel":
+            yield Cell("the kernel's names, ebpf", name, profile("ebpf"))
             continue
         interpreter = name.startswith(("python", "ruby", "php"))
         if interpreter:

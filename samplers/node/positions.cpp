@@ -24,18 +24,20 @@ std::uint64_t read_vlq(Cursor& cursor) { return cursor.uleb128(); }
 std::vector<PositionEntry> decode_positions(Bytes table, bool shifted) {
   std::vector<PositionEntry> entries;
   Cursor cursor(table);
-  std::int64_t code = -1, position = 0;
+  std::int64_t code = -1;
+  std::uint64_t position = 0;                    // sums of hostile numbers wrap
   while (cursor) {
     const std::uint64_t delta = read_vlq(cursor);
     if (shifted) {
       code += static_cast<std::int64_t>(delta >> 2);
     } else {
       const std::int64_t value = unzigzag(delta);
-      code += value >= 0 ? value : -value - 1;
+      if (value > INT32_MAX || value < INT32_MIN) break;
+      code += value >= 0 ? value : ~value;
     }
-    position += unzigzag(read_vlq(cursor));
+    position += static_cast<std::uint64_t>(unzigzag(read_vlq(cursor)));
     if (cursor.bad() || code < -1 || code > INT32_MAX) break;
-    entries.push_back({static_cast<std::int32_t>(code), {static_cast<std::uint64_t>(position)}});
+    entries.push_back({static_cast<std::int32_t>(code), {position}});
   }
   return entries;
 }

@@ -64,7 +64,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Profile profile;
   static ElfCache elfs;
   static UnwindCache tables;
-  Context context{profile, world.options, elfs};
+  Context context{profile, world.options, elfs, tables};   // this program's own rows are made once
   HostileMemory memory(v8, input.subspan(32));
   node::Layout layout = v8.layout;
   // Every version's row takes its turn.
@@ -98,5 +98,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     std::vector<FrameId> frames;
     walk.run(snapshot, frames);
   }
+  tables = context.unwind;
   return 0;
 }

@@ -48,6 +48,17 @@ TEST(Positions, WhatIsCutShortEndsTheTable) {
   EXPECT_TRUE(decode_positions(bytes(std::vector<std::uint8_t>(40, 0xff)), false).empty());
 }
 
+// Found by node_tables_fuzz: steps as wide as numbers go neither overflow nor go on.
+TEST(Positions, StepsOfAnyWidthEndTheTable) {
+  const std::int64_t most = INT64_MAX, least = INT64_MIN;
+  for (const std::int64_t step : {most, least, std::int64_t{INT32_MAX} + 1, std::int64_t{INT32_MIN} - 1}) {
+    std::vector<std::uint8_t> raw;
+    zigzag(raw, 5), zigzag(raw, most), zigzag(raw, step), zigzag(raw, most);
+    EXPECT_EQ(decode_positions(bytes(raw), false).size(), 1u);
+  }
+  EXPECT_EQ(node::decode_positions(bytes({10, 0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 4, 2}), true).size(), 2u);
+}
+
 TEST(Baseline, CountsBytecodesAlongTheTable) {
   const BytecodeSizes& sizes = find_row(12, 4)->bytecodes;
   // Wide (0) and one of two operands, then ones of 1 byte: LdaZero is 12 in this version.

@@ -24,7 +24,8 @@ bool looks_like_builtins(const ElfFile& file, std::uint64_t start, std::uint64_t
 
 }  // namespace
 
-Builtins::Builtins(const std::shared_ptr<ElfFile>& file, const UnwindTable& table) : file_(file) {
+Builtins::Builtins(const std::shared_ptr<ElfFile>& file, const UnwindTable& table, std::shared_ptr<const BuiltinNames> names)
+    : file_(file), names_(std::move(names)) {
   for (const ElfSegment& segment : file->segments()) {
     if (!(segment.flags & PF_X)) continue;
     const std::uint64_t segment_end = segment.address + segment.file_size;

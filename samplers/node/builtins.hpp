@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "samplers/node/builtin_names.hpp"
 #include "samplers/unwind/address_space.hpp"
 
 namespace sampan::node {
@@ -14,10 +15,11 @@ class Builtins {
  public:
   Builtins() = default;                 // none are known
   // Finds the code in the file that holds V8; `table` are its rows.
-  Builtins(const std::shared_ptr<ElfFile>& file, const UnwindTable& table);
+  Builtins(const std::shared_ptr<ElfFile>& file, const UnwindTable& table, std::shared_ptr<const BuiltinNames> names);
 
   bool hold(const CodeRegion& region, std::uint64_t pc) const { return region.file == file_ && find(pc - region.bias) != nullptr; }
   bool empty() const { return ranges_.empty(); }
+  const BuiltinNames& names() const { return *names_; }
 
  private:
   struct Range {
@@ -26,6 +28,7 @@ class Builtins {
   const Range* find(std::uint64_t address) const;
 
   std::shared_ptr<ElfFile> file_;
+  std::shared_ptr<const BuiltinNames> names_ = std::make_shared<BuiltinNames>();
   std::vector<Range> ranges_;      // sorted
 };
 

@@ -158,6 +158,9 @@ std::unique_ptr<Function> Functions::read(std::uint64_t shared) const {
   if (heap_.is(script_word, layout.types.script)) function->script = script(script_word, function->witnesses);
   function->bytecodes = bytecodes_of(watched(kFunctionData), &function->witnesses);
   function->named = !function->name.empty();
+  // Of a builtin, the word before its name is its number.
+  const std::uint64_t number = function->named && !function->script ? heap_.field(shared, layout.row.shared_name - 8) : 1;
+  if (is_smi(number)) function->name = qualified_builtin(builtins_.name(smi(number)), function->name);
   function->name = function->name.empty() ? "(anonymous)" : printable(std::move(function->name));
   return function;
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "flamegraph/profile.hpp"
+#include "samplers/node/builtin_names.hpp"
 #include "samplers/node/heap.hpp"
 #include "samplers/node/positions.hpp"
 
@@ -41,7 +42,7 @@ struct Function {
 class Functions {
  public:
   // All outlive it.
-  Functions(const Heap& heap, Profile& profile, bool lines) : heap_(heap), profile_(profile), lines_(lines) {}
+  Functions(const Heap& heap, const BuiltinNames& builtins, Profile& profile, bool lines) : heap_(heap), builtins_(builtins), profile_(profile), lines_(lines) {}
 
   // nullptr where no SharedFunctionInfo is there. Holds until trim() or forget().
   Function* find(std::uint64_t shared);
@@ -71,6 +72,7 @@ class Functions {
   void read_tables(Function& function);
 
   const Heap& heap_;
+  const BuiltinNames& builtins_;
   Profile& profile_;
   bool lines_;
   std::unordered_map<std::uint64_t, std::unique_ptr<Function>> functions_;   // by address

@@ -8,8 +8,9 @@ namespace {
 
 class NodeWalker final : public Walker {
  public:
-  NodeWalker(Process& process, Context& context, node::Layout layout, const std::shared_ptr<ElfFile>& file)
-      : native_(process, context), layout_(std::move(layout)), builtins_(file, *context.unwind.get(file)),
+  NodeWalker(Process& process, Context& context, node::Layout layout, const std::shared_ptr<ElfFile>& file, std::uint64_t bias)
+      : native_(process, context), layout_(std::move(layout)),
+        builtins_(file, *context.unwind.get(file), node::BuiltinNames::of(file, *process.memory, bias)),
         walk_(layout_, builtins_, *process.memory, native_, context) {}
 
   Walked walk(const ThreadSnapshot& thread, std::vector<FrameId>& frames) override { return walk_.run(thread, frames); }
@@ -77,7 +78,7 @@ Result<std::unique_ptr<Walker>> open(Process& process, Context& context) {
   const auto file = v8.mapping ? context.elfs.get(process, *v8.mapping) : nullptr;
   if (layout && file) {
     log_debug("process {}: V8 {}", process.id.pid, layout->version);
-    return std::make_unique<NodeWalker>(process, context, std::move(*layout), file);
+    return std::make_unique<NodeWalker>(process, context, std::move(*layout), file, v8.symbols->bias());
   }
   const std::string why = layout ? "its file cannot be read" : layout.error().message;
   log_warning("process {} ({}): {}; its native frames are shown", process.id.pid, process.name, why);

@@ -21,7 +21,7 @@ constexpr std::int64_t kExitFunctionSlot = 3;          // BuiltinExitFrame: the 
 
 Walk::Walk(const Layout& layout, const Builtins& builtins, Memory& memory, NativeStack& native, Context& context)
     : layout_(layout), builtins_(builtins), live_(memory, kMostReads, kMostBytes), memory_(live_), native_(native), context_(context), heap_(memory_, layout),
-      functions_(heap_, context.profile, context.options.lines), codes_(heap_) {}
+      functions_(heap_, builtins.names(), context.profile, context.options.lines), codes_(heap_) {}
 
 Walked Walk::run(const ThreadSnapshot& thread, std::vector<FrameId>& frames) {
   functions_.trim();

@@ -54,7 +54,24 @@ struct World {
   }
 };
 
+// What is known of this program's own files, whose rows take seconds to make.
+ElfCache elfs;
+UnwindCache tables;
+
 }  // namespace
+
+extern "C" int LLVMFuzzerInitialize(int*, char***) {
+  Process process;
+  process.id.pid = getpid();
+  process.memory = std::make_unique<LiveMemory>(getpid());
+  Profile profile;
+  const Options options;
+  Context context{profile, options, elfs, tables};
+  NativeStack native(process, context);
+  native.refresh();
+  elfs = context.elfs, tables = context.unwind;
+  return 0;
+}
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static World world;
@@ -62,8 +79,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const Bytes input = std::as_bytes(std::span(data, size));
   node::FakeV8& v8 = world.v8;
   Profile profile;
-  static ElfCache elfs;
-  static UnwindCache tables;
   Context context{profile, world.options, elfs, tables};   // this program's own rows are made once
   HostileMemory memory(v8, input.subspan(32));
   node::Layout layout = v8.layout;
@@ -98,6 +113,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     std::vector<FrameId> frames;
     walk.run(snapshot, frames);
   }
-  tables = context.unwind;
+  elfs = context.elfs, tables = context.unwind;
   return 0;
 }

@@ -16,7 +16,8 @@ class HeapTest : public testing::Test {
   LiveMemory memory{getpid()};
   Profile profile;
   Heap heap{memory, v8.layout};
-  Functions functions{heap, profile, true};
+  BuiltinNames builtins;
+  Functions functions{heap, builtins, profile, true};
 
   std::uint64_t script = v8.script(v8.string("/app/a.js"), v8.string("one\ntwo\r\nthree\rfour\n"), 7);
   std::uint64_t bytecodes = v8.bytecodes(std::vector<std::uint8_t>(20, 1), position_table({{0, 0, -1}, {4, 5, -1}, {10, 15, -1}}));

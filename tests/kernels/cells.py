@@ -39,7 +39,7 @@ UNIT_DATA = ("tests/agent/target/recorded", "tests/workloads/native")
 class Program:
     command: str              # in the guest (ARCH: its architecture); it says `ready`
     chain: str                # a whole stack, as a regular expression of the frames joined by `;`
-    shares: tuple             # of the frames that take 60, 30 and 10 % of the time: regular expressions
+    shares: tuple             # of the frames that take 60, 30 and 10 % of the time: regular expressions; or of the one that takes nearly all
     files: tuple = ()         # of tests/workloads, copied to /t
     build: str = ""           # a row of BUILDS below, put at /t/<that name>
     root: str = ""            # the cached root file system that it runs in
@@ -69,15 +69,16 @@ GO = (r"(runtime\.goexit[^;]*;runtime\.main[^;]*;main\.main[^;]*(;main\.[^;]*)*(
 ROUNDS = r"Rounds\.main(;Rounds\.descend){0,21}(;Rounds\.(sixty|thirty|ten)(;Rounds\.rounds)?)?(;(InterpreterRuntime|Deoptimization|SharedRuntime|OptoRuntime|Runtime1)::.*)?" + KERNEL
 JVM_OWN = r"(?!.*(Rounds|\[truncated|\[code that)).*"
 JAVA = "(" + ROUNDS + "|" + JVM_OWN + ")"
-JAVA_OPTIONS = "-Xmx64m -XX:CompileCommand=quiet -XX:CompileCommand=dontinline,Rounds.rounds -cp /t Rounds"
+# -Xbatch: once it is ready no compilation is under way beside it.
+JAVA_OPTIONS = "-Xmx64m -Xbatch -XX:CompileCommand=quiet -XX:CompileCommand=dontinline,Rounds.rounds -cp /t Rounds"
 
 # From the program's file on its calls in order, above them Node.js's own; threads of V8 and libuv are theirs.
 NODE = (LIBC + r"(main;)?node::Start.*;Module\._compile;\(anonymous\)(;loop(;(hot|warm|cool)(;spin)?)?(;(now(;v8::.*)?|(Builtins_|libnode)[^;]*))?)?" + KERNEL)
 NODE_OWN = r"(?!.*(\bloop\b|\bspin\b|Module\._compile|\[(truncated|unknown|code that))).*"
 NODE = "(" + NODE + "|" + NODE_OWN + ")"
 
-# A copy that goes on in the kernel for long: by its functions' own names on every kernel, none of which is an offset or [kernel].
-IN_KERNEL = r".*;(vfs_read|ksys_read)_\[k\](;[a-zA-Z_][\w.]*_\[k\])*"
+# A copy that goes on in the kernel for long, of a program without unwind information: each frame has a function's name.
+IN_KERNEL = r"(\[truncated\];)?[^;\[+]+(_\[k\])?(;[^;\[+]+(_\[k\])?)*"
 
 BUILDS = {                                       # the words between the compiler and the sources
     "split": ("g++", "-O2 -fomit-frame-pointer", "native/split.cpp"),
@@ -101,7 +102,7 @@ PROGRAMS = {
     "java21": Program("chroot /jdk21 /usr/lib/jvm/java-21-openjdk-ARCH/bin/java " + JAVA_OPTIONS, JAVA, MIX, build="Rounds.class", root="jdk21", aside=JVM_OWN),
     "node20": Program("chroot /node20 /usr/bin/node /t/shares.js", NODE, (r"\bhot\b", r"\bwarm\b", r"\bcool\b"), files=("node/shares.js",),
                       root="node20", aside=NODE_OWN),
-    "in the kernel": Program("sh -c 'echo ready; exec dd if=/dev/zero of=/dev/null bs=4M'", IN_KERNEL, ()),
+    "in the kernel": Program("sh -c 'echo ready; exec dd if=/dev/zero of=/dev/null bs=4M'", IN_KERNEL, (r"(vfs|ksys)_read_\[k\]",)),
     "ruby": Program("ruby3.1 /t/rounds.rb", RUBY, MIX, files=("ruby/rounds.rb",), usual=True),
     "php": Program("php8.2 -n /t/rounds.php", PHP, MIX, files=("php/rounds.php",), usual=True),
 }

@@ -123,8 +123,8 @@ def judge(cell, run):
     # Of n samples a share strays by sqrt(p (1 - p) / n): four of those beside one point and a half. A virtual processor that waits
     # for a real one is seen at one place several times over: a third of the samples counts. (Wall time counts nanoseconds.)
     samples = min(work, run.result["quality"]["taken"]) / 3 or 1
-    near = all(abs(got / max(work, 1) - true) <= 0.015 + 4 * math.sqrt(true * (1 - true) / samples) for got, true in zip(counts, TRUE))
-    right = at_least(whole, every, 0.99) and not strange and near and (work >= 0.8 * own or not program.shares)
+    near = len(counts) == 1 or all(abs(got / max(work, 1) - true) <= 0.015 + 4 * math.sqrt(true * (1 - true) / samples) for got, true in zip(counts, TRUE))
+    right = at_least(whole, every, 0.99) and not strange and near and work >= 0.8 * own
     said = "%d samples by %s, %d of %d whole, %d truncated, %s %%" % (
         run.result["quality"]["taken"], run.result.get("tier"), whole, every, truncated, " / ".join("%.1f" % (100 * c / max(work, 1)) for c in counts))
     return right, said + (", foreign: " + " | ".join(short(stack)[-400:] for stack in strange[:3]) if strange else "")

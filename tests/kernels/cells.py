@@ -73,7 +73,7 @@ JAVA = "(" + ROUNDS + "|" + JVM_OWN + ")"
 JAVA_OPTIONS = "-Xmx64m -Xbatch -XX:CompileCommand=quiet -XX:CompileCommand=dontinline,Rounds.rounds -cp /t Rounds"
 
 # From the program's file on its calls in order, above them Node.js's own; threads of V8 and libuv are theirs.
-NODE = (LIBC + r"(main;)?node::Start.*;Module\._compile;\(anonymous\)(;loop(;(hot|warm|cool)(;spin)?)?(;(now(;v8::.*)?|(Builtins_|libnode)[^;]*))?)?" + KERNEL)
+NODE = (LIBC + r"(main;)?node::Start.*;Module\._compile;\(anonymous\)(;loop(;(hot|warm|cool)(;spin)?)?(;((Date\.)?now(;v8::.*)?|(Builtins_|libnode)[^;]*))?)?" + KERNEL)
 NODE_OWN = r"(?!.*(\bloop\b|\bspin\b|Module\._compile|\[(truncated|unknown|code that))).*"
 NODE = "(" + NODE + "|" + NODE_OWN + ")"
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "samplers/base/clock.hpp"
+
 namespace sampan::node {
 namespace {
 
@@ -85,6 +87,7 @@ Code* Codes::find(std::uint64_t pc, std::uint64_t low) {
   auto code = stream ? read(*stream, pc) : std::nullopt;
   if (!code) return missed_.insert(pc), nullptr;
   const std::uint64_t start = code->start;
+  code->since = now_ns();
   return &(codes_[start] = std::move(*code));
 }
 

@@ -31,6 +31,7 @@ struct Code {
   CodeKind kind = CodeKind::Other;
   std::uint64_t deopt = 0, positions_word = 0;
   std::vector<Witness> witnesses;
+  std::uint64_t since = 0;                   // when it was read first, ns
   // Filled by those who ask.
   bool tables_read = false;
   std::vector<PositionEntry> positions;      // optimised code: of its source

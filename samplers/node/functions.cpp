@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "samplers/base/clock.hpp"
+
 namespace sampan::node {
 namespace {
 
@@ -148,6 +150,7 @@ std::unique_ptr<Function> Functions::read(std::uint64_t shared) const {
   if (!heap_.is(shared, layout.types.shared)) return nullptr;
   auto function = std::make_unique<Function>();
   function->shared = shared;
+  function->since = now_ns();
   const auto watched = [&](std::int32_t offset) {
     const std::uint64_t value = heap_.field(shared, offset);
     function->witnesses.push_back({object_of(shared) + static_cast<std::uint64_t>(offset), value});

@@ -32,6 +32,7 @@ struct Function {
   std::int32_t start = -1;                   // offset in the source; -1: not known
   std::uint64_t bytecodes = 0;               // its BytecodeArray; 0: none
   std::vector<Witness> witnesses;
+  std::uint64_t since = 0;                   // when it was read first, ns
   // Filled by those who ask.
   bool tables_read = false;
   std::vector<PositionEntry> positions;      // of its bytecodes

@@ -27,6 +27,8 @@ Walked Walk::run(const ThreadSnapshot& thread, std::vector<FrameId>& frames) {
   functions_.trim();
   codes_.trim();
   live_.start();
+  late_ = thread.deferred && thread.taken_at;
+  taken_at_ = thread.taken_at;
   Walked result = Walked::Failed;
   for (unsigned attempt = 0; attempt < kAttempts; ++attempt) {
     result = once(thread);
@@ -155,7 +157,7 @@ void Walk::javascript(const Place& place) {
   if (code) {
     use(*code);
     if (code->kind == CodeKind::Baseline) return baseline(*code, function, true);
-    if (code->kind >= CodeKind::Maglev) return optimised(*code);
+    if (code->kind >= CodeKind::Maglev) return optimised(*code, function);
     if (code->kind == CodeKind::Regexp) {
       if (at_.exact) found_.push_back(context_.profile.intern({FrameKind::Node, "(regexp)", {}, 0, 0}));
       return;
@@ -169,8 +171,7 @@ void Walk::javascript(const Place& place) {
     return known && known->named && !known->script ? push(known, 0) : found_.push_back(native_.frame(at_.lookup()));
   }
   if (code) return;   // a way from JavaScript into WebAssembly: what it calls has a frame of its own
-  doubtful_ = true;
-  found_.push_back(note("[unknown function]"));
+  unknown();
 }
 
 bool Walk::interpreted(std::uint64_t function) {
@@ -203,11 +204,7 @@ bool Walk::interpreted(std::uint64_t function) {
 
 void Walk::bytecode_frame(std::uint64_t bytecodes, std::uint64_t js_function, std::optional<std::int32_t> offset) {
   Function* function = function_of(bytecodes, js_function);
-  if (!function) {
-    doubtful_ = true;
-    found_.push_back(note("[unknown function]"));
-    return;
-  }
+  if (!function || !sure(function->since, js_function, function->shared)) return unknown();
   push(function, offset ? functions_.line_of_bytecode(*function, *offset) : 0);
 }
 
@@ -226,6 +223,7 @@ void Walk::baseline(const Code& code, std::uint64_t js_function, bool slots) {
   if (!bytecodes && slots && slot_pushed(kBytecodesSlot)) bytecodes = stack_.word(slot(at_.registers.fp, kBytecodesSlot)).value_or(0);
   Function* function = slots ? function_of(bytecodes, js_function) : functions_.of_bytecodes(bytecodes, js_function);
   if (!function) return bytecode_frame(bytecodes, js_function, {});
+  if (!sure(code.since, js_function, function->shared)) return unknown();
   const auto pc = static_cast<std::uint32_t>(at_.registers.pc - code.start) + (at_.exact ? 1 : 0);
   const auto offset = baseline_bytecode(code.offsets, functions_.code_of(*function), layout_.row.bytecodes, pc);
   push(function, offset ? functions_.line_of_bytecode(*function, *offset) : 0);
@@ -236,18 +234,27 @@ void Walk::use(Code& code) {
   watch(code.witnesses, 0, code.start);
 }
 
-void Walk::optimised(const Code& code) {
+bool Walk::sure(std::uint64_t known_since, std::uint64_t js_function, std::uint64_t shared) {
+  if (!late_ || known_since <= taken_at_) return true;
+  const Function* own = functions_.of_js_function(js_function);
+  return own && own->shared == shared;
+}
+
+void Walk::unknown() {
+  doubtful_ = true;
+  found_.push_back(note("[unknown function]"));
+}
+
+void Walk::optimised(const Code& code, std::uint64_t js_function) {
+  // Where code was moved away, other code may lie by now.
+  if (!sure(code.since, js_function, outer_function(heap_, code))) return unknown();
+
   spots_.clear();
-  if (!find_spots(heap_, code, at_.registers.pc, at_.exact, spots_)) {
-    doubtful_ = true;
-    found_.push_back(note("[unknown function]"));
-    return;
-  }
+  if (!find_spots(heap_, code, at_.registers.pc, at_.exact, spots_)) return unknown();
   for (const Spot& spot : spots_) {
     Function* function = spot.shared ? functions_.find(spot.shared) : nullptr;
     if (!function) {
-      doubtful_ = true;
-      found_.push_back(note("[unknown function]"));
+      unknown();
       continue;
     }
     std::uint32_t line = 0;

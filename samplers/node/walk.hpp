@@ -57,7 +57,10 @@ class Walk {
   void javascript(const Place& place);
   bool interpreted(std::uint64_t function);
   void baseline(const Code& code, std::uint64_t function, bool slots);
-  void optimised(const Code& code);
+  void optimised(const Code& code, std::uint64_t function);
+  // Whether what is known of a frame was so when the sample was taken: known by then, or the function on the stack agrees.
+  bool sure(std::uint64_t known_since, std::uint64_t js_function, std::uint64_t shared);
+  void unknown();
   void use(Code& code);                  // what is read from it is watched
   void bytecode_frame(std::uint64_t bytecodes, std::uint64_t function, std::optional<std::int32_t> offset);
   Function* function_of(std::uint64_t bytecodes, std::uint64_t function);
@@ -86,6 +89,8 @@ class Walk {
   FrameState at_;                        // where the walk stands
   std::uint64_t next_remap_ = 0;
   std::unordered_set<std::uint64_t> interpreter_pcs_;   // where calls of interpreted code return to, as proven before
+  bool late_ = false;                    // the sample waited in a buffer
+  std::uint64_t taken_at_ = 0;
   bool doubtful_ = false;                // a frame could not be named
   std::vector<FrameId> found_;           // innermost first
   std::vector<Spot> spots_;

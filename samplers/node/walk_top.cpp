@@ -150,7 +150,7 @@ Walk::Went Walk::v8_top(const Place& place) {
     at_ = before;
     use(*code);
     if (code->kind == CodeKind::Baseline) baseline(*code, r.general[layout_.processor->function], false);
-    else if (code->kind >= CodeKind::Maglev) optimised(*code);
+    else if (code->kind >= CodeKind::Maglev) optimised(*code, r.general[layout_.processor->function]);
     at_ = after;
     return Went::On;
   }
@@ -166,7 +166,7 @@ Walk::Went Walk::v8_top(const Place& place) {
     // The frame pointer is set, its slots are not: the code alone tells.
     use(*code);
     if (code->kind == CodeKind::Baseline) baseline(*code, r.general[layout_.processor->function], false);
-    else optimised(*code);
+    else optimised(*code, r.general[layout_.processor->function]);
     const auto pc = stack_.word(r.fp + 8);
     const auto fp = stack_.word(r.fp);
     return pc && fp && r.fp >= r.sp ? leave(*pc, r.fp + 16, *fp) : Went::Lost;

@@ -15,6 +15,10 @@ const CachedMemory::Block* CachedMemory::block(std::uint64_t number) {
 std::size_t CachedMemory::read_batch(std::span<const Read> reads) {
   std::size_t done = 0;
   for (const Read& read : reads) {
+    if (read.into.empty()) {
+      ++done;
+      continue;
+    }
     const std::uint64_t number = read.address / kBlock, at = read.address % kBlock;
     const Block* found = read.into.size() <= kBlock - at ? block(number) : nullptr;
     if (found) std::memcpy(read.into.data(), found->bytes.data() + at, read.into.size());

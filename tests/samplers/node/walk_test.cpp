@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "samplers/base/clock.hpp"
 #include "tests/samplers/node/fake_v8.hpp"
 
 namespace sampan::node {
@@ -55,6 +56,8 @@ class NodeWalkTest : public testing::Test {
     registers.sp = registers.sp ? registers.sp : kStack;
     ThreadSnapshot thread;
     thread.registers = &registers;
+    thread.deferred = taken_at != 0;
+    thread.taken_at = taken_at;
     const std::size_t skip = (registers.sp - kStack) / 8;
     thread.stack = std::as_bytes(std::span(stack)).subspan(skip * 8);
     std::vector<FrameId> frames;
@@ -67,6 +70,7 @@ class NodeWalkTest : public testing::Test {
     return names;
   }
   Walked result = Walked::Failed;
+  std::uint64_t taken_at = 0;                          // ns: when the sample that waits in a buffer was taken
 };
 
 TEST_F(NodeWalkTest, BaselineCallsOptimisedWithAnInlinedCallee) {
@@ -219,6 +223,24 @@ TEST_F(NodeWalkTest, OneSampleReadsSoMuchAndNoMore) {
   Walk walk(v8.layout, builtins, counting, native, context);
   walk_by(walk);
   EXPECT_LE(counting.reads, 400'000u);
+}
+
+// Code was moved away since the sample was taken, and other code lies there now: named only if it was known by then, or the
+// function on the stack is the code's.
+TEST_F(NodeWalkTest, ALateSampleIsNotNamedByWhatLiesThereNow) {
+  const std::uint64_t deopt = v8.array({v8.bytes({0}), FakeV8::smi(0), v8.array({}), 0, 0, FakeV8::smi(5), outer, v8.bytes({})});
+  registers.pc = v8.stream(200, 12, deopt, v8.bytes(position_table({{0, 4, -1}}))) + 60;
+  registers.fp = address(10);
+  NativeStack native(process, context);
+  Walk walk(v8.layout, builtins, *process.memory, native, context);
+  taken_at = 1;
+  put_frame(10, 0, 30, inner, inner_code, 0);
+  EXPECT_EQ(walk_by(walk).back(), "[unknown function]");
+  put_frame(10, 0, 30, outer, outer_code, 0);
+  EXPECT_EQ(walk_by(walk).back(), "outer:1");
+  taken_at = now_ns();
+  v8.write(stack[8], 0, FakeV8::smi(7));               // the function has moved; its code was known before
+  EXPECT_EQ(walk_by(walk).back(), "outer:1");
 }
 
 TEST_F(NodeWalkTest, ARingOfFramePointersEnds) {

@@ -26,6 +26,7 @@ TEST(CachedMemory, WhatLiesAcrossOrAtAnEdgeIsReadAsItIs) {
   EXPECT_EQ(across, std::vector<std::byte>(40, std::byte{5}));
   EXPECT_EQ(memory.read_as<std::uint32_t>(4096 + 290), 0x05050505u);   // its block is not there whole
   EXPECT_EQ(memory.read_as<std::uint32_t>(4096 + 298), 0u);
+  EXPECT_TRUE(memory.read(1, {}));                         // nothing is everywhere
   std::uint8_t one = 0, two = 0;
   const Read reads[] = {{4096, bytes_of(one)}, {9000, bytes_of(two)}, {4096, bytes_of(two)}};
   EXPECT_EQ(memory.read_batch(reads), 1u);

@@ -181,12 +181,13 @@ function garbage(n) { //{ garbage
   return last.i;
 } //}
 
-function Proto() {}
+function Proto() { //{ Proto
+} //}
 Proto.prototype.compile = function (n) { //{ Proto.compile
   return burn(n); //> burn
 }; //}
 function inferred(n) { //{ inferred
-  return new Proto().compile(n); //> Proto.compile
+  return new Proto().compile(n); //> Proto.compile Proto
 } //}
 
 function deoptimised(n) { //{ deoptimised

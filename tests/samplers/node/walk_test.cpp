@@ -237,10 +237,10 @@ TEST_F(NodeWalkTest, ALateSampleIsNotNamedByWhatLiesThereNow) {
   put_frame(10, 0, 30, inner, inner_code, 0);
   EXPECT_EQ(walk_by(walk).back(), "[unknown function]");
   put_frame(10, 0, 30, outer, outer_code, 0);
-  EXPECT_EQ(walk_by(walk).back(), "outer:1");
+  EXPECT_EQ(walk_by(walk).back(), "outer:2");
   taken_at = now_ns();
   v8.write(stack[8], 0, FakeV8::smi(7));               // the function has moved; its code was known before
-  EXPECT_EQ(walk_by(walk).back(), "outer:1");
+  EXPECT_EQ(walk_by(walk).back(), "outer:2");
 }
 
 TEST_F(NodeWalkTest, ARingOfFramePointersEnds) {

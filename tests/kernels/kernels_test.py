@@ -127,6 +127,9 @@ def judge(cell, run):
     right = at_least(whole, every, 0.99) and not strange and near and work >= 0.8 * own
     said = "%d samples by %s, %d of %d whole, %d truncated, %s %%" % (
         run.result["quality"]["taken"], run.result.get("tier"), whole, every, truncated, " / ".join("%.1f" % (100 * c / max(work, 1)) for c in counts))
+    cut = [stack for stack, _ in stacks if stack.startswith("[truncated]")]
+    if cut and not right:
+        said += ", cut short: " + " | ".join(short(stack)[:400] for stack in cut[:3])
     return right, said + (", foreign: " + " | ".join(short(stack)[-400:] for stack in strange[:3]) if strange else "")
 
 

@@ -12,6 +12,7 @@
 #include "agent/modes/dump.hpp"
 #include "agent/modes/redraw.hpp"
 #include "agent/modes/top.hpp"
+#include "agent/result/comparison.hpp"
 #include "agent/result/diagnosis.hpp"
 #include "agent/result/draw.hpp"
 #include "agent/run/cpu_account.hpp"
@@ -114,20 +115,41 @@ RunResult profile_once(const Params& params, Progress& progress) {
 
 namespace {
 
-// What was recorded before, drawn anew.
-RunResult redraw(const Params& params, bool compare, Progress& progress) {
-  const std::uint64_t started = wall_ns();
-  const auto inputs = params.inputs.size();
-  progress.stage("read", "reading " + counted(inputs, "input", "inputs"));
-  if (auto probed = probe_output(params, progress); !probed) return failed(probed.error());
-  auto profile = read_inputs(params.inputs, compare, params.window);
-  if (!profile) return failed(profile.error());
-
-  Description& d = profile->description;
+void describe_recorded(Profile& profile, const Params& params) {
+  const auto inputs = params.inputs.size() + params.compare.before.size();
+  Description& d = profile.description;
   d.title = params.picture.title;
   d.subtitle = params.picture.subtitle;
-  if (d.subtitle.empty()) d.subtitle = fmt::format("{} of {} input{}", row_of(params.mode).name, inputs, inputs == 1 ? "" : "s");
+  if (d.subtitle.empty()) d.subtitle = fmt::format("{} of {}", row_of(params.mode).name, counted(inputs, "input", "inputs"));
+}
+
+// What was recorded before, drawn anew.
+RunResult redraw(const Params& params, Progress& progress) {
+  const std::uint64_t started = wall_ns();
+  progress.stage("read", "reading " + counted(params.inputs.size(), "input", "inputs"));
+  if (auto probed = probe_output(params, progress); !probed) return failed(probed.error());
+  auto profile = read_inputs(params.inputs, params.window);
+  if (!profile) return failed(profile.error());
+  describe_recorded(*profile, params);
   return finish(*profile, params, {}, started, progress);
+}
+
+// Two of them compared: delivered whatever the verdict is, which the exit code then tells.
+RunResult compare(const Params& params, Progress& progress) {
+  const std::uint64_t started = wall_ns();
+  progress.stage("read", "reading " + counted(params.inputs.size() + params.compare.before.size(), "input", "inputs"));
+  if (auto probed = probe_output(params, progress); !probed) return failed(probed.error());
+  auto compared = compare_inputs(params.inputs, params.compare, params.window);
+  if (!compared) return failed(compared.error());
+  Profile& profile = compared->difference;
+  describe_recorded(profile, params);
+  const std::string verdict = verdict_sentence(compared->verdict), slower = slower_sentence(compared->verdict, params.compare);
+  profile.description.notes.insert(profile.description.notes.begin(), "Verdict: " + verdict + ".");
+  RunResult outcome = finish(profile, params, {}, started, progress);
+  outcome.sentence += "; " + (slower.empty() ? verdict : slower);
+  if (outcome.code == Exit::Delivered && !slower.empty()) outcome.code = Exit::Slower;
+  outcome.verdict = std::move(compared->verdict);
+  return outcome;
 }
 
 Exit tell(const RunResult& outcome, Progress& progress) {
@@ -146,9 +168,9 @@ Exit do_dump(const Params& params, Progress& progress) { return tell(run_dump(pa
 Exit do_top(const Params& params, Progress& progress) {
   return tell(run_top(params.target, params.sampling, params.picture.title, progress), progress);
 }
-Exit do_render(const Params& params, Progress& progress) { return tell(redraw(params, false, progress), progress); }
-Exit do_merge(const Params& params, Progress& progress) { return tell(redraw(params, false, progress), progress); }
-Exit do_diff(const Params& params, Progress& progress) { return tell(redraw(params, true, progress), progress); }
+Exit do_render(const Params& params, Progress& progress) { return tell(redraw(params, progress), progress); }
+Exit do_merge(const Params& params, Progress& progress) { return tell(redraw(params, progress), progress); }
+Exit do_diff(const Params& params, Progress& progress) { return tell(compare(params, progress), progress); }
 
 }  // namespace
 

@@ -22,6 +22,7 @@ struct Params {
   SeriesOptions series;
   std::vector<std::string> inputs;           // folded files, pictures or URLs, of the modes that draw what was recorded
   WindowOptions window;                      // what of them
+  CompareOptions compare;
 };
 
 // The sentence of a failure names the key, the value and what is allowed; exit code 2.

@@ -76,6 +76,15 @@ struct DeliveryOptions {
   std::vector<Upload> uploads;
 };
 
+// Of the mode diff: what is compared with `inputs`, and what is too much slower.
+struct CompareOptions {
+  std::vector<std::string> before;           // empty: `inputs` are two, before and after
+  double self_percent_points = 0;            // a function's share of its own grew by more: exit code 9; 0: not asked for
+  double total_ratio = 0;                    // a function's share with all that it calls, after to before; 0: not asked for
+
+  bool limits() const { return self_percent_points > 0 || total_ratio > 0; }
+};
+
 // One profile after another.
 struct SeriesOptions {
   unsigned every = 0;                        // seconds from one profile's start to the next one's; 0: one profile only

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <span>
 
 #include "agent/contract/clock.hpp"
 #include "agent/delivery/http.hpp"
@@ -14,6 +15,7 @@
 #include "flamegraph/formats/recorded.hpp"
 #include "flamegraph/merge.hpp"
 #include "flamegraph/svg/read.hpp"
+#include "flamegraph/verdict.hpp"
 #include "samplers/base/log.hpp"
 #include "samplers/base/unique_fd.hpp"
 
@@ -62,21 +64,44 @@ Result<Profile> cut(Profile profile, const WindowOptions& window) {
 
 }  // namespace
 
-Result<Profile> read_inputs(const std::vector<std::string>& inputs, bool compare, const WindowOptions& window) {
-  if (compare) {
-    Profile before, after;
-    if (auto read = read_input(inputs.at(0), before); !read) return tl::unexpected(read.error());
-    if (auto read = read_input(inputs.at(1), after); !read) return tl::unexpected(read.error());
-    if (before.description.differential || after.description.differential) return fail(Exit::BadParams, "inputs: one of the two is a diff already");
-    auto first = cut(std::move(before), window), second = cut(std::move(after), window);
-    if (!first || !second) return tl::unexpected(first ? second.error() : first.error());
-    return diff(*first, *second);
-  }
+Result<Profile> read_inputs(const std::vector<std::string>& inputs, const WindowOptions& window) {
   Profile profile;
   for (const std::string& input : inputs) {
     if (auto read = read_input(input, profile); !read) return tl::unexpected(read.error());
   }
   return cut(std::move(profile), window);
+}
+
+namespace {
+
+// Each input a profile of its own: how they differ among themselves tells what chance does.
+Result<std::vector<Profile>> read_side(std::span<const std::string> inputs, const WindowOptions& window) {
+  std::vector<Profile> side;
+  for (const std::string& input : inputs) {
+    auto read = read_inputs({input}, window);
+    if (!read) return tl::unexpected(read.error());
+    if (read->description.differential) return fail(Exit::BadParams, "inputs: {} is a diff already", is_url(input) ? redact_url(input) : input);
+    side.push_back(std::move(*read));
+  }
+  return side;
+}
+
+Profile merged(std::span<const Profile> side) {
+  Profile all;
+  for (const Profile& profile : side) merge(all, profile);
+  return all;
+}
+
+}  // namespace
+
+Result<Comparison> compare_inputs(const std::vector<std::string>& inputs, const CompareOptions& options, const WindowOptions& window) {
+  const bool named = !options.before.empty();
+  const std::span<const std::string> all(inputs);
+  auto before = read_side(named ? std::span<const std::string>(options.before) : all.first(1), window);
+  if (!before) return tl::unexpected(before.error());
+  auto after = read_side(named ? all : all.last(1), window);
+  if (!after) return tl::unexpected(after.error());
+  return Comparison{diff(merged(*before), merged(*after)), judge(*before, *after)};
 }
 
 }  // namespace sampan

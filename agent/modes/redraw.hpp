@@ -5,14 +5,22 @@
 #include <vector>
 
 #include "agent/contract/instants.hpp"
+#include "agent/contract/stages.hpp"
 #include "flamegraph/profile.hpp"
+#include "flamegraph/verdict.hpp"
 #include "samplers/base/result.hpp"
 
 namespace sampan {
 
-// All inputs as one profile; `compare`: two of them as the difference from the first to the second. Fails with exit code 2
-// where one cannot be read or is none of what flamegraph/formats/recorded.hpp reads. Pictures carry time: they meet by the
-// wall clock, and a window may be cut out.
-Result<Profile> read_inputs(const std::vector<std::string>& inputs, bool compare, const WindowOptions& window);
+// All inputs as one profile. Fails with exit code 2 where one cannot be read or is none of what
+// flamegraph/formats/recorded.hpp reads. Pictures carry time: they meet by the wall clock, and a window may be cut out.
+Result<Profile> read_inputs(const std::vector<std::string>& inputs, const WindowOptions& window);
+
+struct Comparison {
+  Profile difference;   // as flamegraph/diff.hpp makes it, of each side's inputs as one
+  DiffVerdict verdict;
+};
+// Two sides, of one input or several each.
+Result<Comparison> compare_inputs(const std::vector<std::string>& inputs, const CompareOptions& options, const WindowOptions& window);
 
 }  // namespace sampan

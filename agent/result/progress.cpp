@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <span>
 
 #include "agent/contract/clock.hpp"
 
@@ -89,15 +91,30 @@ Json deliveries_json(const RunResult& outcome) {
   return list;
 }
 
+// The functions that changed by more than chance, in percent and percentage points.
+Json verdict_json(const DiffVerdict& verdict) {
+  constexpr std::size_t kMost = 100;
+  const auto percent = [](double share) { return std::round(share * 1e5) / 1e3; };
+  Json functions = Json::array();
+  for (const FunctionChange& c : std::span(verdict.changes).first(std::min(verdict.changed, kMost))) {
+    functions.push_back({{"function", c.name}, {"self_before", percent(c.self_before)}, {"self_after", percent(c.self_after)},
+                         {"low", percent(c.low)}, {"high", percent(c.high)}, {"self_changed", c.self_changed},
+                         {"total_before", percent(c.total_before)}, {"total_after", percent(c.total_after)}, {"total_changed", c.total_changed}});
+  }
+  return {{"compared", verdict.changes.size()}, {"changed", verdict.changed}, {"functions", std::move(functions)}};
+}
+
 Json result_json(const RunResult& outcome) {
   const Cost cost = own_cost();
   const Sampled& sampled = outcome.sampled;
-  return {{"code", static_cast<int>(outcome.code)}, {"sentence", outcome.sentence}, {"partial", outcome.partial},
+  Json json = {{"code", static_cast<int>(outcome.code)}, {"sentence", outcome.sentence}, {"partial", outcome.partial},
           {"ended", ended_name(sampled.ended)}, {"samples", outcome.samples}, {"seconds", sampled.seconds},
           {"tier", sampled.tier}, {"tier_sentence", sampled.tier_sentence}, {"quality", quality_json(sampled)},
           {"cost", {{"cpu_seconds", cost.cpu_seconds}, {"rss_bytes", cost.rss_bytes}}},
           {"processes", processes_json(sampled)}, {"skipped_processes", sampled.skipped_processes},
           {"files", files_json(outcome)}, {"deliveries", deliveries_json(outcome)}};
+  if (outcome.verdict) json["verdict"] = verdict_json(*outcome.verdict);
+  return json;
 }
 
 std::string bar_of(double share) {

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "agent/target/containers.hpp"
+#include "flamegraph/verdict.hpp"
 #include "samplers/base/result.hpp"
 #include "samplers/sampler.hpp"
 
@@ -88,6 +90,7 @@ struct RunResult {
   std::uint64_t samples = 0;   // weight of the profile
   std::vector<Artifact> files;
   std::vector<DeliveryReport> deliveries;
+  std::optional<DiffVerdict> verdict;   // of a diff
 };
 
 // An outcome that is nothing but a failure.

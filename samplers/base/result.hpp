@@ -12,7 +12,7 @@ namespace sampan {
 // The agent's exit codes: stable, for podFailurePolicy. 2, 4, 5 and 8 are deterministic.
 enum class Exit : int {
   Delivered = 0, BadParams = 2, NoTarget = 3, NotPermitted = 4, CannotSample = 5, TargetEnded = 6,
-  DeliveryFailed = 7, DeliveryRefused = 8, Internal = 70,
+  DeliveryFailed = 7, DeliveryRefused = 8, Slower = 9, Internal = 70,
 };
 
 struct Error {

@@ -148,6 +148,11 @@ INSTANTIATE_TEST_SUITE_P(Table, BadParams, testing::Values(
     Bad{R"({"pid": 1, "inputs": ["a"]})", "inputs is for the modes"},
     Bad{R"({"mode": "merge"})", "inputs is missing"},
     Bad{R"({"mode": "diff", "inputs": ["a"]})", "inputs must be two"},
+    Bad{R"({"mode": "diff", "before": ["a"]})", "inputs is missing"},
+    Bad{R"({"mode": "merge", "inputs": ["a"], "before": ["b"]})", "before and fail_above are for mode \"diff\""},
+    Bad{R"({"mode": "merge", "inputs": ["a"], "fail_above": {"total_ratio": 2}})", "before and fail_above are for mode \"diff\""},
+    Bad{R"({"mode": "diff", "inputs": ["a", "b"], "fail_above": {"total_ratio": 0.5}})", "fail_above.total_ratio"},
+    Bad{R"({"mode": "diff", "inputs": ["a", "b"], "fail_above": {"ratio": 2}})", "fail_above.\"ratio\""},
     Bad{R"({"mode": "render", "inputs": ["a", "b"]})", "inputs must be one"},
     Bad{R"({"pid": 1, "upload": {}})", "upload.url is missing"},
     Bad{R"({"pid": 1, "upload": {"url": "ftp://h/"}})", "upload.url must begin with http://"},
@@ -223,7 +228,7 @@ TEST(Modes, NeedWhatTheirRowSays) {
     for (const std::size_t inputs : {0, 1, 2, 3}) {
       Json params = {{"mode", row.name}};
       if (inputs > 0) params["inputs"] = std::vector<std::string>(inputs, "x");
-      const bool fits = inputs >= row.least_inputs && inputs <= row.most_inputs;
+      const bool fits = row.mode == Mode::Diff ? inputs == 2 : inputs >= row.least_inputs && inputs <= row.most_inputs;
       EXPECT_EQ(parse_params(params.dump()).has_value(), fits && !row.target) << params;
       params["pid"] = 1;
       EXPECT_EQ(parse_params(params.dump()).has_value(), fits) << params;

@@ -131,6 +131,6 @@ bool is_system_call(Bytes before) { return before.size() >= 4 && read_at<std::ui
 }  // namespace
 
 // x0; rmethod x12; rbcp x22; x19, once x13; x30 (cpu/aarch64/register_aarch64.hpp, templateInterpreterGenerator_aarch64.cpp).
-const MachineCode kArm64Code = {follow_to_return, undo_prologue, return_from, call_target, is_system_call, 0, 12, 22, 19, 13, 18, 30, 0};
+const MachineCode kArm64Code = {follow_to_return, undo_prologue, return_from, call_target, is_system_call, 0, 12, 22, 19, 13, 18, 30, 0, true};
 
 }  // namespace sampan::java

@@ -51,6 +51,8 @@ struct MachineCode {
   int old_until;
   std::uint8_t return_pc;      // where a return address may be meanwhile
   std::uint8_t pushed_most;    // bytes that a compiled method may have pushed onto its own frame (JDK 8)
+  // An interpreted method takes the room that its interpreted caller kept for operands: the sender's sp is then inside its frame.
+  bool overlaps = false;
 
   unsigned sender_register(int major) const { return major <= old_until ? old_sender_sp : sender_sp; }
 };

@@ -66,6 +66,7 @@ class Walk {
   // Whether a caller with these registers has a place to return to and a caller itself.
   bool may_be(const Sender& sender, const Blob* callee);
   CodeState state() const { return {at_.registers.sp, at_.registers.fp, at_.fp_known, at_.registers.lr, at_.exact}; }
+  bool overlaps_caller(std::uint64_t return_pc);   // whether an interpreted frame may, where it returns there
   // The sender's sp, as a method that is entered or an adapter has it in a register.
   std::uint64_t told_sender() const { return at_.registers.general[cpu_.sender_register(vm_.layout.major)]; }
   Shown& shown(const Blob& blob, std::uint64_t pc);

@@ -72,7 +72,7 @@ Walk::Went Walk::interpreted_frame(const Blob&) {
   const auto sender = stack_.word(slot(fp, kSenderSpSlot));
   const auto pc = stack_.word(fp + 8);
   const auto caller_fp = stack_.word(fp);
-  const bool whole = at_.fp_known && method && sender && pc && caller_fp && fp >= r.sp && fp - r.sp < kMostInterpreterFrame && *sender > fp;
+  const bool whole = at_.fp_known && method && sender && pc && caller_fp && fp >= r.sp && fp - r.sp < kMostInterpreterFrame && (*sender > fp || overlaps_caller(*pc));
   // A method that is being entered is still in a register, not yet in a frame of its own.
   if (codelet && codelet->is_entry && at_.innermost && !(whole && *method == r.general[cpu_.method])) {
     const MethodInfo* entered = vm_.methods.find(r.general[cpu_.method]);
@@ -92,7 +92,13 @@ Walk::Went Walk::interpreted_frame(const Blob&) {
   if (bci < 0) bci = bci_of(stack_.word(slot(fp, vm_.layout.interpreter_bcp_slot)).value_or(0));
   found_.push_back(sure(*info) ? vm_.methods.frame(*method, bci, FrameKind::JavaInterpreted) : changed());
   watch(*method, *info);
-  return enter(*pc, *sender, *caller_fp);
+  return enter(*pc, *sender > fp ? *sender : fp + 16, *caller_fp);
+}
+
+// An interpreted caller is found by its frame pointer, wherever its sp was.
+bool Walk::overlaps_caller(std::uint64_t return_pc) {
+  const Blob* caller = cpu_.overlaps ? vm_.code.find(return_pc & native_.space().address_bits()) : nullptr;
+  return caller && caller->kind == BlobKind::Interpreter;
 }
 
 Walk::Went Walk::entering_frame(const MethodInfo& info) {

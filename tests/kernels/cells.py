@@ -78,7 +78,7 @@ NODE_OWN = r"(?!.*(\bloop\b|\bspin\b|Module\._compile|\[(truncated|unknown|code 
 NODE = "(" + NODE + "|" + NODE_OWN + ")"
 
 # A copy that goes on in the kernel for long, of a program without unwind information: each frame has a function's name.
-IN_KERNEL = r"(\[truncated\];)?[^;\[+]+(_\[k\])?(;[^;\[+]+(_\[k\])?)*"
+IN_KERNEL = r"(?!.*(\[kernel\]|\+0x)).*"
 
 BUILDS = {                                       # the words between the compiler and the sources
     "split": ("g++", "-O2 -fomit-frame-pointer", "native/split.cpp"),

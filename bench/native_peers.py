@@ -64,7 +64,7 @@ def with_sampan(load, tier):
     quality = result["quality"]
     # The program runs for every tick of every processor; only the target's cost more than the look that says no.
     per_sample = kernel[0] / quality["taken"] / 1000 if kernel[0] and quality["taken"] else None
-    return {"samples": quality["taken"], "whole": 1 - quality["truncated"] / max(1, quality["taken"]), "cpu": spent.cpu,
+    return {"samples": quality["taken"], "whole": 1 - quality["truncated"] / max(1, quality["taken"]), "cpu": spent.cpu + result["cost"].get("kernel_seconds", 0),
             "first": first, "kernel_us": per_sample, "total": spent.seconds}
 
 

@@ -6,6 +6,7 @@
 
 #include "agent/guard/redact.hpp"
 #include "agent/modes/doctor.hpp"
+#include "agent/modes/dump_looks.hpp"
 #include "agent/run/loop.hpp"
 #include "agent/target/discovery.hpp"
 #include "flamegraph/label.hpp"
@@ -58,7 +59,6 @@ ThreadDump* find_thread(std::vector<ProcessDump>& processes, std::pair<pid_t, pi
   return nullptr;
 }
 
-// The first stack that was seen of each thread.
 void take_stacks(const Profile& profile, std::vector<ProcessDump>& processes) {
   each_stack(profile, [&](const std::vector<FrameId>& stack) {
     ThreadDump* thread = find_thread(processes, owner_of(profile, stack));
@@ -83,8 +83,8 @@ SamplingOptions dump_options(SamplingOptions options) {
   return options;
 }
 
-// Lists the threads as they are at the first tick, and ends the run as soon as every thread has had its turn.
-RunObserver dump_observer(std::vector<ProcessDump>& processes) {
+// Lists the threads as they are at the first tick, and ends the run as soon as there is a look at each process to be shown.
+RunObserver dump_observer(std::vector<ProcessDump>& processes, DumpLooks& looks) {
   RunObserver observer;
   observer.begin = [](std::size_t, const std::string&) {};
   observer.tick = [&, first = true, late = std::uint64_t{0}](const Moment& moment) mutable {
@@ -92,7 +92,7 @@ RunObserver dump_observer(std::vector<ProcessDump>& processes) {
       if (first && report.failure.message.empty()) processes.push_back(threads_of(report));
     }
     first = false;
-    return std::exchange(late, moment.quality.late) != moment.quality.late;
+    return !looks.take(moment.reports, std::exchange(late, moment.quality.late) == moment.quality.late);
   };
   return observer;
 }
@@ -130,8 +130,10 @@ RunResult run_dump(const TargetKeys& keys, const SamplingOptions& sampling, Prog
   Profile profile;
   std::vector<ProcessDump> processes;
   const SamplingOptions options = dump_options(sampling);
-  auto sampled = sample(options, *discovery, profile, dump_observer(processes));
+  DumpLooks looks(profile);
+  auto sampled = sample(options, *discovery, profile, dump_observer(processes, looks));
   if (!sampled) return failed(explained(sampled.error(), keys));
+  looks.keep_shown();
   profile.settle();
   take_stacks(profile, processes);
 

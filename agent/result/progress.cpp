@@ -110,7 +110,8 @@ Json result_json(const RunResult& outcome) {
   Json json = {{"code", static_cast<int>(outcome.code)}, {"sentence", outcome.sentence}, {"partial", outcome.partial},
           {"ended", ended_name(sampled.ended)}, {"samples", outcome.samples}, {"seconds", sampled.seconds},
           {"tier", sampled.tier}, {"tier_sentence", sampled.tier_sentence}, {"quality", quality_json(sampled)},
-          {"cost", {{"cpu_seconds", cost.cpu_seconds}, {"rss_bytes", cost.rss_bytes}}},
+          {"cost", {{"cpu_seconds", cost.cpu_seconds}, {"kernel_seconds", cost.kernel_seconds}, {"rss_bytes", cost.rss_bytes},
+                    {"kernel_bytes", sampled.kernel.bytes}, {"interrupts", sampled.kernel.interrupts}}},
           {"processes", processes_json(sampled)}, {"skipped_processes", sampled.skipped_processes},
           {"files", files_json(outcome)}, {"deliveries", deliveries_json(outcome)}};
   if (outcome.verdict) json["verdict"] = verdict_json(*outcome.verdict);

@@ -5,6 +5,11 @@
 #include <algorithm>
 
 namespace sampan {
+namespace {
+
+double kernel_seconds = 0;
+
+}  // namespace
 
 const char* ended_name(Ended ended) {
   switch (ended) {
@@ -32,8 +37,12 @@ Cost own_cost() {
     cost.cpu_seconds += seconds(usage.ru_utime) + seconds(usage.ru_stime);
     cost.rss_bytes = std::max(cost.rss_bytes, static_cast<std::uint64_t>(usage.ru_maxrss) * 1024);
   }
+  cost.kernel_seconds = kernel_seconds;
+  cost.cpu_seconds += kernel_seconds;
   return cost;
 }
+
+void add_kernel_cost(const KernelCost& cost) { kernel_seconds += static_cast<double>(cost.run_ns) / 1e9; }
 
 RunResult failed(const Error& error) {
   RunResult outcome;

@@ -10,6 +10,7 @@
 #include "flamegraph/verdict.hpp"
 #include "samplers/base/result.hpp"
 #include "samplers/sampler.hpp"
+#include "samplers/tiers/tiers.hpp"
 
 namespace sampan {
 
@@ -72,14 +73,18 @@ struct Sampled {
   unsigned lowered_rate = 0;   // by the governor; 0: never
   unsigned skipped_processes = 0;
   CpuUse cpu;
+  KernelCost kernel;           // its bytes at their highest
 };
 
-// What this process and those that it waited for have used so far.
+// What this process and those that it waited for have used so far, the kernel's work for its profiles included.
 struct Cost {
   double cpu_seconds = 0;
+  double kernel_seconds = 0;   // of these: programs in the kernel, which run on others' time
   std::uint64_t rss_bytes = 0; // at its highest
 };
 Cost own_cost();
+// Adds a profile's share in the kernel, once for each.
+void add_kernel_cost(const KernelCost& cost);
 
 // What a run came to: the `result` event, the termination log and the exit code are made of it.
 struct RunResult {

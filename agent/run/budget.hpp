@@ -9,8 +9,9 @@ namespace sampan {
 
 struct MemoryBudget {
   std::uint64_t most = 0;      // bytes
-  // True from half of it on: what is left is for drawing and delivering.
-  bool near(std::uint64_t bytes) const { return bytes >= most / 2; }
+  // True where the agent has half of it: what is left is for drawing and delivering; or where it has most of it together with
+  // what the kernel holds for it, which is given back before anything is drawn.
+  bool near(std::uint64_t own, std::uint64_t kernel) const { return own >= most / 2 || own + kernel >= most - most / 8; }
 };
 
 // `megabytes` as the user asked; 0: four fifths of what the agent's own cgroup allows, at most 1 GiB.

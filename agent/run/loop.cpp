@@ -24,7 +24,6 @@ constexpr std::uint64_t kWeighEvery = kSecond / 10;
 constexpr std::uint64_t kSettleFor = kSecond / 10;    // between two looks at signals
 constexpr double kCollectRate = 25;                   // ticks a second where the kernel samples
 
-std::uint64_t own_cpu_ns() { return now_ns(CLOCK_PROCESS_CPUTIME_ID); }
 
 class Loop {
  public:
@@ -57,7 +56,7 @@ class Loop {
   std::uint64_t rate_since_ = 0;
   Governor governor_{options_.max_cpu_percent};
   MemoryBudget budget_ = memory_budget(options_.max_memory_mb);
-  std::uint64_t weighed_ = 0;
+  std::uint64_t weighed_ = 0, kernel_bytes_ = 0;   // these at their highest
   bool out_of_memory_ = false;
   Ended ended_ = Ended::Time;
 };
@@ -65,9 +64,11 @@ class Loop {
 void Loop::govern(std::uint64_t now, Ticker& ticker) {
   if (now < next_govern_) return;
   next_govern_ = now + kSecond / 4;
-  const double slower = governor_.govern(now, own_cpu_ns(), rate_);
+  const std::uint64_t used = now_ns(CLOCK_PROCESS_CPUTIME_ID) + samplers_.kernel_cost().run_ns;
+  const double slower = governor_.govern(now, used, rate_);
   if (slower >= rate_) return;
-  log_warning("the agent used more than {} % of a core: the rate is lowered from {:.0f} to {:.0f} Hz", options_.max_cpu_percent, rate_, slower);
+  log_warning("the agent used more than {} % of a core, or its looks took longer than they are apart: the rate is lowered from {:.0f} to {:.0f} Hz",
+              options_.max_cpu_percent, rate_, slower);
   due_ += rate_ * static_cast<double>(now - rate_since_) / 1e9;
   rate_since_ = now;
   rate_ = lowered_ = slower;
@@ -87,7 +88,9 @@ bool Loop::too_large(std::uint64_t now) {
   if (out_of_memory_) return true;
   if (now - weighed_ < kWeighEvery) return false;
   weighed_ = now;
-  return budget_.near(resident_bytes());
+  const std::uint64_t kernel = samplers_.kernel_cost().bytes;
+  kernel_bytes_ = std::max(kernel_bytes_, kernel);
+  return budget_.near(resident_bytes(), kernel);
 }
 
 bool Loop::over(std::uint64_t now) {
@@ -102,8 +105,10 @@ bool Loop::over(std::uint64_t now) {
 
 void Loop::tick(std::uint64_t now) {
   try {
+    const std::uint64_t begun = monotonic_ns();
     // Where no process is left alive, the next look tells, at once.
     if (!samplers_.tick() && samplers_.size() > 0) intake_.hurry(now);
+    if (samplers_.ticks_sample()) governor_.looked(monotonic_ns() - begun);
   } catch (const std::bad_alloc&) {
     out_of_memory_ = true;
   }
@@ -178,6 +183,8 @@ Sampled Loop::report() const {
   sampled.rate = options_.rate;
   sampled.achieved_rate = achieved_rate(stopped_);
   sampled.lowered_rate = static_cast<unsigned>(lowered_);
+  sampled.kernel = samplers_.kernel_cost();
+  sampled.kernel.bytes = std::max(sampled.kernel.bytes, kernel_bytes_);
   sampled.skipped_processes = static_cast<unsigned>(intake_.skipped());
   return sampled;
 }
@@ -217,6 +224,7 @@ Result<Sampled> sample(const SamplingOptions& options, Discovery& discovery, Pro
   if (watched == Watched::Stuck) run.rescue();
   if (!run.begun) return tl::unexpected(run.begun.error());
   Sampled sampled = run.loop->report();
+  add_kernel_cost(sampled.kernel);
   if (sampled.quality.wanted == 0 && sampled.quality.taken == 0 && sampled.ended == Ended::TargetsGone) {
     return fail(Exit::TargetEnded, "the target ended before a sample was taken");
   }

@@ -265,6 +265,18 @@ Quality SamplerSet::quality() const {
   return sum;
 }
 
+KernelCost SamplerSet::kernel_cost() const {
+  KernelCost sum;
+  for (const auto& sampler : samplers_) {
+    const auto* part = dynamic_cast<const InKernel*>(sampler.get());
+    const KernelCost one = part ? part->kernel_cost() : KernelCost{};
+    sum.run_ns += one.run_ns;
+    sum.interrupts += one.interrupts;
+    sum.bytes += one.bytes;
+  }
+  return sum;
+}
+
 std::string SamplerSet::tiers() const {
   std::string names;
   for (const Tier tier : kTiers) {

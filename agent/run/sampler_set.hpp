@@ -48,6 +48,7 @@ class SamplerSet {
   // False where the kernel itself keeps the rate for every process so far, so that ticks only collect.
   bool ticks_sample() const;
   Quality quality() const;
+  KernelCost kernel_cost() const;
   const std::vector<ProcessReport>& reports() const { return reports_; }
   // The tiers in use: `memory`, or `memory, ptrace`.
   std::string tiers() const;

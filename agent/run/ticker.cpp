@@ -35,12 +35,17 @@ void Ticker::set_rate(std::uint64_t now, double rate) {
 
 double Governor::govern(std::uint64_t now_ns, std::uint64_t cpu_ns, double rate) {
   constexpr std::uint64_t kSecond = 1'000'000'000;
+  constexpr std::uint64_t kLeastLooks = 10;
   if (last_ns_ == 0) last_ns_ = now_ns, last_cpu_ns_ = cpu_ns;
   if (now_ns - last_ns_ < kSecond) return rate;
   const double used = static_cast<double>(cpu_ns - last_cpu_ns_) / static_cast<double>(now_ns - last_ns_);
   last_ns_ = now_ns;
   last_cpu_ns_ = cpu_ns;
-  return used <= share_ ? rate : std::max(1.0, std::floor(rate * share_ / used * 0.9));
+  double slower = used <= share_ ? rate : std::floor(rate * share_ / used * 0.9);
+  const auto longest = looks_.count() >= kLeastLooks ? static_cast<double>(looks_.quantile_ns(0.95)) : 0;
+  looks_ = {};
+  if (longest * rate > 1e9) slower = std::min(slower, std::floor(0.8e9 / longest));
+  return std::max(1.0, slower);
 }
 
 }  // namespace sampan

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <random>
 
+#include "samplers/base/durations.hpp"
+
 namespace sampan {
 
 class Ticker {
@@ -30,15 +32,21 @@ class Ticker {
   std::minstd_rand random_;
 };
 
-// The overhead governor: looks at the agent's own processor time once a second and says when to go slower.
+// The overhead governor: looks at the agent's own processor time and at how long its looks at the targets last, once a
+// second, and says when to go slower.
 class Governor {
  public:
   explicit Governor(unsigned max_cpu_percent) : share_(max_cpu_percent / 100.0) {}
-  // The rate to go on with: lower than `rate` where the last second cost more than allowed.
+  // A look at all targets is over. Looks at deep stacks last longest: where they outlast a period, the ticks that pass
+  // meanwhile are lost in deep stacks only, which would come out rarer than they are.
+  void looked(std::uint64_t ns) { looks_.add(ns); }
+  // The rate to go on with: lower than `rate` where the last second cost more than allowed, or where one look in twenty
+  // lasted longer than a period.
   double govern(std::uint64_t now_ns, std::uint64_t cpu_ns, double rate);
 
  private:
   double share_;
+  Durations looks_;
   std::uint64_t last_ns_ = 0;
   std::uint64_t last_cpu_ns_ = 0;
 };

@@ -91,8 +91,12 @@ def _sampan(tier, **more):
         events = [json.loads(line) for line in text["stdout"].splitlines() if line.startswith("{")]
         result = next((event for event in events if event.get("event") == "result"), {})
         quality = result.get("quality", {})
+        # What its programs in the kernel take, no account of its process shows.
+        kernel = result.get("cost", {}).get("kernel_seconds", 0)
+        share = figures["window"] / result["seconds"] if figures.get("window") and result.get("seconds") else 0
         return {"achieved": quality.get("achieved_rate", 0) / job.rate, "lost": quality.get("lost", 0) + quality.get("failed", 0),
-                "suspect": quality.get("suspect", 0)}
+                "suspect": quality.get("suspect", 0), "cpu_whole": figures["cpu_whole"] + kernel,
+                **({"window_cpu": figures["window_cpu"] + kernel * share} if share else {})}
 
     return Peer("sampan, %s tier" % tier, lambda: sampan.BINARY, lambda path: _told(path, "--version"), lambda path, job: [path],
                 lambda job, text: formats.folded(next(job.folder.glob("profile-*.folded")).read_text(errors="replace")), tally, environment)

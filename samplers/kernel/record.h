@@ -52,7 +52,8 @@ struct sampan_record {
 // Sums over a run, of all processors: one element of the map `totals`.
 struct sampan_totals {
   __u64 lost;             // records that the ring had no room for
-  __u64 nanoseconds;      // that the programs spent on records sent, the clock's own reading included
+  __u64 nanoseconds;      // that the programs spent, the clock's own reading included: on targets, and on looks at strangers
+  __u64 interrupts;       // of perf events that ran a program
 };
 
 #endif

@@ -29,6 +29,7 @@ struct sampan_work {
   __u32 space;             // the process whose mappings and interpreter hold
   __u32 out;               // bytes of `addresses` that are taken
   __u64 scratch[96];       // state of the walk that is under way
+  __u32 looks;             // at strangers' switches
 };
 struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -60,13 +61,19 @@ struct {
 
 static __always_inline struct sampan_work *sampan_work_of(__u32 which) { return bpf_map_lookup_elem(&works, &which); }
 
+// Adds what passed since the record's time, so many times.
+static __always_inline void sampan_spent(const struct sampan_record *record, __u64 times) {
+  __u32 zero = 0;
+  struct sampan_totals *sums = bpf_map_lookup_elem(&totals, &zero);
+  if (sums) __sync_fetch_and_add(&sums->nanoseconds, (bpf_ktime_get_ns() - record->time) * times);
+}
+
 static __always_inline void sampan_send(const struct sampan_record *record, __u64 size) {
   __u32 zero = 0;
   const long refused = bpf_ringbuf_output(&records, (void *)record, size, BPF_RB_NO_WAKEUP);
   struct sampan_totals *sums = bpf_map_lookup_elem(&totals, &zero);
-  if (!sums) return;
-  if (refused) __sync_fetch_and_add(&sums->lost, 1);
-  __sync_fetch_and_add(&sums->nanoseconds, bpf_ktime_get_ns() - record->time);
+  if (refused && sums) __sync_fetch_and_add(&sums->lost, 1);
+  sampan_spent(record, 1);
 }
 
 // Where a runtime's frames go: SAMPAN_MOST_INTERPRETER bytes.

@@ -51,6 +51,7 @@ const volatile __u8 preemption = 0;     // threads that wait for a processor are
 #define WINDOW_NS 10000000
 #define WINDOW_FULL 32              // blocks a window that are all told; of more, one in WINDOW_ONE_IN
 #define WINDOW_ONE_IN 16
+#define LOOK_ONE_IN 64              // looks at strangers' switches whose time is taken: the clock costs as much as they
 
 // The target that a task belongs to, with the record's ids filled in; 0 where it is a stranger. All programs ask this.
 static __always_inline struct sampan_target *find_target(struct task_struct *task, struct sampan_record *record) {
@@ -69,7 +70,7 @@ static __always_inline struct sampan_target *find_target(struct task_struct *tas
   record->tgid = tgid;
   record->tid = tid;
   record->inner_tid = inner;
-  record->time = bpf_ktime_get_ns();
+  if (!record->time) record->time = bpf_ktime_get_ns();
   return target;
 }
 
@@ -161,16 +162,29 @@ SEC("perf_event")
 int sample(struct bpf_perf_event_data *ctx) {
   struct task_struct *task = (void *)bpf_get_current_task();
   struct sampan_work *work = begin(0, SAMPAN_RECORD_SAMPLE);
-  if (!work) return 0;
+  __u32 zero = 0;
+  struct sampan_totals *sums = bpf_map_lookup_elem(&totals, &zero);
+  if (!work || !sums) return 0;
+  work->record.time = bpf_ktime_get_ns();
+  __sync_fetch_and_add(&sums->interrupts, 1);
   const struct sampan_target *target = find_target(task, &work->record);
   if (target) observe(ctx, 0, task, work, target, in_kernel(ctx), 0, &sample_walks);
+  else sampan_spent(&work->record, 1);
   return 0;
+}
+
+// The target of a switch, where its task is one's; of strangers' switches the time of some stands for all.
+static __always_inline struct sampan_target *find_switched(struct task_struct *task, struct sampan_work *work) {
+  if (work->looks++ % LOOK_ONE_IN == 0) work->record.time = bpf_ktime_get_ns();
+  struct sampan_target *target = find_target(task, &work->record);
+  if (!target && work->record.time) sampan_spent(&work->record, LOOK_ONE_IN);
+  return target;
 }
 
 static __always_inline void switch_out(void *ctx, struct task_struct *task, int preempted) {
   struct sampan_work *work = begin(1, SAMPAN_RECORD_OFF);
   if (!work) return;
-  const struct sampan_target *target = find_target(task, &work->record);
+  const struct sampan_target *target = find_switched(task, work);
   if (!target || (preempted && !preemption)) return;
   __u32 pid = (__u32)BPF_CORE_READ(task, pid);
   struct switched *s = bpf_map_lookup_elem(&switches, &pid);
@@ -200,7 +214,7 @@ static __always_inline void switch_in(struct task_struct *task) {
   if (s && !s->waits) return;
   if (s) s->waits = 0;
   struct sampan_work *work = begin(1, SAMPAN_RECORD_ON);
-  if (work && find_target(task, &work->record)) sampan_send(&work->record, sizeof(struct sampan_record));
+  if (work && find_switched(task, work)) sampan_send(&work->record, sizeof(struct sampan_record));
 }
 
 // The arguments: whether prev was preempted, prev, next.

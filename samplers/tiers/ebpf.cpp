@@ -38,7 +38,7 @@ struct Watched {
   explicit Watched(Target t) : target(std::move(t)) {}
 };
 
-class EbpfTier final : public Sampler {
+class EbpfTier final : public Sampler, public InKernel {
  public:
   EbpfTier(Context& context, std::unique_ptr<EbpfProgram> program) : context_(context), program_(std::move(program)) {
     const Event event = context.options.event;
@@ -49,6 +49,7 @@ class EbpfTier final : public Sampler {
 
   Tier tier() const override { return Tier::Ebpf; }
   const Quality& quality() const override { return quality_; }
+  KernelCost kernel_cost() const override { return program_->cost(); }
 
   Result<void> add(Target target) override {
     target.threads.refresh();

@@ -16,6 +16,7 @@
 
 #include "samplers/base/clock.hpp"
 #include "samplers/base/log.hpp"
+#include "samplers/process/files.hpp"
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wconversion"
 #pragma GCC diagnostic ignored "-Wpedantic"
@@ -54,6 +55,15 @@ std::vector<std::uint64_t> page_index(const std::vector<sampan_row>& rows) {
 UniqueFd make_array(const char* name, std::uint32_t value_size, std::size_t entries, std::uint32_t flags) {
   LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = flags);
   return UniqueFd(bpf_map_create(BPF_MAP_TYPE_ARRAY, name, sizeof(std::uint32_t), value_size, static_cast<std::uint32_t>(entries), &options));
+}
+
+// What the kernel says that a map takes (/proc/self/fdinfo); 0 of one that grows with its entries: those are few and small.
+std::uint64_t bytes_of_map(const bpf_map* map) {
+  if (bpf_map__fd(map) < 0 || (bpf_map__map_flags(map) & BPF_F_NO_PREALLOC)) return 0;
+  const std::string text = read_file(fmt::format("/proc/self/fdinfo/{}", bpf_map__fd(map)), 4096).value_or("");
+  constexpr std::string_view kKey = "memlock:";
+  const auto at = text.find(kKey);
+  return at == std::string::npos ? 0 : std::strtoull(text.c_str() + at + kKey.size(), nullptr, 10);
 }
 
 // An array whose words are written by mapping it: one copy, no call a word.
@@ -191,7 +201,9 @@ Result<std::uint32_t> EbpfProgram::module_of(const std::shared_ptr<const UnwindT
   const std::uint32_t slot = free_slots_.empty() ? ++slots_ : free_slots_.back();
   if (!free_slots_.empty()) free_slots_.pop_back();
   made_.emplace_back(slot, std::move(fd));
-  modules_[table.get()] = {slot, static_cast<std::uint32_t>(index.size() - 1), table};
+  const std::size_t bytes = (index.size() + table->rows.size()) * sizeof(std::uint64_t);
+  module_bytes_ += bytes;
+  modules_[table.get()] = {slot, static_cast<std::uint32_t>(index.size() - 1), table, bytes};
   return slot;
 }
 
@@ -236,6 +248,7 @@ Result<void> EbpfProgram::put_space(pid_t pid, const AddressSpace& space) {
   if (!good || bpf_map_update_elem(bpf_map__fd(skeleton_->maps.spaces), &pid, &inner, BPF_ANY) != 0) {
     return fail(Exit::Internal, "the mappings of process {} could not be given to the BPF program: {}", pid, std::strerror(errno));
   }
+  space_bytes_[pid] = mappings.size() * sizeof(sampan_mapping);
   return {};
 }
 
@@ -255,6 +268,7 @@ void EbpfProgram::remove(pid_t pid) {
   walks_->remove(pid);
   bpf_map_delete_elem(bpf_map__fd(skeleton_->maps.targets), &pid);
   bpf_map_delete_elem(bpf_map__fd(skeleton_->maps.spaces), &pid);
+  space_bytes_.erase(pid);
 }
 
 bool EbpfProgram::trim() {
@@ -265,6 +279,7 @@ bool EbpfProgram::trim() {
     if (freed == kMostAtOnce || module.table.use_count() > 2) return false;   // the cache's and this one
     if (bpf_map_delete_elem(bpf_map__fd(skeleton_->maps.modules), &module.slot) != 0) return false;
     free_slots_.push_back(module.slot);
+    module_bytes_ -= module.bytes;
     ++freed;
     return true;
   });
@@ -301,6 +316,14 @@ std::string EbpfProgram::printed_kernel_name(std::uint64_t address) {
   const std::size_t offset = name.find("+0x");
   if (offset != std::string::npos) name.erase(offset, name.find(' ', offset) - offset);
   return name;
+}
+
+KernelCost EbpfProgram::cost() const {
+  KernelCost cost{__atomic_load_n(&totals_->nanoseconds, __ATOMIC_RELAXED), __atomic_load_n(&totals_->interrupts, __ATOMIC_RELAXED), module_bytes_};
+  for (const auto& [pid, bytes] : space_bytes_) cost.bytes += bytes;
+  const bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, skeleton_->obj) cost.bytes += bytes_of_map(map);
+  return cost;
 }
 
 std::uint64_t EbpfProgram::lost() const { return __atomic_load_n(&totals_->lost, __ATOMIC_RELAXED); }

@@ -18,6 +18,7 @@
 #include "samplers/sampler.hpp"
 #include "samplers/tiers/ebpf.h"
 #include "samplers/tiers/ebpf_walks.hpp"
+#include "samplers/tiers/tiers.hpp"
 #include "samplers/unwind/address_space.hpp"
 
 struct ebpf;
@@ -54,6 +55,8 @@ class EbpfProgram {
   // Hands over every record that waits in the ring; spans live until the call returns.
   void drain(const std::function<void(const sampan_record&, Bytes)>& take);
   std::uint64_t lost() const;
+  // Until now; its bytes are those of the maps that are there.
+  KernelCost cost() const;
   // The kernel's function at an address, `name` or `name [module]`; empty where it is none.
   std::string kernel_name(std::uint64_t address);
   // The same by an iterator, as kernels before 5.13 must; empty where there is none, before 5.9.
@@ -80,11 +83,14 @@ class EbpfProgram {
   struct Module {
     std::uint32_t slot, pages;
     std::shared_ptr<const UnwindTable> table;
+    std::size_t bytes;
   };
   std::unordered_map<const UnwindTable*, Module> modules_;
   std::vector<std::uint32_t> free_slots_;
   std::uint32_t slots_ = 0;             // given so far, free ones included
   std::vector<std::pair<std::uint32_t, UniqueFd>> made_;
+  std::size_t module_bytes_ = 0;
+  std::unordered_map<pid_t, std::size_t> space_bytes_;
   std::function<void(const sampan_record&, Bytes)> take_;
 };
 

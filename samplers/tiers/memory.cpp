@@ -22,7 +22,7 @@ constexpr std::uint64_t kTicks = 9'000'000;   // ns in which the run time of a t
 struct Ready {
   struct Sample {
     NodeId node;
-    bool frameless;
+    Walked walked;
   };
   SchedStat then;
   std::uint64_t at = 0;   // CLOCK_MONOTONIC, ns
@@ -105,7 +105,9 @@ class MemoryTier final : public Sampler {
       context_.profile.node(sample.node).self -= 1;
       if (thread.lane != Thread::kNoLane) context_.profile.moments.take_back(thread.lane, sample.node);
       --quality_.taken;
-      quality_.frameless -= sample.frameless;
+      quality_.frameless -= sample.walked == Walked::NoFrames;
+      quality_.suspect -= sample.walked == Walked::Suspect;
+      quality_.truncated -= sample.walked == Walked::Truncated;
       idle();
     }
     ready.then = now;
@@ -134,7 +136,7 @@ class MemoryTier final : public Sampler {
     const NodeId node = add_sample(context_, target, thread, stack_, at, 1);
     if (walked != Walked::Suspect && walked != Walked::NoFrames) thread.last_node = node;
     ++quality_.taken;
-    if (context_.options.event == Event::Cpu) note_ready(reading.ready[thread.tid()], thread, {node, walked == Walked::NoFrames});
+    if (context_.options.event == Event::Cpu) note_ready(reading.ready[thread.tid()], thread, {node, walked});
   }
 
   void note_ready(Ready& ready, const Thread& thread, Ready::Sample sample) {

@@ -28,8 +28,13 @@ Walked walk_stack(Context& context, const Target& target, Thread& thread, const 
   const Options& options = context.options;
   const bool holds = target.runtime->lock && (options.event == Event::Gil || options.mark_lock) && target.walker->holds_lock(snapshot);
   if (options.event == Event::Gil && target.runtime->lock && !holds) return Walked::NoFrames;
+  const std::size_t mark = stack.size();
   if (options.mark_lock && holds) stack.push_back(context.profile.intern({FrameKind::Note, kHoldsLock, {}}));
-  return target.walker->walk(snapshot, stack);
+  const Walked walked = target.walker->walk(snapshot, stack);
+  // A thread that runs on may have let go of the lock before its stack was read.
+  const bool runs_on = !snapshot.registers && !snapshot.deferred;
+  if (options.mark_lock && holds && runs_on && !target.walker->holds_lock(snapshot)) stack.erase(stack.begin() + static_cast<std::ptrdiff_t>(mark));
+  return walked;
 }
 
 NodeId add_sample(Context& context, const Target& target, Thread& thread, std::span<const FrameId> stack, std::uint64_t at_ns, std::uint64_t weight) {

@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <algorithm>
 #include <chrono>
 
 namespace sampan {
@@ -13,7 +14,8 @@ class TickBudget {
   using Clock = std::chrono::steady_clock;
   static constexpr auto kMost = std::chrono::milliseconds(100);    // of one turn, to the end of a thread's walk
   static constexpr auto kFree = std::chrono::milliseconds(20);     // no rest up to here
-  static constexpr int kRest = 4;                                  // times what it took
+  static constexpr int kRest = 4;                                  // times what it takes at its slowest
+  static constexpr int kForgets = 50;                              // looks, after which that is a third of what it was
 
   bool rests(Clock::time_point now) const { return now < until_; }
 
@@ -31,13 +33,16 @@ class TickBudget {
       now = Clock::now();
     }
     next_ = left > 0 && at != threads.end() ? at->first : 0;
-    if (!alone && now - since > kFree) until_ = now + kRest * (now - since);
+    // Not as long as this one time: rests after slow looks only would make what is slow to look at (a deep stack) rare.
+    slowest_ = std::max(now - since, slowest_ - slowest_ / kForgets);
+    if (!alone && slowest_ > kFree) until_ = now + kRest * slowest_;
     return left;
   }
 
  private:
   pid_t next_ = 0;               // where the next turn begins
   Clock::time_point until_{};
+  Clock::duration slowest_{};
 };
 
 }  // namespace sampan

@@ -17,8 +17,14 @@ constexpr std::uint64_t kMegabyte = 1 << 20;
 
 TEST(Budget, NearFromHalfOn) {
   const MemoryBudget budget{100 * kMegabyte};
-  EXPECT_FALSE(budget.near(49 * kMegabyte));
-  EXPECT_TRUE(budget.near(51 * kMegabyte));
+  EXPECT_FALSE(budget.near(49 * kMegabyte, 0));
+  EXPECT_TRUE(budget.near(51 * kMegabyte, 0));
+}
+
+TEST(Budget, WhatTheKernelHoldsCounts) {
+  const MemoryBudget budget{100 * kMegabyte};
+  EXPECT_FALSE(budget.near(40 * kMegabyte, 40 * kMegabyte));   // given back before anything is drawn
+  EXPECT_TRUE(budget.near(40 * kMegabyte, 50 * kMegabyte));
 }
 
 TEST(Budget, AsAskedElseByTheCgroup) {

@@ -67,5 +67,21 @@ TEST(Governor, LowersTheRateBySoMuchAsItCosts) {
   EXPECT_EQ(governor.govern(now, cpu, 1), 1);
 }
 
+// Half of the looks are at deep stacks and last 15 ms: at 100 Hz the next tick would be lost after just those.
+TEST(Governor, LooksFitIntoAPeriod) {
+  Governor governor(50);
+  std::uint64_t now = kStart;
+  EXPECT_EQ(governor.govern(now, 0, 100), 100);
+  for (int i = 0; i < 40; ++i) governor.looked(i % 2 ? 15'000'000 : 50'000);
+  const double slower = governor.govern(now += 1'000'000'000, 0, 100);
+  EXPECT_LE(slower, 53);
+  EXPECT_GE(slower, 40);
+  for (int i = 0; i < 40; ++i) governor.looked(i % 2 ? 15'000'000 : 50'000);
+  EXPECT_EQ(governor.govern(now += 1'000'000'000, 0, slower), slower);
+  // One that was kept from its processor once is no reason.
+  for (int i = 0; i < 99; ++i) governor.looked(i == 7 ? 300'000'000 : 50'000);
+  EXPECT_EQ(governor.govern(now += 1'000'000'000, 0, slower), slower);
+}
+
 }  // namespace
 }  // namespace sampan

@@ -54,6 +54,18 @@ TEST(TickBudget, AmongOthersItRestsFourTimesAsLong) {
   EXPECT_FALSE(budget.rests(TickBudget::Clock::now() + 5 * (TickBudget::Clock::now() - begun)));
 }
 
+// A stack that is slow to look at must not be rarer than one that is not: the rest is the same after both.
+TEST(TickBudget, ItRestsAsLongAfterAQuickLook) {
+  TickBudget budget;
+  Looked looked(2);
+  looked.take(budget, false, milliseconds(20));
+  const auto begun = TickBudget::Clock::now();
+  looked.take(budget, false, milliseconds(0));
+  EXPECT_TRUE(budget.rests(begun + milliseconds(140)));
+  for (int look = 0; look < 100; ++look) looked.take(budget, false, milliseconds(0));
+  EXPECT_FALSE(budget.rests(TickBudget::Clock::now() + milliseconds(100)));   // quick for long: at most as after 20 ms
+}
+
 TEST(TickBudget, NoThreads) {
   TickBudget budget;
   Looked looked(0);

@@ -192,6 +192,21 @@ Labels::Labels(const Profile& profile, By by) {
     of_frame[id] = found->second;
   }
   sort();
+  take_endings(profile);
+}
+
+void Labels::take_endings(const Profile& profile) {
+  std::map<std::uint32_t, std::vector<std::string>> by_label;
+  for (const auto& [id, of_one] : profile.endings()) {
+    auto& all_of = by_label[of_frame[id]];
+    all_of.insert(all_of.end(), of_one.begin(), of_one.end());
+  }
+  for (auto& [label, each] : by_label) {
+    if (label == kRoot) continue;   // of a frame that no stack has
+    std::sort(each.begin(), each.end());
+    each.erase(std::unique(each.begin(), each.end()), each.end());
+    for (const std::string& ending : each) (endings[label] += endings[label].empty() ? "" : ", ") += ending;
+  }
 }
 
 void Labels::sort() {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,11 +38,13 @@ struct Labels {
   static constexpr std::uint32_t kRoot = 0, kLighter = 1;  // reserved: the root, and what lay_out() left out
   std::vector<Label> all;
   std::vector<std::uint32_t> rank;      // by label: its place in the alphabet
+  std::map<std::uint32_t, std::string> endings;   // by label: what its symbols end in, `.cold, .isra.0`
   bool merged = false;                  // several frames share a label
 
  private:
   std::string text_;
   void sort();
+  void take_endings(const Profile& profile);
 };
 
 }  // namespace sampan

@@ -7,6 +7,9 @@ namespace sampan {
 std::vector<NodeId> add_stacks(Profile& out, const Profile& from, double scale, bool baseline) {
   std::vector<FrameId> frame_of(from.frame_count());
   for (FrameId id = 1; id < from.frame_count(); ++id) frame_of[id] = out.intern(from.frame(id));
+  for (const auto& [id, endings] : from.endings()) {
+    for (const std::string& ending : endings) out.note_ending(frame_of[id], ending);
+  }
   const auto nodes = from.nodes();
   std::vector<NodeId> moved(nodes.size(), Profile::kRoot);
   // Rounding the running sum, not each weight, keeps the scaled total exact.

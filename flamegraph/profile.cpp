@@ -84,6 +84,15 @@ void Profile::replace(FrameId placeholder, std::span<const FrameId> with) {
   replacements_[placeholder].assign(with.begin(), with.end());
 }
 
+void Profile::note_ending(FrameId frame, std::string_view ending) {
+  constexpr std::size_t kMost = 8, kLongest = 64;
+  const auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_'; };
+  if (ending.empty() || ending.size() > kLongest || !std::all_of(ending.begin(), ending.end(), plain)) return;
+  auto& all = endings_[frame];
+  const auto at = std::lower_bound(all.begin(), all.end(), ending);
+  if (all.size() < kMost && (at == all.end() || *at != ending)) all.emplace(at, ending);
+}
+
 void Profile::settle() {
   const auto replaced = [](const std::vector<FrameId>& with) { return !with.empty(); };
   if (std::none_of(replacements_.begin(), replacements_.end(), replaced)) return;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -69,6 +70,11 @@ class Profile {
   void replace(FrameId placeholder, std::span<const FrameId> with);
   // The innermost frame that a placeholder was said to be; the frame itself where it is none, or not named yet.
   FrameId named(FrameId id) const { return replacements_[id].empty() ? id : replacements_[id].back(); }
+  // Says how a symbol ended that a frame's name leaves out (`.isra.0`): letters, digits, dots and underscores; a few of each
+  // frame are kept, once each.
+  void note_ending(FrameId frame, std::string_view ending);
+  // By frame, sorted.
+  const std::map<FrameId, std::vector<std::string>>& endings() const { return endings_; }
   // Rebuilds the tree with every replacement made. Frame ids stay valid; node ids do not.
   void settle();
   // Replaces what lies deeper than `depth` frames by one frame, `below`, that keeps its weight. Node ids change.
@@ -108,6 +114,7 @@ class Profile {
   std::size_t branches_ = 0;                  // nodes in it
   std::vector<FrameId> frame_table_;          // open-addressed frame -> id
   std::vector<std::vector<FrameId>> replacements_;  // by frame id; empty: itself
+  std::map<FrameId, std::vector<std::string>> endings_;
   std::vector<std::unique_ptr<char[]>> text_;
   std::size_t text_left_ = 0;
 };

@@ -40,6 +40,16 @@ void append_names(std::string& out, const Labels& labels, const std::vector<std:
   out += "</names>\n";
 }
 
+// `number ending, ending` a line: what compilers appended to the symbols that a name stands for.
+void append_endings(std::string& out, const Labels& labels, const std::vector<std::uint32_t>& name_of) {
+  if (labels.endings.empty()) return;
+  out += "<endings>";
+  for (const auto& [label, text] : labels.endings) {
+    if (name_of[label] != 0) fmt::format_to(std::back_inserter(out), "{} {}\n", name_of[label], text);
+  }
+  out += "</endings>\n";
+}
+
 void append_tree(std::string& out, const Layout& layout, const std::vector<std::uint32_t>& name_of, bool differential) {
   out += "<tree>";
   Base64 tree(out);
@@ -90,6 +100,7 @@ void append_data(std::string& out, const Profile& profile, const Labels& labels,
   std::vector<std::uint32_t> name_of(labels.all.size());
   for (std::uint32_t at = 0; at < order.size(); ++at) name_of[order[at]] = at;
   append_names(out, labels, order);
+  append_endings(out, labels, name_of);
   append_tree(out, layout, name_of, d.differential);
   if (!d.differential) append_time(out, profile, box_of);
   out += "</profile></metadata>\n";

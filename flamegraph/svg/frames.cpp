@@ -29,11 +29,15 @@ void FramePen::draw(const Box& box, double x, double y, double width) {
   const Name& name = name_of(box.label);
   const Row& row = row_of(box.depth, y);
   const std::string_view figures = figures_of(box);
-  line_.resize(std::max(line_.size(), 2 * name.xml.size() + figures.size() + name.looks.size() + kAround));
+  line_.resize(std::max(line_.size(), 2 * name.xml.size() + name.endings.size() + figures.size() + name.looks.size() + kAround));
   at_ = line_.data();
   put("<g><title>");
   put(name.xml);
   put(figures);
+  if (!name.endings.empty()) {
+    put("; compiled as ");
+    put(name.endings);
+  }
   put(")</title><rect x=\"");
   at_ = put_fixed(at_, x, 2);
   put(row.rect);
@@ -84,7 +88,9 @@ const FramePen::Name& FramePen::name_of(std::uint32_t label) {
     xml = cleaned_.back();
   }
   const auto whole = fit(text, kPageWidth, kLetters);
-  names_.push_back({text, xml, looks_of(label, text), whole.bytes == text.size() ? whole.width : kPageWidth});
+  const auto endings = labels_.endings.find(label);
+  names_.push_back({text, xml, looks_of(label, text), whole.bytes == text.size() ? whole.width : kPageWidth,
+                    endings == labels_.endings.end() ? std::string_view() : endings->second});
   drawn_[label] = static_cast<std::uint32_t>(names_.size());
   return names_.back();
 }

@@ -29,6 +29,7 @@ class FramePen {
   struct Name {
     std::string_view text, xml, looks;
     double width;
+    std::string_view endings;   // what its symbols end in; empty: they say no more than the name
   };
   struct Row {
     std::string rect, text;   // attributes of a row's rectangles and texts

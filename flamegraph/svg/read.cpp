@@ -133,6 +133,19 @@ std::vector<FrameId> read_names(Profile& profile, std::string_view text) {
   return frames;
 }
 
+void read_endings(Profile& profile, std::string_view text, const std::vector<FrameId>& frames) {
+  each_line(text, [&](std::string_view line) {
+    std::size_t name = 0;
+    const auto after = std::from_chars(line.data(), line.data() + line.size(), name).ptr;
+    line.remove_prefix(static_cast<std::size_t>(after - line.data()));
+    while (name > 0 && name < frames.size() && !line.empty()) {
+      const auto end = std::min(line.find(','), line.size());
+      profile.note_ending(frames[name], line.substr(std::min(line.find_first_not_of(' '), end), end - std::min(line.find_first_not_of(' '), end)));
+      line.remove_prefix(std::min(end + 1, line.size()));
+    }
+  });
+}
+
 // The node of each frame in its pre-order; empty where the tree is none.
 std::vector<NodeId> read_tree(Profile& profile, std::string_view text, const std::vector<FrameId>& frames, std::size_t count) {
   Numbers numbers(text);
@@ -216,6 +229,7 @@ std::string read_svg(std::string_view text, Profile& profile) {
   profile.description.title = unescape(whole->raw("title"));
   profile.description.subtitle = unescape(whole->raw("subtitle"));
   const std::vector<FrameId> frames = read_names(profile, names->text);
+  if (const auto endings = find(text, "endings")) read_endings(profile, endings->text, frames);
   const auto count = std::min<std::size_t>(static_cast<std::size_t>(whole->number("frames")), tree->text.size());
   const std::vector<NodeId> nodes = read_tree(profile, tree->text, frames, count);
   if (nodes.empty()) return "its tree is damaged";

@@ -201,6 +201,7 @@ function describe(id) {
   if (isFolded(id) && id !== state.focus) return foldLabel(id) + ' that only lead on, ' + figures(id) + (search.hits && foldHit(id) ? ', matches inside' : '');
   const name = view.name[id], kind = languages.get(kinds[name]);
   let out = labels[name] + (id === 0 || isGroup(kinds[name]) || !kind ? '' : ', ' + kind) + ', ' + figures(id);
+  if (endings.has(name)) out += ', compiled as ' + endings.get(name);
   if (search.hits && search.hits[name] && id !== 0) out += ', matches';
   return out;
 }

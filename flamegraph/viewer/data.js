@@ -15,6 +15,10 @@ const languages = new Map(lines('kinds').map((line) => [line[0], line.slice(1)])
 const labels = [], kinds = [];          // by name id: the text, the kind's code
 const functionOf = [], functions = [];  // by name id: its function; by function: {label, kind, name: a name id}
 readNames();
+const endings = new Map();              // by name id: what compilers appended to its symbols, `.cold, .isra.0`
+for (const element of profile.getElementsByTagNameNS(DATA, 'endings')) {
+  for (const line of element.textContent.split('\n')) endings.set(parseInt(line, 10), line.replace(/^\d+ /, ''));
+}
 const base = readTree();
 
 function readNames() {

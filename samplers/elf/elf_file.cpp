@@ -39,6 +39,15 @@ std::string find_build_id(Bytes notes) {
   return {};
 }
 
+Result<UniqueFd> open_mapping(const Process& process, const Mapping& mapping) {
+  auto fd = open_target_file(process.root.get(), mapping.path, mapping.file);
+  // A process in a chroot has its paths told from the agent's root where that holds them.
+  if (!fd) fd = open_own_file(mapping.path, mapping.file);
+  if (!fd) fd = open_mapped_file(process.id.pid, mapping.start, mapping.end, mapping.file);
+  if (!fd) log_debug("{}", fd.error().message);
+  return fd;
+}
+
 }  // namespace
 
 Result<std::shared_ptr<ElfFile>> ElfFile::open(UniqueFd fd) {
@@ -173,17 +182,16 @@ std::uint64_t ElfFile::bias(const Mapping& mapping) const {
 
 std::shared_ptr<ElfFile> ElfCache::get(const Process& process, const Mapping& mapping) {
   if (mapping.file.inode == 0 || mapping.path.empty() || mapping.path[0] != '/') return nullptr;
-  const auto [known, fresh] = files_.try_emplace(mapping.file);
+  if (const auto known = certain_.find(mapping.file); known != certain_.end()) return known->second;
+  auto fd = open_mapping(process, mapping);
+  struct stat status {};
+  if (!fd || fstat(fd->get(), &status) != 0) return nullptr;
+  const auto changed_ns = static_cast<std::uint64_t>(status.st_ctim.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(status.st_ctim.tv_nsec);
+  const Stamp stamp{mapping.file, status.st_dev, static_cast<std::uint64_t>(status.st_size), changed_ns};
+  const auto [known, fresh] = opened_.try_emplace(stamp);
   if (!fresh) return known->second;
-  auto fd = open_target_file(process.root.get(), mapping.path, mapping.file);
-  // A process in a chroot has its paths told from the agent's root where that holds them.
-  if (!fd) fd = open_own_file(mapping.path, mapping.file);
-  if (!fd) fd = open_mapped_file(process.id.pid, mapping.start, mapping.end, mapping.file);
-  if (!fd) {
-    log_debug("{}", fd.error().message);
-    return nullptr;
-  }
   if (auto file = ElfFile::open(std::move(*fd))) known->second = std::move(*file);
+  if (known->second && mapping.file == FileId{status.st_dev, status.st_ino}) certain_[mapping.file] = known->second;
   return known->second;
 }
 

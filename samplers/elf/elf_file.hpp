@@ -79,14 +79,22 @@ class ElfFile {
   bool headerless_ = false;
 };
 
-// Files by device and inode, so that forty forked workers parse libpython once. What is not an ELF is remembered too.
+// Each file once, so that forty forked workers parse libpython once. What maps says of device and inode is another file's
+// too where a file system has snapshots (btrfs): it is trusted only of files that were opened and say the same of
+// themselves. Any other is opened for each process and known by what no owner of a file can set: its last change.
 class ElfCache {
  public:
-  // nullptr where the mapping has no readable ELF file behind it.
+  // nullptr where the mapping has no readable ELF file behind it; one that could not be opened is tried again the next time.
   std::shared_ptr<ElfFile> get(const Process& process, const Mapping& mapping);
 
  private:
-  std::map<FileId, std::shared_ptr<ElfFile>> files_;
+  struct Stamp {
+    FileId mapped;
+    std::uint64_t device = 0, size = 0, changed_ns = 0;
+    auto operator<=>(const Stamp&) const = default;
+  };
+  std::map<FileId, std::shared_ptr<ElfFile>> certain_;   // its descriptor is held: nothing else can come to bear its id
+  std::map<Stamp, std::shared_ptr<ElfFile>> opened_;     // nullptr: no ELF
 };
 
 }  // namespace sampan

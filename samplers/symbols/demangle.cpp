@@ -42,6 +42,11 @@ bool is_number(std::string_view text) { return !text.empty() && text.find_first_
 // What compilers append to the name of a function that they split or copied.
 constexpr std::string_view kVariants[] = {"isra", "part", "constprop", "cold", "lto_priv", "llvm", "localalias", "specialized"};
 
+std::string_view without_version(std::string_view name) {
+  const auto version = name.find('@');
+  return version != std::string_view::npos && version > 0 ? name.substr(0, version) : name;
+}
+
 }  // namespace
 
 std::string_view without_variant(std::string_view name) {
@@ -55,9 +60,13 @@ std::string_view without_variant(std::string_view name) {
   }
 }
 
+std::string_view variant_of(std::string_view name) {
+  name = without_version(name);
+  return name.substr(without_variant(name).size());
+}
+
 std::string demangle(std::string_view name) {
-  if (const auto version = name.find('@'); version != std::string_view::npos && version > 0) name = name.substr(0, version);
-  name = without_variant(name);
+  name = without_variant(without_version(name));
   if (!name.starts_with("_Z") && !name.starts_with("_R")) return std::string(name.substr(0, kMostText));
   if (name.size() > kMostMangled) return std::string(name.substr(0, kMostText));
   const std::string mangled(name);

@@ -13,4 +13,7 @@ std::string demangle(std::string_view name);
 // `.lto_priv.0`): the parts of one function are one frame.
 std::string_view without_variant(std::string_view name);
 
+// What demangle() left out of it: `.isra.0`; empty where nothing.
+std::string_view variant_of(std::string_view name);
+
 }  // namespace sampan

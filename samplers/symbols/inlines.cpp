@@ -29,12 +29,15 @@ const char* name_of(Dwarf_Die* die) {
   return nullptr;
 }
 
-// What -gsplit-dwarf leaves in the file says only where the rest is, a .dwo: that holds the functions.
-Dwarf_Die whole_unit(Dwarf_Die die) {
+// What -gsplit-dwarf leaves in the file says only where the rest is, a .dwo or a package of such: that holds the functions.
+Dwarf_Die whole_unit(Dwarf_Die die, const DwarfPackage* package) {
   std::uint8_t type = 0;
+  std::uint64_t id = 0;
+  if (dwarf_cu_info(die.cu, nullptr, &type, nullptr, nullptr, &id, nullptr, nullptr) != 0 || type != DW_UT_skeleton) return die;
+  const LibdwUnit wanted(package, id);
   Dwarf_Die split;
-  if (dwarf_cu_info(die.cu, nullptr, &type, nullptr, &split, nullptr, nullptr, nullptr) != 0) return die;
-  return type == DW_UT_skeleton && split.addr ? split : die;
+  if (dwarf_cu_info(die.cu, nullptr, nullptr, nullptr, &split, nullptr, nullptr, nullptr) != 0) return die;
+  return split.addr ? split : die;
 }
 
 // The child that holds an address: a block, an inlined call or a function; descends until none does.
@@ -89,7 +92,7 @@ class Descent {
 
 }  // namespace
 
-std::unique_ptr<Inlines> Inlines::open(std::shared_ptr<ElfFile> file, int root) {
+std::unique_ptr<Inlines> Inlines::open(std::shared_ptr<ElfFile> file, int root, const std::string& path) {
   const LibdwRoot opens(root);
   std::uint64_t size = 0;
   bool any = false;
@@ -102,6 +105,7 @@ std::unique_ptr<Inlines> Inlines::open(std::shared_ptr<ElfFile> file, int root) 
   inlines->dwarf_ = dwarf_begin_elf(file->handle(), DWARF_C_READ, nullptr);
   inlines->file_ = std::move(file);
   if (!inlines->dwarf_) return nullptr;
+  inlines->package_ = DwarfPackage::beside(root, path);
   const std::uint64_t start = worked_ns();
   inlines->index_units();
   inlines->spent_ns_ = worked_ns() - start;
@@ -136,7 +140,7 @@ std::vector<InlinedCall> Inlines::at(std::uint64_t address, int root) {
   if (after == units_.begin() || address >= std::prev(after)->end) return calls;
   Dwarf_Die die;
   const std::uint64_t start = worked_ns();
-  if (dwarf_offdie(dwarf_, std::prev(after)->die, &die)) Descent(address).run(whole_unit(die), calls);
+  if (dwarf_offdie(dwarf_, std::prev(after)->die, &die)) Descent(address).run(whole_unit(die, package_.get()), calls);
   spent_ns_ += worked_ns() - start;
   return calls;
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "samplers/elf/elf_file.hpp"
+#include "samplers/symbols/dwarf_package.hpp"
 
 struct Dwarf;
 
@@ -19,8 +20,9 @@ struct InlinedCall {
 class Inlines {
  public:
   // nullptr where the file has no debug information, or more than 192 MiB of it.
-  // What belongs to it (dwz's shared file, .dwo) is looked for in `root`, a descriptor of the target's root.
-  static std::unique_ptr<Inlines> open(std::shared_ptr<ElfFile> file, int root);
+  // What belongs to it (dwz's shared file, .dwo, the .dwp beside the program, whose path it is) is looked for in `root`, a
+  // descriptor of the target's root.
+  static std::unique_ptr<Inlines> open(std::shared_ptr<ElfFile> file, int root, const std::string& path);
   ~Inlines();
   Inlines(const Inlines&) = delete;
 
@@ -40,6 +42,7 @@ class Inlines {
     std::uint64_t die;       // offset in .debug_info
   };
   std::shared_ptr<ElfFile> file_;
+  std::unique_ptr<DwarfPackage> package_;   // nullptr: none
   Dwarf* dwarf_ = nullptr;
   std::vector<Unit> units_;  // sorted
   std::uint64_t spent_ns_ = 0;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "samplers/process/files.hpp"
+#include "samplers/symbols/dwarf_package.hpp"
 
 namespace sampan {
 namespace {
@@ -15,6 +16,8 @@ namespace {
 constexpr off_t kMostBytes = off_t{64} << 20;
 
 thread_local int current_root = -1;
+thread_local const DwarfPackage* current_package = nullptr;
+thread_local std::uint64_t current_unit = 0;
 
 UniqueFd copy_of(const UniqueFd& file) {
   struct stat status {};
@@ -35,6 +38,9 @@ UniqueFd copy_of(const UniqueFd& file) {
 LibdwRoot::LibdwRoot(int root) : before_(current_root) { current_root = root; }
 LibdwRoot::~LibdwRoot() { current_root = before_; }
 
+LibdwUnit::LibdwUnit(const DwarfPackage* package, std::uint64_t id) { current_package = package, current_unit = id; }
+LibdwUnit::~LibdwUnit() { current_package = nullptr; }
+
 }  // namespace sampan
 
 extern "C" int sampan_open_for_libdw(const char* path, int, ...) {
@@ -42,6 +48,7 @@ extern "C" int sampan_open_for_libdw(const char* path, int, ...) {
   if (sampan::current_root >= 0) {
     if (auto file = sampan::open_target_file(sampan::current_root, path)) copy = sampan::copy_of(*file);
   }
+  if (!copy && sampan::current_package) copy = sampan::current_package->unit(sampan::current_unit);
   if (!copy) errno = ENOENT;
   return copy.release();
 }

@@ -2,7 +2,11 @@
 // choosing. cmake/dependencies.cmake gives libdw `sampan_open_for_libdw` in place of open(2): nothing else opens for it.
 #pragma once
 
+#include <cstdint>
+
 namespace sampan {
+
+class DwarfPackage;
 
 // While it lives, libdw's opens on this thread go to that root, through open_target_file; else they fail.
 class LibdwRoot {
@@ -13,6 +17,14 @@ class LibdwRoot {
 
  private:
   int before_;
+};
+
+// While it lives, what libdw looks for on this thread is that split unit: where its .dwo is not there, the package's.
+class LibdwUnit {
+ public:
+  LibdwUnit(const DwarfPackage* package, std::uint64_t id);
+  ~LibdwUnit();
+  LibdwUnit(const LibdwUnit&) = delete;
 };
 
 }  // namespace sampan

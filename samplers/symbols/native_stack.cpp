@@ -81,8 +81,14 @@ FrameId NativeStack::frame(std::uint64_t address) {
 
 FrameId NativeStack::kernel_frame(std::uint64_t address) {
   const auto [known, fresh] = kernel_frames_.try_emplace(address);
-  if (fresh) known->second = context_.profile.intern(context_.symbols.kernel(address).frame());
+  if (fresh) known->second = intern(context_.symbols.kernel(address));
   return known->second;
+}
+
+FrameId NativeStack::intern(const CodeName& name) {
+  const FrameId id = context_.profile.intern(name.frame());
+  if (!name.ending.empty()) context_.profile.note_ending(id, name.ending);
+  return id;
 }
 
 std::size_t NativeStack::origin_of(const CodeRegion& region) {
@@ -129,7 +135,7 @@ void NativeStack::name(const Place& place, const std::map<std::uint64_t, std::st
   for (CodeName& each : names) {
     if (!each.known) ++context_.unresolved;
     if (!context_.options.lines) each.line = 0;
-    ids.push_back(context_.profile.intern(each.frame()));
+    ids.push_back(intern(each));
   }
   context_.profile.replace(place.id, ids);
 }

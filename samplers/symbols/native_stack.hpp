@@ -31,6 +31,7 @@ class NativeStack {
   // The placeholder of an address.
   FrameId frame(std::uint64_t address);
   FrameId kernel_frame(std::uint64_t address);
+  FrameId intern(const CodeName& name);
   FrameId truncated() const { return truncated_; }
   const AddressSpace& space() const { return space_; }
 

@@ -92,8 +92,8 @@ std::uint64_t SymbolCache::spent_on_inlines() const {
   return sum;
 }
 
-Inlines* SymbolCache::inlines_of(PerFile& file, int root) const {
-  if (const auto debug = std::move(file.debug); debug && spent_on_inlines() < kMostInlinesNs) file.inlines = Inlines::open(debug, root);
+Inlines* SymbolCache::inlines_of(PerFile& file, const FileOrigin& origin) const {
+  if (const auto debug = std::move(file.debug); debug && spent_on_inlines() < kMostInlinesNs) file.inlines = Inlines::open(debug, origin.root, origin.path);
   return file.inlines.get();
 }
 
@@ -111,10 +111,11 @@ void SymbolCache::resolve(const FileOrigin& origin, std::uint64_t address, std::
   }
   CodeName name;
   name.name = demangle(symbol->name);
+  name.ending = variant_of(symbol->name);
   name.file = origin.path;
   name.address = symbol->address;
   out.push_back(std::move(name));
-  Inlines* const inlines = is_start(symbol->name) ? nullptr : inlines_of(file, origin.root);
+  Inlines* const inlines = is_start(symbol->name) ? nullptr : inlines_of(file, origin);
   if (!inlines) return;
   const bool had_time = !inlines->exhausted();
   for (const InlinedCall& call : inlines->at(address, origin.root)) {
@@ -131,6 +132,7 @@ CodeName SymbolCache::kernel(std::uint64_t address) const {
     name.file = name.name.substr(module + 1);
     name.name.resize(module);
   }
+  name.ending = variant_of(name.name);
   name.name.resize(without_variant(name.name).size());
   if (name.name.empty()) name.name = "[kernel]";
   if (name.file.empty()) name.file = "[kernel]";

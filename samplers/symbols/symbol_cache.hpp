@@ -26,6 +26,7 @@ struct CodeName {
   std::uint32_t line = 0;
   std::uint64_t address = 0;
   bool known = true;     // false: named by where it lies only
+  std::string ending{};  // of the symbol, which the name leaves out: `.isra.0`
   Frame frame() const { return {kind, name, file, line, address}; }
 };
 
@@ -54,7 +55,7 @@ class SymbolCache {
  private:
   struct PerFile;
   PerFile& of(const FileOrigin& origin);
-  Inlines* inlines_of(PerFile& file, int root) const;   // opened by the first that asks; null where there are none
+  Inlines* inlines_of(PerFile& file, const FileOrigin& origin) const;   // opened by the first that asks; null where there are none
   std::uint64_t spent_on_inlines() const;
 
   std::map<const ElfFile*, std::unique_ptr<PerFile>> files_;

@@ -53,11 +53,17 @@ bool AddressSpace::take(const std::vector<Mapping>& maps) {
   for (std::size_t i = 0; i < maps.size(); ++i) {
     if (maps[i].executable && maps[i].path != "[vsyscall]") code.push_back(i);
   }
-  const auto same = [&](std::size_t i, const CodeRegion& r) { return maps[i].start == r.start && maps[i].end == r.end && maps[i].path == r.mapped; };
+  const auto same = [&](std::size_t i, const CodeRegion& r) {
+    const Mapping& m = maps[i];
+    return m.start == r.start && m.end == r.end && m.file == r.mapped_file && m.offset == r.offset && m.path == r.mapped;
+  };
   if (std::equal(code.begin(), code.end(), regions_.begin(), regions_.end(), same)) return false;
   std::vector<CodeRegion> regions;
   regions.reserve(code.size());
-  for (const std::size_t i : code) regions.push_back(region_of(maps, i));
+  for (const std::size_t i : code) {
+    const CodeRegion* known = find(maps[i].start);   // a file that was opened for this process stays what it is
+    regions.push_back(known && known->file && known->mapped_file.inode != 0 && same(i, *known) ? *known : region_of(maps, i));
+  }
   regions_ = std::move(regions);
   ++generation_;
   return true;
@@ -66,7 +72,7 @@ bool AddressSpace::take(const std::vector<Mapping>& maps) {
 CodeRegion AddressSpace::region_of(const std::vector<Mapping>& maps, std::size_t index) {
   const Mapping& m = maps[index];
   const Mapping& owner = owner_of_code(maps, index);
-  CodeRegion region{m.start, m.end, 0, m.path, m.path, nullptr, nullptr};
+  CodeRegion region{m.start, m.end, 0, m.path, m.path, m.file, m.offset, nullptr, nullptr};
   region.file = m.path == "[vdso]" ? tables_.vdso(process_, m) : elfs_.get(process_, owner);
   if (!region.file) return region;
   region.bias = region.file->bias(owner);

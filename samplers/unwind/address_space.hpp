@@ -15,6 +15,8 @@ struct CodeRegion {
   std::uint64_t bias = 0;                        // process address - bias = file address
   std::string path;                              // of its file; empty: anonymous (JIT)
   std::string mapped;                            // as in maps, where a file's code was moved to other memory
+  FileId mapped_file;                            // so is this
+  std::uint64_t offset = 0;                      // of what is mapped, in it
   std::shared_ptr<ElfFile> file;                 // nullptr: none that can be read
   std::shared_ptr<const UnwindTable> table;      // nullptr: frame-pointer steps only
 };

@@ -1,6 +1,6 @@
 """Native programs as compilers, distributions, packers and run-time compilers leave them, in both capture tiers: without
 section headers, without unwind information (musl), with text in anonymous memory, Go linked by an outer linker, debug
-information shared by dwz or split into .dwo, perf maps of processes that have ended."""
+information shared by dwz or split into .dwo, perf maps of processes that have ended, snapshots of file systems."""
 import os
 import pathlib
 import shutil
@@ -136,6 +136,16 @@ def debug_elsewhere(tier):
         with start(split) as load:
             share, result = shown_inlined(load, tier)
             check(share > 0.5, "-gsplit-dwarf, %s: inlined calls in %.1f %% of %d samples" % (tier, 100 * share, figures(result)[0]))
+    packed = compiled("packed", "g++", "-g", "-gdwarf-4", "-O2", "-gsplit-dwarf", SOURCES / "inlined.cpp", "-o", "{out}") if sampan.need("dwp", "a DWARF package") else None
+    if packed:
+        package = packed.with_name(packed.name + ".dwp")
+        if not package.exists():   # Debian 12's packers end in a crash (dwp) or never (llvm-dwp) with GCC's DWARF 5
+            subprocess.run(["dwp", "-e", str(packed), "-o", str(package)], check=True, cwd=FOLDER, timeout=60)
+            for each in FOLDER.glob(packed.name + "*.dwo"):
+                each.unlink()
+        with start(packed) as load:
+            share, result = shown_inlined(load, tier)
+            check(share > 0.5, "a DWARF package, %s: inlined calls in %.1f %% of %d samples" % (tier, 100 * share, figures(result)[0]))
     plain = compiled("dwz_a", "g++", "-g", "-O2", SOURCES / "inlined.cpp", "-o", "{out}")
     if not plain or not sampan.need("dwz", "debug information shared by dwz"):
         return
@@ -178,6 +188,35 @@ def ended(tier):
           "a perf map of a process that ended, %s: %.1f %% of %d samples named" % (tier, 100 * share, figures(result)[0]))
 
 
+def snapshots(tier):
+    """A file and its changed copy in a snapshot: maps tells one device and one inode of both (btrfs)."""
+    builds = [compiled("named_" + name, "gcc", "-O1", "-DNAME=" + name, SOURCES / "named_by_build.c", "-o", "{out}") for name in ("work_one", "work_two")]
+    image, place = FOLDER / "btrfs.image", FOLDER / "btrfs"
+    if not sampan.need("mkfs.btrfs", "files in snapshots"):
+        return
+    place.mkdir(exist_ok=True)
+    with open(image, "wb") as file:
+        file.truncate(128 << 20)
+    for command in (["mkfs.btrfs", "-q", "-f", image], ["mount", "-o", "loop", image, place]):
+        done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
+        if done.returncode:
+            return sampan.skip("files in snapshots", done.stderr.strip()[-200:])
+    try:
+        subprocess.run(["btrfs", "-q", "subvolume", "create", str(place / "first")], check=True, stdout=subprocess.DEVNULL)
+        shutil.copy(builds[0], place / "first" / "program")
+        subprocess.run(["btrfs", "-q", "subvolume", "snapshot", str(place / "first"), str(place / "second")], check=True, stdout=subprocess.DEVNULL)
+        (place / "second" / "program").write_bytes(builds[1].read_bytes())   # in place: the inode stays
+        with start(place / "first" / "program") as one, start(place / "second" / "program") as two:
+            ids = [next(line.split()[3:5] for line in open("/proc/%d/maps" % load.pid) if line.endswith("/program\n")) for load in (one, two)]
+            result = sampan.profile(pid=[one.pid, two.pid], tier=tier, rate=200, seconds=3)
+            right = [sum(n for frames, n in result.stacks() if str(load.pid) in frames[0] and name in frames) for load, name in ((one, "work_one"), (two, "work_two"))]
+            taken = figures(result)[0]
+        check(ids[0] == ids[1], "one device and inode of two files: %s" % ids)
+        check(min(right) > 0 and sum(right) >= 0.98 * taken, "files in snapshots, %s: %d and %d of %d samples have their own file's names" % (tier, *right, taken))
+    finally:
+        subprocess.run(["umount", str(place)], check=False)
+
+
 def allowed(tier):
     program = compiled("jit", "gcc", "-O2", SOURCES / "jit.c", "-o", "{out}")
     with start(program, 0) as load:
@@ -190,6 +229,6 @@ def allowed(tier):
 
 for each in TIERS:
     if allowed(each):
-        for part in (without_rows, headers, musl, remapped, go_by_outer_linker, debug_elsewhere, ended):
+        for part in (without_rows, headers, musl, remapped, go_by_outer_linker, debug_elsewhere, ended, snapshots):
             part(each)
 sampan.finish()

@@ -8,6 +8,7 @@
 
 #include "flamegraph/formats/folded.hpp"
 #include "flamegraph/palette.hpp"
+#include "flamegraph/svg/read.hpp"
 
 namespace sampan {
 namespace {
@@ -30,6 +31,20 @@ TEST(Svg, DrawsOneMergedFrame) {
   EXPECT_EQ(count(svg, "<title>foo (700 samples, 87.5 %)</title>"), 1u);
   EXPECT_EQ(count(svg, "<title>foo ("), 1u);
   EXPECT_EQ(count(svg, "<names>"), 1u);
+}
+
+// Parts and copies of a function are one frame; its tooltip keeps what compilers called them, and so does who reads it back.
+TEST(Svg, KeepsTheEndingsOfSymbols) {
+  Profile profile = folded("main;spin 3\nmain;other 1\n");
+  profile.note_ending(profile.intern({FrameKind::Native, "spin", {}}), ".isra.0");
+  profile.note_ending(profile.intern({FrameKind::Native, "spin", {}}), ".cold");
+  profile.note_ending(profile.intern({FrameKind::Native, "other", {}}), "<script>");
+  const std::string svg = render_svg(profile);
+  EXPECT_EQ(count(svg, "<title>spin (3 samples, 75.0 %; compiled as .cold, .isra.0)</title>"), 1u);
+  EXPECT_EQ(count(svg, "compiled as"), 2u);   // and the script's own word
+  Profile read;
+  EXPECT_EQ(read_svg(svg, read), "");
+  EXPECT_EQ(count(render_svg(read), "<title>spin (3 samples, 75.0 %; compiled as .cold, .isra.0)</title>"), 1u);
 }
 
 TEST(Svg, SaysWhatIsNotDrawn) {

@@ -23,6 +23,12 @@ TEST(Demangle, CppRustAndPlainNames) {
   EXPECT_EQ(demangle(""), "");
 }
 
+TEST(Demangle, WhatIsLeftOutIsToldApart) {
+  EXPECT_EQ(variant_of("_ZN5split3runEv.cold"), ".cold");
+  EXPECT_EQ(variant_of("spin.constprop.0.isra.0@@V1"), ".constprop.0.isra.0");
+  EXPECT_EQ(variant_of("v1.2"), "");
+}
+
 // f(pair<S, S>) of a pair of pairs of pairs…: each level doubles the text.
 TEST(Demangle, ANameThatExplodesIsCut) {
   std::string name = "_Z1fSt4pairIiiE";

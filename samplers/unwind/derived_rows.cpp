@@ -4,7 +4,8 @@
 
 #include <algorithm>
 #include <set>
-#include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "samplers/unwind/function_finder.hpp"
 #include "samplers/unwind/x86_code.hpp"
@@ -20,6 +21,59 @@ constexpr std::uint64_t kMostData = std::uint64_t{64} << 20;
 constexpr std::uint64_t kLeastGap = 48;                         // bytes: what is shorter is padding between functions
 constexpr int kMostFills = 4096;
 
+// What is known at each instruction of a function, by its address: an open-addressed table, since some have ten thousand.
+class FlowMap {
+ public:
+  struct Seen {
+    std::uint64_t at = 0;   // no code lies at 0
+    X86Flow flow;
+    std::uint8_t length = 0;
+    bool root = false;      // a call that no one returns from
+  };
+
+  FlowMap() : slots_(kLeast) {}
+  Seen* find(std::uint64_t at) {
+    Seen& slot = slots_[slot_of(at)];
+    return slot.at == at ? &slot : nullptr;
+  }
+  // The entry, and whether it is new. Valid until the next call.
+  std::pair<Seen*, bool> add(std::uint64_t at, const X86Flow& flow, std::uint8_t length) {
+    if (size_ * 2 >= slots_.size()) grow();
+    Seen& slot = slots_[slot_of(at)];
+    if (slot.at == at) return {&slot, false};
+    slot = {at, flow, length, false};
+    ++size_;
+    return {&slot, true};
+  }
+  // In the order of their addresses; the map is empty then.
+  std::vector<Seen> take_sorted() {
+    std::vector<Seen> all = std::move(slots_);
+    std::erase_if(all, [](const Seen& seen) { return seen.at == 0; });
+    std::sort(all.begin(), all.end(), [](const Seen& a, const Seen& b) { return a.at < b.at; });
+    slots_.assign(kLeast, {});
+    size_ = 0;
+    return all;
+  }
+
+ private:
+  static constexpr std::size_t kLeast = 1024;   // a power of two
+  std::size_t slot_of(std::uint64_t at) const {
+    const std::size_t mask = slots_.size() - 1;
+    std::size_t slot = (at * 0x9e37'79b9'7f4a'7c15u >> 20) & mask;
+    while (slots_[slot].at != 0 && slots_[slot].at != at) slot = (slot + 1) & mask;
+    return slot;
+  }
+  void grow() {
+    std::vector<Seen> old(slots_.size() * 2);
+    old.swap(slots_);
+    for (const Seen& seen : old) {
+      if (seen.at != 0) slots_[slot_of(seen.at)] = seen;
+    }
+  }
+  std::vector<Seen> slots_;
+  std::size_t size_ = 0;
+};
+
 // Follows every function along all its branches, and says at each instruction where the return address is.
 class Deriver {
  public:
@@ -30,21 +84,15 @@ class Deriver {
     for (const std::uint64_t start : starts_) follow_function(start);
     if (!tails_.empty()) {
       starts_.insert(tails_.begin(), tails_.end());
-      seen_.clear();
+      runs_.clear();
       for (const std::uint64_t start : starts_) follow_function(start);
     }
-    return collect(base);
+    return rows_of_runs(base);
   }
   // The starts that it was given, and those that jumps led to.
   const std::set<std::uint64_t>& starts() const { return starts_; }
 
  private:
-  struct Seen {
-    X86Flow flow;
-    std::uint8_t length;
-    bool root;      // a call that no one returns from
-  };
-
   // A jump out of a function that has left everything as it found it: its target is a function of its own.
   void take_tail_call(std::uint64_t target) {
     const auto next = starts_.upper_bound(start_);
@@ -60,6 +108,7 @@ class Deriver {
     follow(start, start, flow);
     const bool agreed = !jumps_.empty() && std::all_of(jumps_.begin(), jumps_.end(), [&](const X86Flow& f) { return f == jumps_.front(); });
     if (agreed) fill(start);
+    keep_runs();
   }
 
   // Where a switch jumps to cannot be seen: what nothing else leads to, up to the next function, is its.
@@ -69,8 +118,8 @@ class Deriver {
     const std::uint64_t end = next == starts_.end() ? ~std::uint64_t{0} : *next;
     std::uint64_t at = start;
     for (int fills = 0; at < end && fills < kMostFills;) {
-      if (const auto seen = seen_.find(at); seen != seen_.end()) {
-        at += seen->second.length;
+      if (const FlowMap::Seen* seen = seen_.find(at)) {
+        at += seen->length;
       } else if (const Bytes code = code_.at(at); code.empty()) {
         return;
       } else if (is_padding(code)) {
@@ -78,7 +127,7 @@ class Deriver {
       } else {
         ++fills;
         follow(start, at, flow);
-        if (!seen_.contains(at)) return;
+        if (!seen_.find(at)) return;
       }
     }
   }
@@ -98,18 +147,18 @@ class Deriver {
     if (ends_code(code)) return false;
     const X86Instruction i = decode_x86(code);
     if (i.length == 0) return false;
-    const auto [known, fresh] = seen_.try_emplace(at, Seen{flow, i.length, false});
+    const auto [known, fresh] = seen_.add(at, flow, i.length);
     if (!fresh) {
-      const X86Flow both = known->second.flow.join(flow);
-      if (both == known->second.flow) return false;
-      known->second.flow = flow = both;
+      const X86Flow both = known->flow.join(flow);
+      if (both == known->flow) return false;
+      known->flow = flow = both;
     }
     const std::uint64_t next = at + i.length, target = next + static_cast<std::uint64_t>(i.amount);
     if (i.effect == X86Effect::Return) return false;
     if (i.effect == X86Effect::IndirectJump) return jumps_.push_back(flow), false;
     if (i.effect == X86Effect::Call) {
       const Bytes after = code.subspan(i.length);
-      known->second.root = ends_thread(after);
+      known->root = ends_thread(after);
       if (ends_code(after) || starts_.contains(behind_padding(next))) return false;   // it does not return
     }
     if (i.effect == X86Effect::Jump && flow == X86Flow{}) take_tail_call(target);
@@ -124,26 +173,42 @@ class Deriver {
     return at;
   }
 
-  std::vector<sampan_row> collect(std::uint64_t base) const {
-    std::vector<std::pair<std::uint64_t, const Seen*>> all;
-    all.reserve(seen_.size());
-    for (const auto& [at, seen] : seen_) {
-      if (at >= base && at - base < UINT32_MAX - 16) all.emplace_back(at, &seen);
+  // Instructions side by side of which one row holds.
+  struct Run {
+    std::uint64_t start, end;
+    sampan_row row;
+  };
+  static bool same(const sampan_row& a, const sampan_row& b) { return a.kind == b.kind && a.cfa == b.cfa && a.fp == b.fp; }
+
+  // The function under way is done: what is kept of it are its rows.
+  void keep_runs() {
+    const std::size_t first = runs_.size();
+    for (const FlowMap::Seen& seen : seen_.take_sorted()) {
+      const sampan_row row = seen.root ? sampan_row{0, 0, SAMPAN_FP_DERIVED, SAMPAN_ROW_ROOT} : seen.flow.row();
+      const bool any = runs_.size() > first;
+      if (any && seen.at < runs_.back().end) continue;   // inside of another instruction: one of the two is none
+      if (any && seen.at == runs_.back().end && same(row, runs_.back().row)) runs_.back().end += seen.length;
+      else runs_.push_back({seen.at, seen.at + seen.length, row});
     }
-    std::sort(all.begin(), all.end());
+  }
+
+  // Code that functions share by jumps into each other has a row where they agree.
+  std::vector<sampan_row> rows_of_runs(std::uint64_t base) {
+    std::sort(runs_.begin(), runs_.end(), [](const Run& a, const Run& b) { return a.start < b.start; });
     std::vector<sampan_row> rows;
-    std::uint64_t end = 0;
+    std::uint64_t end = 0;   // of what rows cover so far
     const auto push = [&](std::uint64_t at, sampan_row row) {
       row.pc = static_cast<std::uint32_t>(at - base);
-      if (rows.empty() || rows.back().kind != row.kind || rows.back().cfa != row.cfa || rows.back().fp != row.fp) rows.push_back(row);
+      if (!rows.empty() && rows.back().pc == row.pc) rows.pop_back();
+      if (rows.empty() || !same(rows.back(), row)) rows.push_back(row);
     };
-    const sampan_row none{0, 0, 0, SAMPAN_ROW_NONE};
-    for (const auto& [at, seen] : all) {
-      if (at < end) continue;   // inside of another instruction: one of the two is none
-      if (at > end && end != 0) push(end, none);
-      const sampan_row root{0, 0, SAMPAN_FP_DERIVED, SAMPAN_ROW_ROOT};
-      push(at, seen->root ? root : seen->flow.row());
-      end = at + seen->length;
+    const sampan_row none{0, 0, 0, SAMPAN_ROW_NONE}, unknown{0, 0, SAMPAN_FP_DERIVED, SAMPAN_ROW_UNKNOWN};
+    for (const Run& run : runs_) {
+      if (run.start < base || run.end - base >= UINT32_MAX - 16) continue;
+      if (run.start > end && end != 0) push(end, none);
+      const bool disagree = run.start < end && !same(run.row, rows.back());
+      push(run.start, disagree ? unknown : run.row);
+      end = std::max(end, run.end);
     }
     if (end != 0) push(end, none);
     return rows;
@@ -153,7 +218,8 @@ class Deriver {
   std::set<std::uint64_t> starts_;
   std::vector<std::pair<std::uint64_t, X86Flow>> ways_;
   std::vector<X86Flow> jumps_;              // where the function under way jumps through a register
-  std::unordered_map<std::uint64_t, Seen> seen_;
+  FlowMap seen_;                            // of the function under way
+  std::vector<Run> runs_;                   // of all functions so far
   std::set<std::uint64_t> tails_;           // where functions go on to others by a jump
   std::uint64_t entry_ = 0, start_ = 0;     // start_: of the function under way
   std::size_t budget_;

@@ -39,24 +39,6 @@ int log_libbpf(libbpf_print_level level, const char* format, va_list arguments) 
 
 auto failed(const char* what, int error) { return fail(Exit::NotPermitted, "{}", explain_ebpf_failure(what, error)); }
 
-// For each page of a module, the row that holds where it starts; one more for the end.
-std::vector<std::uint64_t> page_index(const std::vector<sampan_row>& rows) {
-  const std::uint64_t pages = (std::uint64_t{rows.back().pc} >> SAMPAN_PAGE_SHIFT) + 1;
-  std::vector<std::uint64_t> index;
-  index.reserve(pages + 1);
-  std::uint64_t row = 0;
-  for (std::uint64_t page = 0; page <= pages; ++page) {
-    while (row + 1 < rows.size() && rows[row + 1].pc <= page << SAMPAN_PAGE_SHIFT) ++row;
-    index.push_back(row);
-  }
-  return index;
-}
-
-UniqueFd make_array(const char* name, std::uint32_t value_size, std::size_t entries, std::uint32_t flags) {
-  LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = flags);
-  return UniqueFd(bpf_map_create(BPF_MAP_TYPE_ARRAY, name, sizeof(std::uint32_t), value_size, static_cast<std::uint32_t>(entries), &options));
-}
-
 // What the kernel says that a map takes (/proc/self/fdinfo); 0 of one that grows with its entries: those are few and small.
 std::uint64_t bytes_of_map(const bpf_map* map) {
   if (bpf_map__fd(map) < 0 || (bpf_map__map_flags(map) & BPF_F_NO_PREALLOC)) return 0;
@@ -64,19 +46,6 @@ std::uint64_t bytes_of_map(const bpf_map* map) {
   constexpr std::string_view kKey = "memlock:";
   const auto at = text.find(kKey);
   return at == std::string::npos ? 0 : std::strtoull(text.c_str() + at + kKey.size(), nullptr, 10);
-}
-
-// An array whose words are written by mapping it: one copy, no call a word.
-UniqueFd make_module(const std::vector<std::uint64_t>& index, const std::vector<sampan_row>& rows) {
-  UniqueFd fd = make_array("sampan_module", sizeof(std::uint64_t), index.size() + rows.size(), BPF_F_INNER_MAP | BPF_F_MMAPABLE);
-  if (!fd) return fd;
-  const std::size_t size = (index.size() + rows.size()) * sizeof(std::uint64_t);
-  void* words = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
-  if (words == MAP_FAILED) return {};
-  std::memcpy(words, index.data(), index.size() * sizeof(std::uint64_t));
-  std::memcpy(static_cast<std::uint64_t*>(words) + index.size(), rows.data(), rows.size() * sizeof(sampan_row));
-  munmap(words, size);
-  return fd;
 }
 
 // Of periods that are set anew, how long each stays at least: nanoseconds, and samples.
@@ -104,6 +73,7 @@ Result<std::unique_ptr<EbpfProgram>> EbpfProgram::open(Event event) {
   bpf_map__set_autocreate(skeleton.maps.switches, waiting);
   bpf_map__set_max_entries(skeleton.maps.stack_works, static_cast<std::uint32_t>(libbpf_num_possible_cpus()));
   if (const int error = ebpf__load(&skeleton); error != 0) return failed("loading the BPF program", -error);
+  program->modules_ = std::make_unique<EbpfModules>(bpf_map__fd(skeleton.maps.modules));
   program->walks_ = std::make_unique<EbpfWalks>(skeleton.obj, waiting);
   void* totals = mmap(nullptr, sizeof(sampan_totals), PROT_READ, MAP_SHARED, bpf_map__fd(skeleton.maps.totals), 0);
   if (totals == MAP_FAILED) return failed("mapping the sums", errno);
@@ -191,57 +161,19 @@ std::uint64_t EbpfProgram::next_period() {
   return static_cast<std::uint64_t>(1e9 / (rate_ * (1 + more)) * samples / (samples + 0.5));
 }
 
-Result<std::uint32_t> EbpfProgram::module_of(const std::shared_ptr<const UnwindTable>& table) {
-  if (!table || table->rows.empty()) return 0;
-  if (const auto known = modules_.find(table.get()); known != modules_.end()) return known->second.slot;
-  if (free_slots_.empty() && slots_ + 1 >= SAMPAN_MOST_MODULES) return 0;
-  const auto index = page_index(table->rows);
-  UniqueFd fd = make_module(index, table->rows);
-  if (!fd) return fail(Exit::Internal, "the kernel has no room for {} unwind rows: {}", table->rows.size(), std::strerror(errno));
-  const std::uint32_t slot = free_slots_.empty() ? ++slots_ : free_slots_.back();
-  if (!free_slots_.empty()) free_slots_.pop_back();
-  made_.emplace_back(slot, std::move(fd));
-  const std::size_t bytes = (index.size() + table->rows.size()) * sizeof(std::uint64_t);
-  module_bytes_ += bytes;
-  modules_[table.get()] = {slot, static_cast<std::uint32_t>(index.size() - 1), table, bytes};
-  return slot;
-}
-
-// All at once: after each call that changes a map of maps the kernel waits until no program uses the old one, 8 to 16 ms.
-// What it did not take is tried again with the next process: modules_ counts on it.
-Result<void> EbpfProgram::upload_modules() {
-  std::vector<std::uint32_t> slots;
-  std::vector<int> inner;
-  for (const auto& [slot, fd] : std::as_const(made_)) slots.push_back(slot), inner.push_back(fd.get());
-  if (slots.empty()) return {};
-  const int modules = bpf_map__fd(skeleton_->maps.modules);
-  auto count = static_cast<std::uint32_t>(slots.size());
-  if (bpf_map_update_batch(modules, slots.data(), inner.data(), &count, nullptr) != 0) {   // an older kernel takes them one by one
-    for (std::size_t i = 0; i < slots.size(); ++i) {
-      if (bpf_map_update_elem(modules, &slots[i], &inner[i], BPF_ANY) == 0) continue;
-      return fail(Exit::Internal, "the unwind rows could not be given to the BPF program: {}", std::strerror(errno));
-    }
-  }
-  made_.clear();
-  return {};
-}
-
 Result<void> EbpfProgram::put_space(pid_t pid, const AddressSpace& space) {
   std::vector<sampan_mapping> mappings(1);
   for (const CodeRegion& region : space.regions()) {
-    const auto module = module_of(region.table);
+    const auto module = modules_->of(region.table);
     if (!module) return tl::unexpected(module.error());
-    sampan_mapping mapping{region.start, region.end, region.bias, *module, 0};
-    if (*module != 0) {
-      mapping.bias += region.table->base;
-      mapping.pages = modules_[region.table.get()].pages;
-    }
+    sampan_mapping mapping{region.start, region.end, region.bias, module->slot, module->pages};
+    if (module->slot != 0) mapping.bias += region.table->base;
     mappings.push_back(mapping);
   }
-  if (auto done = upload_modules(); !done) return done;
+  if (auto done = modules_->upload(); !done) return done;
   mappings[0].start = mappings.size() - 1;
   mappings[0].end = space.address_bits();
-  const UniqueFd fd = make_array("sampan_space", sizeof(sampan_mapping), mappings.size(), BPF_F_INNER_MAP);
+  const UniqueFd fd = make_bpf_array("sampan_space", sizeof(sampan_mapping), mappings.size(), BPF_F_INNER_MAP);
   const int inner = fd.get();
   bool good = inner >= 0;
   for (std::uint32_t i = 0; good && i < mappings.size(); ++i) good = bpf_map_update_elem(inner, &i, &mappings[i], BPF_ANY) == 0;
@@ -271,20 +203,7 @@ void EbpfProgram::remove(pid_t pid) {
   space_bytes_.erase(pid);
 }
 
-bool EbpfProgram::trim() {
-  constexpr int kMostAtOnce = 4;
-  int freed = 0;
-  std::erase_if(modules_, [&](const auto& item) {
-    const Module& module = item.second;
-    if (freed == kMostAtOnce || module.table.use_count() > 2) return false;   // the cache's and this one
-    if (bpf_map_delete_elem(bpf_map__fd(skeleton_->maps.modules), &module.slot) != 0) return false;
-    free_slots_.push_back(module.slot);
-    module_bytes_ -= module.bytes;
-    ++freed;
-    return true;
-  });
-  return freed == kMostAtOnce;
-}
+bool EbpfProgram::trim() { return modules_->trim(); }
 
 void EbpfProgram::drain(const std::function<void(const sampan_record&, Bytes)>& take) {
   take_ = take;
@@ -319,7 +238,7 @@ std::string EbpfProgram::printed_kernel_name(std::uint64_t address) {
 }
 
 KernelCost EbpfProgram::cost() const {
-  KernelCost cost{__atomic_load_n(&totals_->nanoseconds, __ATOMIC_RELAXED), __atomic_load_n(&totals_->interrupts, __ATOMIC_RELAXED), module_bytes_};
+  KernelCost cost{__atomic_load_n(&totals_->nanoseconds, __ATOMIC_RELAXED), __atomic_load_n(&totals_->interrupts, __ATOMIC_RELAXED), modules_->bytes()};
   for (const auto& [pid, bytes] : space_bytes_) cost.bytes += bytes;
   const bpf_map* map = nullptr;
   bpf_object__for_each_map(map, skeleton_->obj) cost.bytes += bytes_of_map(map);

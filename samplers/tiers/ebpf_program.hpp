@@ -17,6 +17,7 @@
 #include "samplers/base/unique_fd.hpp"
 #include "samplers/sampler.hpp"
 #include "samplers/tiers/ebpf.h"
+#include "samplers/tiers/ebpf_modules.hpp"
 #include "samplers/tiers/ebpf_walks.hpp"
 #include "samplers/tiers/tiers.hpp"
 #include "samplers/unwind/address_space.hpp"
@@ -65,11 +66,9 @@ class EbpfProgram {
  private:
   EbpfProgram() = default;
   std::uint64_t next_period();
-  // The slot of a table's rows; new ones wait in made_ for upload_modules().
-  Result<std::uint32_t> module_of(const std::shared_ptr<const UnwindTable>& table);
-  Result<void> upload_modules();
 
   ebpf* skeleton_ = nullptr;
+  std::unique_ptr<EbpfModules> modules_;
   std::unique_ptr<EbpfWalks> walks_;
   ring_buffer* ring_ = nullptr;
   const sampan_totals* totals_ = nullptr;   // the kernel writes them
@@ -80,16 +79,7 @@ class EbpfProgram {
   double varied_ = 0;                   // by which share they are more now, where the next are to be as many less
   std::uint64_t vary_at_ = 0;           // CLOCK_MONOTONIC, ns
   std::minstd_rand random_{std::random_device{}()};
-  struct Module {
-    std::uint32_t slot, pages;
-    std::shared_ptr<const UnwindTable> table;
-    std::size_t bytes;
-  };
-  std::unordered_map<const UnwindTable*, Module> modules_;
-  std::vector<std::uint32_t> free_slots_;
-  std::uint32_t slots_ = 0;             // given so far, free ones included
-  std::vector<std::pair<std::uint32_t, UniqueFd>> made_;
-  std::size_t module_bytes_ = 0;
+
   std::unordered_map<pid_t, std::size_t> space_bytes_;
   std::function<void(const sampan_record&, Bytes)> take_;
 };

@@ -24,7 +24,6 @@ constexpr std::uint64_t kWeighEvery = kSecond / 10;
 constexpr std::uint64_t kSettleFor = kSecond / 10;    // between two looks at signals
 constexpr double kCollectRate = 25;                   // ticks a second where the kernel samples
 
-
 class Loop {
  public:
   Loop(const SamplingOptions& options, Discovery& discovery, SamplerSet& samplers, const RunObserver& observer)
@@ -105,10 +104,10 @@ bool Loop::over(std::uint64_t now) {
 
 void Loop::tick(std::uint64_t now) {
   try {
-    const std::uint64_t begun = monotonic_ns();
+    const std::uint64_t begun = monotonic_ns(), used = now_ns(CLOCK_THREAD_CPUTIME_ID);
     // Where no process is left alive, the next look tells, at once.
     if (!samplers_.tick() && samplers_.size() > 0) intake_.hurry(now);
-    if (samplers_.ticks_sample()) governor_.looked(monotonic_ns() - begun);
+    if (samplers_.ticks_sample()) governor_.looked(monotonic_ns() - begun, now_ns(CLOCK_THREAD_CPUTIME_ID) - used);
   } catch (const std::bad_alloc&) {
     out_of_memory_ = true;
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace sampan {
 namespace {
@@ -35,17 +36,29 @@ void Ticker::set_rate(std::uint64_t now, double rate) {
 
 double Governor::govern(std::uint64_t now_ns, std::uint64_t cpu_ns, double rate) {
   constexpr std::uint64_t kSecond = 1'000'000'000;
-  constexpr std::uint64_t kLeastLooks = 10;
   if (last_ns_ == 0) last_ns_ = now_ns, last_cpu_ns_ = cpu_ns;
   if (now_ns - last_ns_ < kSecond) return rate;
-  const double used = static_cast<double>(cpu_ns - last_cpu_ns_) / static_cast<double>(now_ns - last_ns_);
+  const auto elapsed = static_cast<double>(now_ns - last_ns_);
+  const double used = static_cast<double>(cpu_ns - last_cpu_ns_) / elapsed;
   last_ns_ = now_ns;
   last_cpu_ns_ = cpu_ns;
-  double slower = used <= share_ ? rate : std::floor(rate * share_ / used * 0.9);
-  const auto longest = looks_.count() >= kLeastLooks ? static_cast<double>(looks_.quantile_ns(0.95)) : 0;
-  looks_ = {};
-  if (longest * rate > 1e9) slower = std::min(slower, std::floor(0.8e9 / longest));
-  return std::max(1.0, slower);
+  const double slower = used <= share_ ? rate : std::floor(rate * share_ / used * 0.9);
+  return std::max(1.0, std::min(slower, rate_of_looks(rate)));
+}
+
+double Governor::rate_of_looks(double rate) {
+  constexpr std::size_t kLeastLooks = 10;
+  constexpr double kMostLost = 0.2;
+  std::vector<std::uint64_t> looks = std::exchange(looks_, {});
+  const auto cpu = static_cast<double>(std::exchange(look_cpu_ns_, 0)), all = static_cast<double>(std::exchange(look_ns_, 0));
+  if (looks.size() < kLeastLooks || cpu == 0) return rate;
+  const double waits = std::max(1.0, all / cpu) / 1e9;   // seconds that a nanosecond on a processor takes
+  double lost = 0;   // ticks that passed during looks
+  for (const std::uint64_t look : looks) lost += std::floor(waits * static_cast<double>(look) * rate);
+  if (lost < kMostLost * (static_cast<double>(looks.size()) + lost)) return rate;
+  const auto nearly_longest = looks.begin() + static_cast<std::ptrdiff_t>(looks.size() * 19 / 20);
+  std::nth_element(looks.begin(), nearly_longest, looks.end());
+  return std::min(rate, std::floor(0.8 / (waits * static_cast<double>(*nearly_longest))));
 }
 
 }  // namespace sampan

@@ -4,8 +4,7 @@
 
 #include <cstdint>
 #include <random>
-
-#include "samplers/base/durations.hpp"
+#include <vector>
 
 namespace sampan {
 
@@ -37,16 +36,24 @@ class Ticker {
 class Governor {
  public:
   explicit Governor(unsigned max_cpu_percent) : share_(max_cpu_percent / 100.0) {}
-  // A look at all targets is over. Looks at deep stacks last longest: where they outlast a period, the ticks that pass
-  // meanwhile are lost in deep stacks only, which would come out rarer than they are.
-  void looked(std::uint64_t ns) { looks_.add(ns); }
-  // The rate to go on with: lower than `rate` where the last second cost more than allowed, or where one look in twenty
-  // lasted longer than a period.
+  // A look at all targets is over: how long it took, and how much of that on a processor. Looks at deep stacks last longest:
+  // where they outlast a period, the ticks that pass meanwhile are lost in deep stacks only, which would come out rarer
+  // than they are. What a look waits for a processor has nothing to do with its stacks: only how much all of them do counts.
+  void looked(std::uint64_t ns, std::uint64_t cpu_ns) {
+    looks_.push_back(cpu_ns);
+    look_ns_ += ns;
+    look_cpu_ns_ += cpu_ns;
+  }
+  // The rate to go on with: lower than `rate` where the last second cost more than allowed, or where a fifth of its
+  // ticks passed during looks: then nineteen looks in twenty are to fit into a period.
   double govern(std::uint64_t now_ns, std::uint64_t cpu_ns, double rate);
 
  private:
+  double rate_of_looks(double rate);
+
   double share_;
-  Durations looks_;
+  std::vector<std::uint64_t> looks_;                              // on a processor
+  std::uint64_t look_ns_ = 0, look_cpu_ns_ = 0;   // of all since the last judgement
   std::uint64_t last_ns_ = 0;
   std::uint64_t last_cpu_ns_ = 0;
 };

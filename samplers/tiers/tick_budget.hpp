@@ -4,7 +4,6 @@
 
 #include <sys/types.h>
 
-#include <algorithm>
 #include <chrono>
 
 namespace sampan {
@@ -14,8 +13,8 @@ class TickBudget {
   using Clock = std::chrono::steady_clock;
   static constexpr auto kMost = std::chrono::milliseconds(100);    // of one turn, to the end of a thread's walk
   static constexpr auto kFree = std::chrono::milliseconds(20);     // no rest up to here
-  static constexpr int kRest = 4;                                  // times what it takes at its slowest
-  static constexpr int kForgets = 50;                              // looks, after which that is a third of what it was
+  static constexpr int kRest = 4;                                  // times what a look takes on average
+  static constexpr int kAverage = 8;                               // looks, about, that this average is of
 
   bool rests(Clock::time_point now) const { return now < until_; }
 
@@ -33,16 +32,17 @@ class TickBudget {
       now = Clock::now();
     }
     next_ = left > 0 && at != threads.end() ? at->first : 0;
-    // Not as long as this one time: rests after slow looks only would make what is slow to look at (a deep stack) rare.
-    slowest_ = std::max(now - since, slowest_ - slowest_ / kForgets);
-    if (!alone && slowest_ > kFree) until_ = now + kRest * slowest_;
+    // Not by this one look: rests after slow looks only would make what is slow to look at (a deep stack) rare, and one that
+    // was kept from its processor for once is no reason to rest.
+    average_ = average_.count() == 0 ? now - since : average_ + (now - since - average_) / kAverage;
+    if (!alone && average_ > kFree) until_ = now + kRest * average_;
     return left;
   }
 
  private:
   pid_t next_ = 0;               // where the next turn begins
   Clock::time_point until_{};
-  Clock::duration slowest_{};
+  Clock::duration average_{};
 };
 
 }  // namespace sampan

@@ -72,15 +72,21 @@ TEST(Governor, LooksFitIntoAPeriod) {
   Governor governor(50);
   std::uint64_t now = kStart;
   EXPECT_EQ(governor.govern(now, 0, 100), 100);
-  for (int i = 0; i < 40; ++i) governor.looked(i % 2 ? 15'000'000 : 50'000);
+  const auto looked = [&](std::uint64_t ns) { governor.looked(ns, ns); };
+  for (int i = 0; i < 40; ++i) looked(i % 2 ? 15'000'000 : 50'000);
   const double slower = governor.govern(now += 1'000'000'000, 0, 100);
   EXPECT_LE(slower, 53);
   EXPECT_GE(slower, 40);
-  for (int i = 0; i < 40; ++i) governor.looked(i % 2 ? 15'000'000 : 50'000);
+  for (int i = 0; i < 40; ++i) looked(i % 2 ? 15'000'000 : 50'000);
   EXPECT_EQ(governor.govern(now += 1'000'000'000, 0, slower), slower);
   // One that was kept from its processor once is no reason.
-  for (int i = 0; i < 99; ++i) governor.looked(i == 7 ? 300'000'000 : 50'000);
+  for (int i = 0; i < 99; ++i) looked(i == 7 ? 300'000'000 : 50'000);
   EXPECT_EQ(governor.govern(now += 1'000'000'000, 0, slower), slower);
+  // Nor are looks that all wait for a processor and do little; but where deep ones do much, waiting makes them longer still.
+  for (int i = 0; i < 40; ++i) governor.looked(15'000'000, 50'000 + i);
+  EXPECT_EQ(governor.govern(now += 1'000'000'000, 0, slower), slower);
+  for (int i = 0; i < 40; ++i) governor.looked(i % 2 ? 40'000'000 : 1'000'000, i % 2 ? 2'000'000 : 50'000);
+  EXPECT_LT(governor.govern(now += 1'000'000'000, 0, slower), slower);
 }
 
 }  // namespace

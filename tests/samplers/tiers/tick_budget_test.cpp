@@ -61,9 +61,17 @@ TEST(TickBudget, ItRestsAsLongAfterAQuickLook) {
   looked.take(budget, false, milliseconds(20));
   const auto begun = TickBudget::Clock::now();
   looked.take(budget, false, milliseconds(0));
-  EXPECT_TRUE(budget.rests(begun + milliseconds(140)));
+  EXPECT_TRUE(budget.rests(begun + milliseconds(120)));
   for (int look = 0; look < 100; ++look) looked.take(budget, false, milliseconds(0));
   EXPECT_FALSE(budget.rests(TickBudget::Clock::now() + milliseconds(100)));   // quick for long: at most as after 20 ms
+}
+
+TEST(TickBudget, OneSlowLookAmongQuickOnesIsNoReason) {
+  TickBudget budget;
+  Looked quick(2), slow(1);
+  for (int look = 0; look < 10; ++look) quick.take(budget, false, milliseconds(0));
+  slow.take(budget, false, milliseconds(60));
+  EXPECT_FALSE(budget.rests(TickBudget::Clock::now()));
 }
 
 TEST(TickBudget, NoThreads) {

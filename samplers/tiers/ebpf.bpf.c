@@ -222,8 +222,8 @@ SEC("tp_btf/sched_switch")
 int switched_tasks(__u64 *ctx) {
   struct task_struct *prev = (void *)ctx[1];
   struct task_struct *next = (void *)ctx[2];
-  switch_out(ctx, prev, ctx[0] != 0 || is_runnable(prev));
   switch_in(next);
+  switch_out(ctx, prev, ctx[0] != 0 || is_runnable(prev));   // last: a runtime's walk is reached by tail call and does not return
   return 0;
 }
 

@@ -55,7 +55,7 @@ def under_load(url, what, seconds=4, **target):
     load = Load(url, 6)
     run = sampan.profile(**(target or {"procname_prefix": PREFIX}), seconds=seconds, group_by=["process"])
     load.stop()
-    stacks = run.stacks()
+    stacks = sampan.with_frames(run.stacks())
     hot = share(stacks, HOT)
     check(run.code == 0 and load.done > 5 and hot > 0.8, "%s: %.0f %% in the hot functions, %d requests (%d failed)"
           % (what, 100 * hot, load.done, load.failed))

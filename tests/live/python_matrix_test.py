@@ -9,7 +9,7 @@ import tempfile
 import pythons
 import sampan
 
-SECONDS = 60 if sampan.LONG else 20
+SECONDS = 60 if sampan.LONG else 45
 
 
 def expected(path):

@@ -68,7 +68,8 @@ def uwsgi():
             run = sampan.profile(app_name="arya-python3", version_id=2255, rate=500, seconds=10, tier="memory")
         workers = {frames[0] for frames, _ in run.stacks()}
         sampan.check(len(workers) == 4, "all four uWSGI workers are seen: %s" % sorted(workers))
-        rooted = sum(n for frames, n in run.stacks() if frames[1].startswith("application (")) / max(1, sum(n for _, n in run.stacks()))
+        stacks = sampan.with_frames(run.stacks())
+        rooted = sum(n for frames, n in stacks if frames[1].startswith("application (")) / max(1, sum(n for _, n in stacks))
         sampan.check(rooted >= 0.999, "uWSGI: %.2f %% of the stacks begin at the application" % (100 * rooted))
         judge("uWSGI, 4 workers, 500 Hz", run.stacks())
 

@@ -97,6 +97,11 @@ def share(stacks, pattern):
     return hits / total if total else 0.0
 
 
+def with_frames(stacks):
+    """Less the threads that ran no code of their interpreter: a server's own C code, between two requests."""
+    return [(frames, count) for frames, count in stacks if not re.search(r"^\[thread .* without .* frames\]$", frames[-1])]
+
+
 def leaf_share(stacks, pattern):
     """The share (0–1) of the samples whose innermost frame matches."""
     total = sum(count for _, count in stacks)

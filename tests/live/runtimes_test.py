@@ -75,7 +75,7 @@ def judge(runtime, tier, pid, root, hot):
     foreign = [frames[0] for frames, _ in stacks if not frames[0].endswith("(pid %d)" % pid)]
     sampan.check(not foreign, "%s: nothing foreign %s" % (what, foreign[:3]))
     share = sampan.share(stacks, hot)
-    sampan.check(share > 0.4, "%s: its hot function is in %.0f %% of the samples" % (what, 100 * share))
+    sampan.check(sampan.at_least(share * total, total, 0.45), "%s: its hot function is in %.0f %% of the samples" % (what, 100 * share))
 
 
 def main():

@@ -47,15 +47,15 @@ namespace fs = std::filesystem;
 
 std::size_t descriptors() { return static_cast<std::size_t>(std::distance(fs::directory_iterator("/proc/self/fd"), fs::directory_iterator())); }
 
-// A child that spins, in Python or here.
+// A child that spins, in Python or in the shell.
 class Spinner {
  public:
   explicit Spinner(bool python) : pid_(fork()) {
     if (pid_ != 0) return;
     prctl(PR_SET_PDEATHSIG, SIGKILL);   // else a test that dies would be waited for: this holds its output open
-    volatile unsigned long count = 0;
+    // Small programs: the tables of this one are built anew for each profile.
     if (python) ::execl("/usr/bin/python3", "python3", "-c", "def work():\n    while True: sum(range(200))\nwork()", nullptr);
-    while (!python) count = count + 1;
+    else ::execl("/bin/sh", "sh", "-c", "while :; do :; done", nullptr);
     _exit(1);
   }
   ~Spinner() {

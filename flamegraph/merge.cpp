@@ -52,7 +52,7 @@ std::uint64_t weight_within(const Lane& lane, std::size_t i, std::uint64_t tick_
 
 }  // namespace
 
-void add_moments(Profile& out, const Profile& from, std::span<const NodeId> moved) {
+std::uint64_t add_moments(Profile& out, const Profile& from, std::span<const NodeId> moved) {
   const std::uint64_t start = from.moments.start_ns(), tick = from.moments.tick_ns();
   if (!out.moments.any()) out.moments.begin(0, start, tick);
   out.moments.reach_back(start);
@@ -62,6 +62,7 @@ void add_moments(Profile& out, const Profile& from, std::span<const NodeId> move
       out.moments.put(to, lane.moments[i].at * tick + shift, moved[lane.moments[i].node], lane.weight(i));
     }
   });
+  return shift;
 }
 
 void merge(Profile& out, const Profile& from) {
@@ -69,8 +70,7 @@ void merge(Profile& out, const Profile& from) {
   if (first) out.description = from.description;
   const std::vector<NodeId> moved = add_stacks(out, from);
   if (!from.moments.any() || (!first && !out.moments.any())) return out.moments.end();
-  add_moments(out, from, moved);
-  const std::uint64_t shift = from.moments.start_ns() - std::min(from.moments.start_ns(), out.moments.start_ns());
+  const std::uint64_t shift = add_moments(out, from, moved);
   Description& d = out.description;
   d.started_ns = out.moments.start_ns();
   d.duration_ns = std::max(d.duration_ns, shift + from.description.duration_ns);

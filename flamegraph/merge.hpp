@@ -14,8 +14,8 @@ namespace sampan {
 std::vector<NodeId> add_stacks(Profile& out, const Profile& from, double scale = 1, bool baseline = false);
 
 // Adds one profile's moments to another that holds its stacks: node `id` there is `moved[id]` here. Both begin where the
-// earlier one does.
-void add_moments(Profile& out, const Profile& from, std::span<const NodeId> moved);
+// earlier one does; returns how long after that `from` begins, in nanoseconds.
+std::uint64_t add_moments(Profile& out, const Profile& from, std::span<const NodeId> moved);
 
 // Adds stacks and moments. The first that is added gives the description's unit, rate and times.
 void merge(Profile& out, const Profile& from);

@@ -48,6 +48,15 @@ RunObserver progress_watch(const SamplingOptions& sampling, Progress& progress) 
   return watch;
 }
 
+RunObserver recorder_watch(Progress& progress) {
+  RunObserver watch;
+  watch.begin = [&](std::size_t processes, const std::string& tiers) {
+    progress.stage("sample", fmt::format("recording {} by {}, until something happens", counted(processes, "process", "processes"), tiers));
+  };
+  watch.tick = [](const Moment&) { return true; };
+  return watch;
+}
+
 // A clock that is set back must not let a profile of a series replace an earlier one.
 std::uint64_t time_of_name(std::uint64_t started) {
   constexpr std::uint64_t kSecond = 1'000'000'000;
@@ -83,7 +92,7 @@ RunResult finish(Profile& profile, const Params& params, const Sampled& sampled,
 
 }  // namespace
 
-RunResult profile_once(const Params& params, Progress& progress) {
+RunResult profile_once(const Params& params, Progress& progress, Recorder* recorder) {
   progress.stage("discover", fmt::format("looking for {}", params.target.label()));
   if (auto probed = probe_output(params, progress); !probed) return failed(probed.error());
   auto discovery = Discovery::open(params.target);
@@ -91,9 +100,10 @@ RunResult profile_once(const Params& params, Progress& progress) {
 
   Profile profile;
   if (params.sampling.time) profile.moments.want();
-  const std::uint64_t started = wall_ns();
-  RunObserver watch = progress_watch(params.sampling, progress);
+  std::uint64_t started = wall_ns();
+  RunObserver watch = recorder ? recorder_watch(progress) : progress_watch(params.sampling, progress);
   const auto show = [&](const Sampled& sampled) {
+    if (recorder) started = profile.moments.start_ns();
     describe(profile, params.picture, params.sampling.event, sampled, started);
     const Diagnosis why = diagnose(profile, params.sampling, sampled);
     if (!why.sentence.empty()) profile.description.notes.push_back("Why it shows so little: " + why.sentence + ".");
@@ -107,9 +117,9 @@ RunResult profile_once(const Params& params, Progress& progress) {
     account.start();
     tell(processes, tiers);
   };
-  auto sampled = sample(params.sampling, *discovery, profile, watch);
+  auto sampled = sample(params.sampling, *discovery, profile, watch, recorder);
   if (!sampled) return failed(explained(sampled.error(), params.target));
-  sampled->cpu = account.use_of(sampled->processes);
+  if (!recorder) sampled->cpu = account.use_of(sampled->processes);
   return show(*sampled);
 }
 
@@ -159,7 +169,9 @@ Exit tell(const RunResult& outcome, Progress& progress) {
 
 // One function for each row of modes.def: it hands the mode the parts of the params that it takes.
 Exit do_profile(const Params& params, Progress& progress) {
-  return run_series(params.series, progress, [&] { return profile_once(params, progress); });
+  if (!params.sampling.recorder.any()) return run_series(params.series, progress, [&] { return profile_once(params, progress); });
+  Recorder recorder(params.sampling.recorder);
+  return run_series(params.series, progress, [&] { return profile_once(params, progress, &recorder); });
 }
 Exit do_doctor(const Params& params, Progress& progress) {
   return tell(run_doctor(params.target, params.sampling, params.delivery, progress), progress);

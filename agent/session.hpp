@@ -4,11 +4,12 @@
 #include "agent/contract/params.hpp"
 #include "agent/result/progress.hpp"
 #include "agent/result/run_result.hpp"
+#include "agent/run/recorder.hpp"
 
 namespace sampan {
 
-// One profile from end to end; every failure is in the outcome.
-RunResult profile_once(const Params& params, Progress& progress);
+// One profile from end to end, of `seconds` or of what a recorder keeps; every failure is in the outcome.
+RunResult profile_once(const Params& params, Progress& progress, Recorder* recorder = nullptr);
 
 // What the params' mode asks for; tells each result. Returns the exit code.
 Exit run_session(const Params& params, Progress& progress);

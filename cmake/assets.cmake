@@ -8,7 +8,7 @@ embed_bytes(agent ca_bundle_pem_gz ${ca_bundle})
 embed_bytes(agent events_schema_json agent/events.schema.json)
 set(viewer ${CMAKE_SOURCE_DIR}/flamegraph/viewer)
 set(viewer_parts ${viewer}/data.js ${viewer}/time.js ${viewer}/view.js ${viewer}/fold.js ${viewer}/chart.js ${viewer}/search.js
-    ${viewer}/panels.js ${viewer}/strip.js ${viewer}/window.js ${viewer}/keys.js ${viewer}/main.js)
+    ${viewer}/panels.js ${viewer}/strip.js ${viewer}/gauges.js ${viewer}/window.js ${viewer}/keys.js ${viewer}/main.js)
 set(viewer_script ${CMAKE_BINARY_DIR}/generated/viewer.js)
 add_custom_command(OUTPUT ${viewer_script} DEPENDS ${viewer_parts} ${CMAKE_SOURCE_DIR}/cmake/viewer.cmake VERBATIM
   COMMAND ${CMAKE_COMMAND} -D OUT=${viewer_script} "-DPARTS=${viewer_parts}" -P ${CMAKE_SOURCE_DIR}/cmake/viewer.cmake)

@@ -71,6 +71,7 @@ void merge(Profile& out, const Profile& from) {
   const std::vector<NodeId> moved = add_stacks(out, from);
   if (!from.moments.any() || (!first && !out.moments.any())) return out.moments.end();
   const std::uint64_t shift = add_moments(out, from, moved);
+  out.timeline.add(from.timeline, shift);
   Description& d = out.description;
   d.started_ns = out.moments.start_ns();
   d.duration_ns = std::max(d.duration_ns, shift + from.description.duration_ns);
@@ -92,6 +93,8 @@ Profile window_of(const Profile& profile, std::uint64_t from_ns, std::uint64_t t
       out.moments.put(to, std::max(lane.moments[i].at * tick, from_ns) - from_ns, node, static_cast<std::uint32_t>(weight));
     }
   });
+  out.timeline = profile.timeline;
+  out.timeline.keep(from_ns, to_ns);
   out.description.started_ns = out.moments.start_ns();
   out.description.duration_ns = to_ns - from_ns;
   return out;

@@ -143,6 +143,33 @@ void Profile::cut(std::size_t depth, FrameId below) {
   }
   moments.remap(moved);
   nodes_.resize(kept);
+  index_children();
+}
+
+std::vector<NodeId> Profile::forget_before(std::uint64_t monotonic_ns, std::uint64_t wall_ns) {
+  const bool of_time = description.unit == "nanoseconds";
+  timeline.keep(moments.since(monotonic_ns), UINT64_MAX);
+  moments.forget_before(monotonic_ns, wall_ns, of_time);
+  for (Node& node : nodes_) node.self = 0;
+  for (const Lane& lane : moments.lanes()) {
+    for (std::size_t i = 0; i < lane.moments.size(); ++i) nodes_[lane.moments[i].node].self += lane.weight(i) * std::uint64_t{of_time ? 1000u : 1u};
+  }
+  const std::vector<std::uint64_t> sums = totals();
+  std::vector<NodeId> moved(nodes_.size(), kRoot);
+  NodeId kept = 1;
+  for (NodeId id = 1; id < nodes_.size(); ++id) {
+    if (sums[id] == 0) continue;
+    const Node node = nodes_[id];   // new ids never run ahead
+    nodes_[kept] = {moved[node.parent], node.frame, node.self, node.baseline};
+    moved[id] = kept++;
+  }
+  moments.remap(moved);
+  nodes_.resize(kept);
+  index_children();
+  return moved;
+}
+
+void Profile::index_children() {
   nodes_.shrink_to_fit();
   children_.assign(std::bit_ceil(std::max<std::size_t>(nodes_.size() / 2, 16)), 0);
   grow_children();   // fourfold: at most half of it is taken

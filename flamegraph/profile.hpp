@@ -13,6 +13,7 @@
 
 #include "flamegraph/ids.hpp"
 #include "flamegraph/time.hpp"
+#include "flamegraph/timeline.hpp"
 
 namespace sampan {
 
@@ -49,6 +50,7 @@ struct Description {
   double rate = 0;                   // samples a second per thread; 0: not known
   std::uint64_t started_ns = 0;      // wall clock, since the epoch
   std::uint64_t duration_ns = 0;
+  std::vector<std::string> alerts;   // one sentence each that no reader should miss: it was throttled
   std::vector<std::string> notes;    // one sentence each: quality, what was lost, what failed
   bool differential = false;         // Node::baseline holds the first profile
 };
@@ -80,6 +82,10 @@ class Profile {
   // Replaces what lies deeper than `depth` frames by one frame, `below`, that keeps its weight. Node ids change.
   void cut(std::size_t depth, FrameId below);
 
+  // Keeps what was sampled at or after an instant (by both clocks), as its moments say; needs them. Returns the new id of
+  // each node, kRoot of what is gone. Lanes have new ids too.
+  std::vector<NodeId> forget_before(std::uint64_t monotonic_ns, std::uint64_t wall_ns);
+
   // Adds a stack, outermost frame first.
   void add(std::span<const FrameId> stack, std::uint64_t weight) { add_at(kRoot, stack, weight); }
   NodeId add_at(NodeId from, std::span<const FrameId> stack, std::uint64_t weight);
@@ -102,11 +108,13 @@ class Profile {
 
   Description description;
   Moments moments;
+  Timeline timeline;
 
  private:
   std::string_view keep(std::string_view text);
   void rebuild(const std::vector<Node>& old);
   void grow_children();
+  void index_children();
 
   std::deque<Frame> frames_;
   std::vector<Node> nodes_;

@@ -146,6 +146,30 @@ void Moments::coarsen() {
   } while (size_ > kMost / 4 * 3);
 }
 
+void Moments::forget_before(std::uint64_t monotonic_ns, std::uint64_t wall_ns, bool of_time) {
+  if (!kept_ || monotonic_ns < start_) return;
+  const auto ticks = static_cast<std::uint32_t>((monotonic_ns - start_) / tick_);
+  size_ = 0;
+  for (Lane& lane : lanes_) {
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < lane.moments.size(); ++i) {
+      TimedSample moment = lane.moments[i];
+      std::uint64_t weight = lane.weight(i);
+      const std::uint64_t before = moment.at < ticks ? (ticks - moment.at) * tick_ / kMicrosecond : 0;
+      if (before > 0 && (!of_time || weight <= before)) continue;
+      if (!lane.weights.empty()) lane.weights[kept] = static_cast<std::uint32_t>(weight - before);
+      moment.at -= std::min(moment.at, ticks);
+      lane.moments[kept++] = moment;
+    }
+    lane.moments.resize(kept);
+    if (!lane.weights.empty()) lane.weights.resize(kept);
+    size_ += kept;
+  }
+  std::erase_if(lanes_, [](const Lane& lane) { return lane.moments.empty(); });
+  start_ += ticks * tick_;
+  start_wall_ = wall_ns - std::min(wall_ns, monotonic_ns - start_);
+}
+
 void Moments::remap(std::span<const NodeId> moved) {
   for (Lane& lane : lanes_) {
     for (TimedSample& m : lane.moments) m.node = moved[m.node];

@@ -53,10 +53,14 @@ class Moments {
   void put(LaneId lane, std::uint64_t since_ns, NodeId node, std::uint32_t weight);
   // Lets the start be as early as this instant of the wall clock, to a tick.
   void reach_back(std::uint64_t wall_ns);
+  // Keeps what is at or after this instant (given by both clocks), which is the new start: of a wait (`of_time`) its part.
+  // Lanes without samples go, so that the others' ids change.
+  void forget_before(std::uint64_t monotonic_ns, std::uint64_t wall_ns, bool of_time);
   // After the tree was made anew: node `id` is now `moved[id]`.
   void remap(std::span<const NodeId> moved);
 
   std::uint64_t start_ns() const { return start_wall_; }    // since the epoch
+  std::uint64_t since(std::uint64_t monotonic_ns) const { return monotonic_ns > start_ ? monotonic_ns - start_ : 0; }
   std::uint64_t tick_ns() const { return tick_; }
   std::uint64_t end_ns() const;                             // since the start: where the last one ends
   std::span<const Lane> lanes() const { return lanes_; }

@@ -166,6 +166,11 @@ class Sampler {
   virtual void set_rate(double) {}
   // Names what is not named yet, for who looks on while sampling goes on.
   virtual void resolve() {}
+  // Brings what still lasts (waits) into the profile as far as it has come.
+  virtual void flush() {}
+  // The tree was made anew (Profile::forget_before): the node `id` is `moved[id]` now, Profile::kRoot where it is gone;
+  // lanes have other ids too.
+  virtual void renumber(std::span<const NodeId> moved) = 0;
   // Collects what the kernel gathered and resolves all names into the profile.
   virtual void finish() = 0;
   virtual const Quality& quality() const = 0;

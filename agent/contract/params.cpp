@@ -6,6 +6,7 @@
 
 #include "agent/contract/container_ids.hpp"
 #include "agent/contract/params_upload.hpp"
+#include "agent/contract/params_when.hpp"
 #include "agent/contract/regex.hpp"
 #include "samplers/process/files.hpp"
 #include "samplers/runtimes.hpp"
@@ -32,6 +33,7 @@ void read_target(StrictJson& reader, TargetKeys& target) {
 void read_sampling(StrictJson& reader, SamplingOptions& options) {
   reader.number("rate", options.rate, 1, 10'000);
   reader.number("seconds", options.seconds, 1, 86'400);
+  reader.number("wait_seconds", options.wait_seconds, 0, kWeek);
   reader.flag("exclude_idle", options.exclude_idle);
   reader.flag("multi_threads", options.multi_threads);
   reader.choice("event", options.event,
@@ -52,6 +54,7 @@ void read_sampling(StrictJson& reader, SamplingOptions& options) {
   options.by_process = std::count(groups.begin(), groups.end(), Group::Process) > 0;
   options.by_thread = std::count(groups.begin(), groups.end(), Group::Thread) > 0;
   options.by_route = std::count(groups.begin(), groups.end(), Group::Route) > 0;
+  read_recorder(reader, options.recorder);
   reader.number("max_cpu_percent", options.max_cpu_percent, 1, 6400);
   reader.number("max_memory_mb", options.max_memory_mb, 32, 1'048'576);
 }
@@ -131,11 +134,21 @@ void check_sampling(StrictJson& reader, SamplingOptions& options) {
   if (options.native && options.tier == Tier::Memory) reading.refuse("native needs tier \"ebpf\", \"ptrace\" or \"auto\"");
 }
 
+void check_recorder(StrictJson& reader, Params& params) {
+  Reading& reading = reader.reading();
+  if (params.mode != Mode::Profile) reading.refuse("when is for mode \"profile\"");
+  if (reader.has("every")) reading.refuse("every and when: a profile is made every so often, or when something happens");
+  if (reader.has("seconds")) reading.refuse("seconds and when: before and after say how much of time is kept");
+  if (!params.sampling.time) reading.refuse("when needs time: what is older than before is forgotten by its moments");
+}
+
 void check_series(StrictJson& reader, Params& params) {
   Reading& reading = reader.reading();
   SeriesOptions& series = params.series;
   const unsigned seconds = params.sampling.seconds;
-  if (series.count != 1 && series.every == 0) reading.refuse("count needs every: the seconds from one profile to the next");
+  const bool recorder = params.sampling.recorder.any();
+  if (recorder) return check_recorder(reader, params);
+  if (series.count != 1 && series.every == 0) reading.refuse("count needs every, the seconds from one profile to the next, or when");
   if (series.every != 0 && series.every < seconds && params.mode == Mode::Profile) {
     reading.refuse("every is {}: it must be at least seconds, which is {}", series.every, seconds);
   }

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/contract/recorder.hpp"
 #include "flamegraph/formats.hpp"
 #include "flamegraph/svg/svg.hpp"
 #include "samplers/sampler.hpp"
@@ -34,6 +35,8 @@ struct TargetKeys {
 struct SamplingOptions : Options {
   unsigned seconds = 60;
   bool endless = false;                      // top without `seconds`: until a key or a signal ends it
+  unsigned wait_seconds = 0;                 // for a target that is not there yet
+  RecorderOptions recorder;
   std::string language = "auto";
   std::optional<Tier> tier;                  // none: auto
   bool children = true;

@@ -62,6 +62,21 @@ std::string share_of(std::uint64_t part, std::uint64_t whole) {
   return fmt::format("{:.2f} %", 100.0 * static_cast<double>(part) / static_cast<double>(std::max<std::uint64_t>(whole, 1)));
 }
 
+// What happened beside the stacks.
+void tell_time(std::vector<std::string>& alerts, const Sampled& sampled) {
+  if (sampled.recorder) {
+    alerts.push_back(sampled.fired.any() ? fmt::format("Recorded since {}, {:.1f} s after its start.", sampled.fired.why, sampled.fired.seconds)
+                                        : std::string("What was recorded until the end: nothing fired."));
+  }
+  const CgroupUse& use = sampled.cgroup;
+  if (use.throttled_periods > 0) {
+    alerts.push_back(fmt::format("Throttled by its CPU quota{}: {:.2f} s in all, in {} of {} periods ({}).",
+                                use.cores > 0 ? fmt::format(" of {:.3g} cores", use.cores) : "", use.throttled_seconds, use.throttled_periods, use.periods,
+                                share_of(static_cast<std::uint64_t>(use.throttled_periods), static_cast<std::uint64_t>(use.periods))));
+  }
+  if (use.oom_kills > 0) alerts.push_back(counted(static_cast<std::uint64_t>(use.oom_kills), "process", "processes") + " of the cgroup killed for want of memory.");
+}
+
 }  // namespace
 
 void describe(Profile& profile, const PictureOptions& options, Event event, const Sampled& sampled, std::uint64_t started_ns) {
@@ -81,6 +96,7 @@ void describe(Profile& profile, const PictureOptions& options, Event event, cons
     d.notes.push_back(fmt::format("More than a million samples: moments are kept to {:.4g} ms, with their counts.", static_cast<double>(profile.moments.tick_ns()) / 1e6));
   }
   if (profile.moments.given_up()) d.notes.push_back("There were too many different samples to keep when each was taken.");
+  tell_time(d.alerts, sampled);
   const Quality& q = sampled.quality;
   const auto note = [&](std::string text) { d.notes.push_back(std::move(text)); };
   if (sampled.ended == Ended::Signal) note(fmt::format("Partial: the agent was asked to end after {:.1f} s.", sampled.seconds));
@@ -116,6 +132,7 @@ RunResult draw(const Profile& profile, const PictureOptions& options, Sampled sa
   outcome.samples = profile.total();
   outcome.partial = sampled.ended != Ended::Time;
   outcome.sampled = std::move(sampled);
+  outcome.bursts = bursts(profile);
   const std::string label = file_label(options.label);
   for (const Format* format : options.formats) {
     Artifact file;

@@ -104,16 +104,51 @@ Json verdict_json(const DiffVerdict& verdict) {
   return {{"compared", verdict.changes.size()}, {"changed", verdict.changed}, {"functions", std::move(functions)}};
 }
 
+Json fired_json(const Fired& fired) {
+  return {{"why", fired.why}, {"time", iso_time(fired.wall_ns)}, {"seconds", fired.seconds}};
+}
+
+// What of them is known.
+Json cgroup_json(const CgroupUse& use) {
+  Json json = Json::object();
+  const auto put = [&](const char* name, auto value) {
+    if (value >= 0) json[name] = value;
+  };
+  put("periods", use.periods);
+  put("throttled_periods", use.throttled_periods);
+  put("throttled_seconds", use.throttled_seconds);
+  put("cores", use.cores);
+  put("cpu_seconds", use.cpu_seconds);
+  put("memory_bytes", use.memory_bytes);
+  put("memory_limit_bytes", use.memory_limit_bytes);
+  put("oom_kills", use.oom_kills);
+  put("cpu_pressure_seconds", use.cpu_pressure_seconds);
+  put("memory_pressure_seconds", use.memory_pressure_seconds);
+  put("io_pressure_seconds", use.io_pressure_seconds);
+  return json;
+}
+
+Json bursts_json(const RunResult& outcome) {
+  Json list = Json::array();
+  for (const Burst& b : outcome.bursts) {
+    list.push_back({{"from", static_cast<double>(b.from_ns) / 1e9}, {"to", static_cast<double>(b.to_ns) / 1e9}, {"function", b.function},
+                    {"share", b.share}, {"usual_share", b.usual}, {"sentence", burst_sentence(b)}});
+  }
+  return list;
+}
+
 Json result_json(const RunResult& outcome) {
   const Cost cost = own_cost();
   const Sampled& sampled = outcome.sampled;
   Json json = {{"code", static_cast<int>(outcome.code)}, {"sentence", outcome.sentence}, {"partial", outcome.partial},
-          {"ended", ended_name(sampled.ended)}, {"samples", outcome.samples}, {"seconds", sampled.seconds},
-          {"tier", sampled.tier}, {"tier_sentence", sampled.tier_sentence}, {"quality", quality_json(sampled)},
-          {"cost", {{"cpu_seconds", cost.cpu_seconds}, {"kernel_seconds", cost.kernel_seconds}, {"rss_bytes", cost.rss_bytes},
-                    {"kernel_bytes", sampled.kernel.bytes}, {"interrupts", sampled.kernel.interrupts}}},
-          {"processes", processes_json(sampled)}, {"skipped_processes", sampled.skipped_processes},
-          {"files", files_json(outcome)}, {"deliveries", deliveries_json(outcome)}};
+               {"ended", ended_name(sampled.ended)}, {"samples", outcome.samples}, {"seconds", sampled.seconds},
+               {"tier", sampled.tier}, {"tier_sentence", sampled.tier_sentence}, {"quality", quality_json(sampled)},
+               {"cost", {{"cpu_seconds", cost.cpu_seconds}, {"kernel_seconds", cost.kernel_seconds}, {"rss_bytes", cost.rss_bytes},
+                         {"kernel_bytes", sampled.kernel.bytes}, {"interrupts", sampled.kernel.interrupts}}}};
+  if (sampled.recorder) json["fired"] = sampled.fired.any() ? fired_json(sampled.fired) : Json();
+  if (Json cgroup = cgroup_json(sampled.cgroup); !cgroup.empty()) json["cgroup"] = std::move(cgroup);
+  json.update(Json{{"bursts", bursts_json(outcome)}, {"processes", processes_json(sampled)}, {"skipped_processes", sampled.skipped_processes},
+                   {"files", files_json(outcome)}, {"deliveries", deliveries_json(outcome)}});
   if (outcome.verdict) json["verdict"] = verdict_json(*outcome.verdict);
   return json;
 }
@@ -209,7 +244,7 @@ std::string termination_message(const RunResult& outcome, const Secrets& secrets
   scrub(json, secrets);
   if (std::string text = dumped(json); text.size() <= kTerminationBytes) return text;
   // The longest lists give way first; what remains is small whatever happened.
-  for (const char* list : {"processes", "deliveries", "files"}) {
+  for (const char* list : {"processes", "deliveries", "files", "bursts"}) {
     json[list] = Json::array();
     if (std::string text = dumped(json); text.size() <= kTerminationBytes) return text;
   }

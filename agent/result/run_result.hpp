@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "agent/target/containers.hpp"
+#include "flamegraph/bursts.hpp"
 #include "flamegraph/verdict.hpp"
 #include "samplers/base/result.hpp"
 #include "samplers/sampler.hpp"
@@ -57,6 +58,24 @@ struct CpuUse {
   double children = 0;   // of what they started, and is not sampled itself
 };
 
+// What made the flight recorder fire.
+struct Fired {
+  std::string why;             // a sentence; empty: nothing did
+  std::uint64_t wall_ns = 0;
+  double seconds = 0;          // since the recording's start
+  bool any() const { return !why.empty(); }
+};
+
+// What the kernel counted of the targets' cgroups while sampling; what is not known is -1.
+struct CgroupUse {
+  std::int64_t periods = -1, throttled_periods = -1;   // of the CPU quota
+  double throttled_seconds = -1;                       // summed over its processors
+  double cpu_seconds = -1, cores = -1;                 // used; of the quota
+  std::int64_t memory_bytes = -1, memory_limit_bytes = -1;   // at its highest
+  std::int64_t oom_kills = -1;
+  double cpu_pressure_seconds = -1, memory_pressure_seconds = -1, io_pressure_seconds = -1;   // some task waited for it (PSI)
+};
+
 // What the loop did. `rate` is what params ask for, a thread; `achieved_rate` what came of it: ticks a second over all of the
 // time sampled, lowered rates and skipped ticks included; in the ebpf tier the kernel takes the samples, and it is the mean
 // rate that its events were set to.
@@ -74,6 +93,9 @@ struct Sampled {
   unsigned skipped_processes = 0;
   CpuUse cpu;
   KernelCost kernel;           // its bytes at their highest
+  CgroupUse cgroup;
+  bool recorder = false;       // it waited for something to happen
+  Fired fired;
 };
 
 // What this process and those that it waited for have used so far, the kernel's work for its profiles included.
@@ -93,6 +115,7 @@ struct RunResult {
   bool partial = false;
   Sampled sampled;
   std::uint64_t samples = 0;   // weight of the profile
+  std::vector<Burst> bursts;   // what stands out in time
   std::vector<Artifact> files;
   std::vector<DeliveryReport> deliveries;
   std::optional<DiffVerdict> verdict;   // of a diff

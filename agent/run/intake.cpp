@@ -11,6 +11,7 @@
 #include "agent/run/signals.hpp"
 #include "samplers/base/clock.hpp"
 #include "samplers/base/log.hpp"
+#include "samplers/process/files.hpp"
 
 namespace sampan {
 namespace {
@@ -18,6 +19,7 @@ namespace {
 constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr std::uint64_t kLookEvery = kSecond / 2;
 constexpr std::uint64_t kFirstLook = kSecond;
+constexpr std::uint64_t kFirstLookEvery = kSecond / 10, kSoonest = kSecond / 200;   // where nothing was forked since, and where it was
 constexpr std::uint64_t kYoung = 5 * kSecond;         // an interpreter is up by then, though its start be slow
 constexpr std::uint64_t kFirstTry = kSecond / 4;
 constexpr unsigned kMostTries = 8;                    // 1/4, 3/4, 7/4 … 64 s after it was seen first
@@ -26,15 +28,17 @@ constexpr std::size_t kMostLooks = 16;                // of those that are due, 
 constexpr std::uint64_t kTakeAtFirst = 2 * kSecond, kTakeAtFirstOfNone = 10 * kSecond, kTakeLater = kSecond / 4;
 constexpr std::size_t kMostSkippedTold = 16, kMostSkipped = 65'536;
 
+// The number that a process made last got, in the agent's numbering: as long as it is the same, none came.
+std::string newest_process() {
+  const std::string text = read_file("/proc/loadavg", 128).value_or("");
+  return text.substr(std::min(text.rfind(' '), text.size()));
+}
+
 }  // namespace
 
 Result<void> Intake::take_first() {
   // A worker bears its name only a moment after its fork.
-  auto found = discovery_.look();
-  for (const std::uint64_t end = monotonic_ns() + kFirstLook; found.empty() && monotonic_ns() < end && signals_seen() == 0;) {
-    sleep_until(monotonic_ns() + kSecond / 10);
-    found = discovery_.look();
-  }
+  const std::vector<Found> found = wait_for_target();
   if (found.empty()) return tl::unexpected(discovery_.nobody());
   for (const Found& one : found) first_.insert(one.id);
   take_new(found);
@@ -48,6 +52,26 @@ Result<void> Intake::take_first() {
   }
   if (samplers_.size() > 0) return {};
   return tl::unexpected(nobody_taken());
+}
+
+// Looks soon again where a process has just been made, whose name exec changes a moment later; a look takes at most a fifth
+// of a core.
+std::vector<Found> Intake::wait_for_target() {
+  const std::uint64_t begun = monotonic_ns(), end = begun + std::max(options_.wait_seconds * kSecond, kFirstLook);
+  if (options_.wait_seconds > 0) log_info("waiting up to {} s for a target", options_.wait_seconds);
+  std::string newest;
+  std::uint64_t changed = 0;
+  while (true) {
+    const std::uint64_t now = monotonic_ns();
+    auto found = discovery_.look();
+    if (!found.empty() || now >= end || signals_seen() > 0) return found;
+    const std::uint64_t pause = std::max(kSoonest, 4 * (monotonic_ns() - now)), next = now + kFirstLookEvery;
+    for (bool due = false; !due && signals_seen() == 0;) {
+      sleep_until(monotonic_ns() + pause);
+      if (std::string one = newest_process(); one != newest) newest = std::move(one), changed = monotonic_ns();
+      due = monotonic_ns() >= next || monotonic_ns() - changed < kFirstLookEvery;
+    }
+  }
 }
 
 // None could be taken: what would hold for all of them is said first.

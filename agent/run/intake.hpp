@@ -18,7 +18,7 @@ class Intake {
   Intake(const SamplingOptions& options, Discovery& discovery, SamplerSet& samplers)
       : options_(options), discovery_(discovery), samplers_(samplers) {}
 
-  // Before the first tick; waits a while for a target to appear. Fails where nothing can be sampled.
+  // Before the first tick; waits a second, or `wait_seconds`, for a target to appear. Fails where nothing can be sampled.
   Result<void> take_first();
   // Lets those go that ended, takes in those that came; does nothing until a look is due (monotonic ns).
   void look(std::uint64_t now);
@@ -35,6 +35,7 @@ class Intake {
     std::uint64_t at;                   // monotonic nanoseconds
     unsigned tries;
   };
+  std::vector<Found> wait_for_target();
   void take_new(const std::vector<Found>& found);
   void look_again(std::uint64_t now);
   void skip(const Found& found);

@@ -1,5 +1,7 @@
 #include "agent/run/loop.hpp"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <memory>
 #include <new>
@@ -7,6 +9,7 @@
 
 #include "agent/contract/clock.hpp"
 #include "agent/run/budget.hpp"
+#include "agent/run/chronicle.hpp"
 #include "agent/run/intake.hpp"
 #include "agent/run/sampler_set.hpp"
 #include "agent/run/signals.hpp"
@@ -22,19 +25,24 @@ constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr std::uint64_t kAllGone = 2 * kSecond;       // a reload may leave no worker for a moment
 constexpr std::uint64_t kWeighEvery = kSecond / 10;
 constexpr std::uint64_t kSettleFor = kSecond / 10;    // between two looks at signals
+constexpr std::uint64_t kVitalsEvery = kSecond / 4;
+constexpr std::uint64_t kVitalsEachProcess = kSecond / 1000;   // at most a percent of a core goes into them
 constexpr double kCollectRate = 25;                   // ticks a second where the kernel samples
 
 class Loop {
  public:
-  Loop(const SamplingOptions& options, Discovery& discovery, SamplerSet& samplers, const RunObserver& observer)
-      : options_(options), samplers_(samplers), observer_(observer), intake_(options, discovery, samplers), rate_(options.rate) {}
+  Loop(const SamplingOptions& options, Discovery& discovery, SamplerSet& samplers, Profile& profile, const RunObserver& observer, Recorder* recorder)
+      : options_(options), samplers_(samplers), observer_(observer), intake_(options, discovery, samplers), recorder_(recorder), chronicle_(profile, recorder != nullptr), rate_(options.rate) {}
 
   Result<void> take_first() { return intake_.take_first(); }
   void run();
   void give_up(Ended ended);
   Sampled report() const;
+  // The recorder's memory has grown too large, by names and caches that outlive what it keeps: it is to begin anew.
+  bool begins_anew() const { return recorder_ && ended_ == Ended::Memory && !recorder_->fired().any(); }
 
  private:
+  void look_at_targets(std::uint64_t now);
   void rest_until(std::uint64_t time);
   void govern(std::uint64_t now, Ticker& ticker);
   void pace(std::uint64_t now, Ticker& ticker);
@@ -48,6 +56,11 @@ class Loop {
   SamplerSet& samplers_;
   const RunObserver& observer_;
   Intake intake_;
+  Recorder* recorder_;
+  VitalSigns signs_;
+  Chronicle chronicle_;
+  std::uint64_t next_vitals_ = 0;
+  double kept_seconds_ = 0;             // by the recorder
   double rate_;
   std::uint64_t start_ = 0, end_ = 0, gone_since_ = 0, next_govern_ = 0, stopped_ = 0, ticks_ = 0, late_ = 0;
   double lowered_ = 0, pace_ = 0;
@@ -68,6 +81,7 @@ void Loop::govern(std::uint64_t now, Ticker& ticker) {
   if (slower >= rate_) return;
   log_warning("the agent used more than {} % of a core, or its looks took longer than they are apart: the rate is lowered from {:.0f} to {:.0f} Hz",
               options_.max_cpu_percent, rate_, slower);
+  chronicle_.mark(now, fmt::format("the agent lowers its rate from {:.0f} to {:.0f} Hz", rate_, slower));
   due_ += rate_ * static_cast<double>(now - rate_since_) / 1e9;
   rate_since_ = now;
   rate_ = lowered_ = slower;
@@ -97,8 +111,8 @@ bool Loop::over(std::uint64_t now) {
   else if (gone_since_ == 0) gone_since_ = now;
   if (signals_seen() > 0) ended_ = Ended::Signal;
   else if (too_large(now)) ended_ = Ended::Memory;
-  else if (gone_since_ != 0 && (!intake_.may_return() || now - gone_since_ >= kAllGone)) ended_ = Ended::TargetsGone;
-  else return now >= end_;
+  else if (gone_since_ != 0 && (!intake_.may_return() || now - gone_since_ >= std::max(kAllGone, options_.wait_seconds * kSecond))) ended_ = Ended::TargetsGone;
+  else return recorder_ ? recorder_->over(now, samplers_) : now >= end_;
   return true;
 }
 
@@ -130,6 +144,17 @@ double Loop::achieved_rate(std::uint64_t now) const {
   return seen * (due_ + rate_ * static_cast<double>(now - rate_since_) / 1e9) / seconds;
 }
 
+// How they fare, for the strip, the result and the recorder.
+void Loop::look_at_targets(std::uint64_t now) {
+  if (now < next_vitals_) return;
+  const std::vector<pid_t> pids = samplers_.pids();
+  next_vitals_ = now + std::max(recorder_ ? recorder_->look_every() : kVitalsEvery, pids.size() * kVitalsEachProcess);
+  const Vitals vitals = signs_.look(now, pids);
+  chronicle_.take(vitals);
+  chronicle_.note_processes(now, samplers_.reports(), pids);
+  if (recorder_ && recorder_->look(vitals)) chronicle_.mark(now, recorder_->fired().why);
+}
+
 bool Loop::observed(std::uint64_t now) {
   const double elapsed = static_cast<double>(now - start_) / 1e9;
   return observer_.tick({elapsed, achieved_rate(now), samplers_.quality(), samplers_.size(), samplers_.reports(), [this] { samplers_.resolve(); }});
@@ -138,7 +163,8 @@ bool Loop::observed(std::uint64_t now) {
 void Loop::run() {
   start_ = rate_since_ = monotonic_ns();
   samplers_.begin_time();
-  end_ = start_ + options_.seconds * kSecond;
+  end_ = recorder_ ? UINT64_MAX : start_ + options_.seconds * kSecond;
+  look_at_targets(start_);
   pace_ = samplers_.ticks_sample() ? rate_ : kCollectRate;
   Ticker ticker(start_, pace_, static_cast<unsigned>(start_));
   intake_.look(start_);
@@ -151,11 +177,18 @@ void Loop::run() {
     govern(now, ticker);
     intake_.look(now);
     pace(now, ticker);
+    look_at_targets(now);
     if (!observed(now)) end_ = now;
   }
+  next_vitals_ = 0;
+  look_at_targets(monotonic_ns());
   stopped_ = monotonic_ns();
   late_ = ticker.late();
   try {
+    if (recorder_) {
+      recorder_->cut(samplers_);
+      kept_seconds_ = static_cast<double>(wall_ns() - std::min(wall_ns(), samplers_.begins_ns())) / 1e9;
+    }
     samplers_.finish();
   } catch (const std::bad_alloc&) {
     ended_ = Ended::Memory;   // what has no name yet stays without one
@@ -184,6 +217,13 @@ Sampled Loop::report() const {
   sampled.lowered_rate = static_cast<unsigned>(lowered_);
   sampled.kernel = samplers_.kernel_cost();
   sampled.kernel.bytes = std::max(sampled.kernel.bytes, kernel_bytes_);
+  sampled.cgroup = chronicle_.use();
+  sampled.recorder = recorder_ != nullptr;
+  if (recorder_) {
+    sampled.fired = recorder_->fired();
+    sampled.cpu.targets = chronicle_.cpu_seconds();
+    sampled.seconds = std::min(sampled.seconds, kept_seconds_);
+  }
   sampled.skipped_processes = static_cast<unsigned>(intake_.skipped());
   return sampled;
 }
@@ -194,15 +234,28 @@ struct Run {
   std::optional<Loop> loop;
   Result<void> begun;
 
-  void sample(const SamplingOptions& options, Discovery& discovery, Profile& profile, const RunObserver& observer) {
+  // False where it is to be done again.
+  bool once(const SamplingOptions& options, Discovery& discovery, Profile& profile, const RunObserver& observer, Recorder* recorder) {
     auto opened = SamplerSet::open(options, profile);
-    if (!opened) return void(begun = tl::unexpected(opened.error()));
+    if (!opened) return begun = tl::unexpected(opened.error()), true;
     samplers = std::move(*opened);
-    loop.emplace(options, discovery, *samplers, observer);
+    loop.emplace(options, discovery, *samplers, profile, observer, recorder);
     begun = loop->take_first();
-    if (!begun) return;
+    if (!begun) return true;
     observer.begin(samplers->size(), samplers->sentence());
     loop->run();
+    return !loop->begins_anew();
+  }
+
+  void sample(const SamplingOptions& options, Discovery& discovery, Profile& profile, const RunObserver& observer, Recorder* recorder) {
+    while (!once(options, discovery, profile, observer, recorder)) {
+      log_warning("half of the agent's memory budget is used (max_memory_mb): what was recorded so far is forgotten");
+      loop.reset();
+      samplers.reset();
+      profile = Profile();
+      profile.moments.want();
+      ::malloc_trim(0);
+    }
   }
 
   // What was sampled before a read got stuck gets its names, as far as they are to be had.
@@ -215,9 +268,10 @@ struct Run {
 
 }  // namespace
 
-Result<Sampled> sample(const SamplingOptions& options, Discovery& discovery, Profile& profile, const RunObserver& observer) {
+Result<Sampled> sample(const SamplingOptions& options, Discovery& discovery, Profile& profile, const RunObserver& observer, Recorder* recorder) {
   Run run;
-  const Watched watched = run_watched([&] { run.sample(options, discovery, profile, observer); });
+  if (recorder) recorder->begin();
+  const Watched watched = run_watched([&] { run.sample(options, discovery, profile, observer, recorder); });
   if (watched == Watched::Crashed) return fail(Exit::Internal, "internal error: the process that samples has crashed");
   if (watched == Watched::Stuck && (!run.loop || profile.total() == 0)) return fail(Exit::CannotSample, "{}", ended_sentence(Ended::Stuck));
   if (watched == Watched::Stuck) run.rescue();

@@ -5,6 +5,7 @@
 
 #include "agent/contract/stages.hpp"
 #include "agent/result/run_result.hpp"
+#include "agent/run/recorder.hpp"
 #include "agent/target/discovery.hpp"
 
 namespace sampan {
@@ -28,6 +29,8 @@ struct RunObserver {
 
 // Samples until the time is over, a signal came, the targets are gone, or one of them keeps a read waiting for ever. When it
 // returns, nothing of a target is stopped or traced any more. Fails where nothing could be sampled.
-Result<Sampled> sample(const SamplingOptions& options, Discovery& discovery, Profile& profile, const RunObserver& observer);
+// With a recorder: until it fires and its time is over; the profile holds what it keeps.
+Result<Sampled> sample(const SamplingOptions& options, Discovery& discovery, Profile& profile, const RunObserver& observer,
+                       Recorder* recorder = nullptr);
 
 }  // namespace sampan

@@ -241,6 +241,22 @@ void SamplerSet::resolve() {
   }
 }
 
+void SamplerSet::forget_before(std::uint64_t monotonic_ns, std::uint64_t wall_ns) {
+  for (const auto& sampler : samplers_) {
+    if (sampler) sampler->flush();
+  }
+  const std::vector<NodeId> moved = context_.profile.forget_before(monotonic_ns, wall_ns);
+  for (const auto& sampler : samplers_) {
+    if (sampler) sampler->renumber(moved);
+  }
+}
+
+std::vector<pid_t> SamplerSet::pids() const {
+  std::vector<pid_t> pids;
+  for (const auto& [id, sampler] : members_) pids.push_back(id.pid);
+  return pids;
+}
+
 void SamplerSet::finish() {
   for (const auto& sampler : samplers_) {
     if (sampler) sampler->finish();

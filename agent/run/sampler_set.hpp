@@ -42,9 +42,14 @@ class SamplerSet {
   void set_rate(double rate);
   // Names what is not named yet, for who looks on.
   void resolve();
+  // Forgets what was sampled before this instant, by both clocks.
+  void forget_before(std::uint64_t monotonic_ns, std::uint64_t wall_ns);
   void finish();
 
   std::size_t size() const { return members_.size(); }
+  std::vector<pid_t> pids() const;
+  // Where the profile begins by now, wall clock.
+  std::uint64_t begins_ns() const { return context_.profile.moments.start_ns(); }
   // False where the kernel itself keeps the rate for every process so far, so that ticks only collect.
   bool ticks_sample() const;
   Quality quality() const;

@@ -49,6 +49,11 @@ bool deterministic(Exit code) {
   return code == Exit::BadParams || code == Exit::NotPermitted || code == Exit::CannotSample || code == Exit::DeliveryRefused;
 }
 
+// A series of recordings ends with the first that nothing made.
+bool goes_on(const SeriesOptions& options, const RunResult& outcome) {
+  return options.every > 0 || (options.count != 1 && outcome.sampled.fired.any());
+}
+
 // What every destination has need not stay here.
 void remove_delivered(const RunResult& outcome) {
   if (outcome.deliveries.empty()) return;
@@ -75,12 +80,12 @@ Exit run_series(const SeriesOptions& options, Progress& progress, const std::fun
   Shelf shelf;
   Exit last = Exit::Delivered;
   for (unsigned done = 0; options.count == 0 || done < options.count; ++done) {
-    if (done > 0) due = wait_for_next(due, options.every * kSecond);
+    if (done > 0 && options.every > 0) due = wait_for_next(due, options.every * kSecond);
     if (done > 0 && signals_seen() > 0) break;
     const RunResult outcome = once();
     progress.result(outcome);
     if (outcome.code != Exit::Delivered) last = outcome.code;
-    if (options.every == 0 || deterministic(outcome.code)) break;
+    if (deterministic(outcome.code) || !goes_on(options, outcome)) break;
     remove_delivered(outcome);
     shelf.put(outcome);
     if (signals_seen() > 0) break;

@@ -1,4 +1,5 @@
-// `every` and `count`: one profile after another, on a fixed grid of times, with bounded disk.
+// `every` and `count`: one profile after another, on a fixed grid of times, or, of a recorder, as often as it fires; with
+// bounded disk.
 #pragma once
 
 #include <functional>

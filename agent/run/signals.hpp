@@ -12,4 +12,8 @@ int signals_seen();
 // Monotonic nanoseconds of the first; 0: none came.
 std::uint64_t first_signal_ns();
 
+// Counts SIGUSR1 or SIGUSR2 from now on, which would else end the agent.
+void count_signal(int signal);
+unsigned times_signalled(int signal);
+
 }  // namespace sampan

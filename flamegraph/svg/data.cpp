@@ -73,6 +73,13 @@ void attribute(std::string& out, std::string_view name, std::string_view value) 
   out += '"';
 }
 
+void append_lines(std::string& out, const std::vector<std::string>& lines) {
+  for (const std::string& line : lines) {
+    if (&line != &lines[0]) out += '\n';
+    append_xml(out, line);
+  }
+}
+
 }  // namespace
 
 void append_data(std::string& out, const Profile& profile, const Labels& labels, const Layout& layout,
@@ -90,11 +97,10 @@ void append_data(std::string& out, const Profile& profile, const Labels& labels,
   attribute(out, "reverse", picture.reverse ? "1" : "");
   out += ">\n<kinds>";
   for (const Hue& h : kHues) fmt::format_to(std::back_inserter(out), "{}{}{}", &h == &kHues[0] ? "" : "\n", h.code, h.language);
-  out += "</kinds>\n<notes>";
-  for (const std::string& note : d.notes) {
-    if (&note != &d.notes[0]) out += '\n';
-    append_xml(out, note);
-  }
+  out += "</kinds>\n<alerts>";
+  append_lines(out, d.alerts);
+  out += "</alerts>\n<notes>";
+  append_lines(out, d.notes);
   out += "</notes>\n";
   const auto order = by_frequency(labels, layout);
   std::vector<std::uint32_t> name_of(labels.all.size());

@@ -186,6 +186,35 @@ bool read_lane(Numbers& numbers, Moments& moments, LaneId lane, const std::vecto
   return numbers.good;
 }
 
+double decimal(std::string_view text) {
+  double value = -1;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value >= 0 && value < 1e9 ? value : -1;
+}
+
+void read_timeline(Profile& profile, std::string_view marks, std::string_view gauges) {
+  each_line(marks, [&](std::string_view line) {
+    const auto tab = line.find('\t');
+    const double at = decimal(line.substr(0, tab));
+    if (tab != std::string_view::npos && at >= 0) profile.timeline.mark(static_cast<std::uint64_t>(at * 1e9), unescape(line.substr(tab + 1)));
+  });
+  each_line(gauges, [&](std::string_view line) {
+    const auto tab = line.find('\t');
+    if (tab == std::string_view::npos) return;
+    const std::string name = unescape(line.substr(0, tab));
+    std::string_view rest = line.substr(tab + 1);
+    const auto columns = static_cast<std::uint64_t>(std::count(rest.begin(), rest.end(), ' ') + 1);
+    if (columns > Timeline::kMostPoints) return;
+    for (std::uint64_t c = 0; c < columns; ++c) {
+      const auto blank = std::min(rest.find(' '), rest.size());
+      if (const double value = decimal(rest.substr(0, blank)); value >= 0) {
+        profile.timeline.put(name, profile.description.duration_ns * (c + 1) / columns, value);
+      }
+      rest.remove_prefix(std::min(blank + 1, rest.size()));
+    }
+  });
+}
+
 bool read_time(Profile& profile, const Element& time, std::string_view threads, const std::vector<NodeId>& nodes) {
   Moments& moments = profile.moments;
   const double tick = time.number("tick");
@@ -235,6 +264,8 @@ std::string read_svg(std::string_view text, Profile& profile) {
   if (nodes.empty()) return "its tree is damaged";
   const auto threads = find(text, "threads"), time = find(text, "time");
   if (time && threads && !read_time(profile, *time, threads->text, nodes)) return "its moments are damaged";
+  const auto marks = find(text, "marks"), gauges = find(text, "gauges");
+  if (profile.moments.any() && marks && gauges) read_timeline(profile, marks->text, gauges->text);
   return {};
 }
 

@@ -72,6 +72,7 @@ class Page {
     if (!description_.subtitle.empty()) paragraph(description_.subtitle, 14, "class=\"ink\" fill=\"#1b1f24\"");
     paragraph(facts_sentence(summary_, description_), 13, "class=\"dim\" fill=\"#57606a\"");
     paragraph(top_sentence(summary_, description_), 13, "class=\"dim\" fill=\"#57606a\"");
+    for (const std::string& alert : description_.alerts) paragraph(alert, 13, "class=\"ink\" fill=\"#1b1f24\" font-weight=\"600\"");
     for (const std::string& note : description_.notes) paragraph(note, 13, "class=\"dim\" fill=\"#57606a\"");
     y_ += 10;
   }

@@ -70,6 +70,20 @@ void append_bars(std::string& out, const std::vector<Column>& columns, const Lab
   }
 }
 
+// As high as its largest value or 100 %, whichever is more.
+void append_gauge(std::string& out, const TimeSeries& series, double length_ns, double x, double bottom, double width) {
+  double most = 100;
+  for (const auto& point : series.points) most = std::max(most, point.value);
+  const double columns = static_cast<double>(std::clamp<std::size_t>(series.points.size(), 1, kColumns)), step = width / columns;
+  out += "<path class=\"gauge\" fill=\"#57606a\" fill-opacity=\"0.7\" d=\"";
+  for (double c = 0; c < columns; ++c) {
+    const double mean = series.mean(static_cast<std::uint64_t>(length_ns * c / columns), static_cast<std::uint64_t>(length_ns * (c + 1) / columns));
+    if (mean <= 0) continue;
+    fmt::format_to(std::back_inserter(out), FMT_COMPILE("M{:.1f} {:.1f}h{:.2f}v-{:.1f}h-{:.2f}z"), x + c * step, bottom, step, (kLane - 3) * mean / most, step);
+  }
+  out += "\"/>\n";
+}
+
 void append_text(std::string& out, double x, double y, std::string_view anchor, std::string_view text) {
   fmt::format_to(std::back_inserter(out), "<text x=\"{:.1f}\" y=\"{:.1f}\" font-size=\"11\" text-anchor=\"{}\" class=\"dim\" fill=\"#57606a\">", x, y, anchor);
   append_xml(out, text);
@@ -98,6 +112,17 @@ double append_static_strip(std::string& out, const Profile& profile, const Label
     const std::string name = frame == Profile::kNoFrame ? "other threads" : clean(frame_label(profile.frame(frame)));
     append_text(out, x, bottom - 4, "start", name.substr(0, fit(name, kNames - 8, 11).bytes));
     append_bars(out, columns_of(*lane, layout, box_of, ticks_a_column, counts), labels, x + kNames, bottom - 1, width - kNames);
+  }
+  for (const TimeSeries& series : profile.timeline.series()) {
+    bottom += kLane;
+    append_text(out, x, bottom - 4, "start", series.name);
+    append_gauge(out, series, length, x + kNames, bottom - 1, width - kNames);
+  }
+  for (const Mark& mark : profile.timeline.marks()) {
+    fmt::format_to(std::back_inserter(out), "<path class=\"mark\" stroke=\"#57606a\" stroke-dasharray=\"2 2\" d=\"M{:.1f} {:.1f}V{:.1f}\"><title>",
+                   x + kNames + static_cast<double>(mark.at_ns) / length * (width - kNames), y, bottom);
+    append_xml(out, mark.text);
+    out += "</title></path>\n";
   }
   append_text(out, x + kNames, bottom + 12, "start", "0 s");
   append_text(out, x + width, bottom + 12, "end", fmt::format("{:.3g} s", length / 1e9));

@@ -59,7 +59,7 @@ std::string render_svg(const Profile& profile, const Picture& picture) {
   const Summary summary = summarise(layout, labels, profile.description.differential, kTopRows);
 
   std::string out;
-  out.reserve(viewer_script().size() + viewer_style().size() + layout.boxes.size() * 40 + 128 * 1024);
+  out.reserve(viewer_script().size() + viewer_style().size() + layout.boxes.size() * 40 + profile.moments.size() * 4 + 128 * 1024);
   append_head(out, profile.description);
   append_data(out, profile, labels, layout, box_of, summary, picture);
   fmt::format_to(std::back_inserter(out), "<rect class=\"paper\" width=\"{}\" height=\"{}\" fill=\"#ffffff\"/>\n<g class=\"static\">\n",

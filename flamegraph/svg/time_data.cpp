@@ -14,6 +14,8 @@
 namespace sampan {
 namespace {
 
+constexpr std::uint64_t kMostColumns = 600;
+
 // Boxes in which samples end, the most frequent first.
 struct Stacks {
   std::vector<std::uint32_t> boxes;
@@ -60,7 +62,7 @@ void append_lane(Base64& data, const Lane& lane, const std::vector<std::uint32_t
   Recent recent;
   std::uint64_t before = 0;
   for (std::size_t i = 0; i < lane.moments.size(); ++i) {
-    const auto at = static_cast<std::uint64_t>(std::llround(static_cast<double>(lane.moments[i].at) * ticks));
+    const auto at = static_cast<std::uint64_t>(lane.moments[i].at * ticks + 0.5);
     const std::uint32_t rank = stacks.rank[box_of[lane.moments[i].node]];
     const std::size_t found = recent.find(rank);
     const std::uint64_t gap = at - before;
@@ -74,6 +76,33 @@ void append_lane(Base64& data, const Lane& lane, const std::vector<std::uint32_t
 
 std::string label_of(const Profile& profile, FrameId frame) {
   return frame == Profile::kNoFrame ? std::string() : frame_label(profile.frame(frame));
+}
+
+// A figure's columns, of equal length; what is not known in one stays empty.
+void append_gauge(std::string& out, const TimeSeries& series, std::uint64_t length_ns) {
+  append_xml(out, series.name);
+  const std::uint64_t columns = std::clamp<std::uint64_t>(series.points.size(), 1, kMostColumns);
+  for (std::uint64_t c = 0; c < columns; ++c) {
+    const double mean = series.mean(length_ns * c / columns, length_ns * (c + 1) / columns);
+    out += c == 0 ? '\t' : ' ';
+    if (mean >= 0) fmt::format_to(std::back_inserter(out), "{:.3g}", mean);
+  }
+}
+
+void append_timeline(std::string& out, const Profile& profile) {
+  const Timeline& timeline = profile.timeline;
+  const std::uint64_t length = std::max(profile.moments.end_ns(), profile.description.duration_ns);
+  out += "<marks>";
+  for (const Mark& mark : timeline.marks()) {
+    fmt::format_to(std::back_inserter(out), "{}{:.3f}\t", &mark == &timeline.marks()[0] ? "" : "\n", static_cast<double>(mark.at_ns) / 1e9);
+    append_xml(out, shorten(mark.text, 160));
+  }
+  out += "</marks>\n<gauges>";
+  for (const TimeSeries& series : timeline.series()) {
+    if (&series != &timeline.series()[0]) out += '\n';
+    append_gauge(out, series, length);
+  }
+  out += "</gauges>\n";
 }
 
 }  // namespace
@@ -115,6 +144,7 @@ void append_time(std::string& out, const Profile& profile, const std::vector<std
     out += '\n';
   }
   out += "</bursts>\n";
+  append_timeline(out, profile);
 }
 
 }  // namespace sampan

@@ -1,5 +1,5 @@
 // Draws what is wide enough to be seen: wide frames as reused elements, slivers as one path a colour.
-const ROW = matchMedia('(pointer: coarse)').matches ? 26 : 18, SLIVER = 3, LEAST = 0.5;
+const ROW = matchMedia('(pointer: coarse)').matches ? 26 : 18, SLIVER = 3, LEAST = 0.5, LABELLED = 18;
 
 const element = (space, name, attributes, parent) => {
   const made = document.createElementNS(space, name);
@@ -13,7 +13,7 @@ const chart = {
   width: 0, height: 0, deepest: 0,
   rows: [],        // by depth: drawn frames from left to right, as {id, x, w}
   pool: [], used: 0,
-  of: new Map(),   // frame -> its element
+  of: new Map(),   // frame -> what is drawn of it
 };
 
 function openChart(parent) {
@@ -57,25 +57,27 @@ function drawChart(width) {
   chart.height = (chart.deepest + 1) * ROW;
   chart.svg.setAttribute('width', width);
   chart.svg.setAttribute('height', chart.height);
+  const before = chart.of, slivers = new Map();
+  chart.of = new Map();
   chart.used = 0;
-  chart.of.clear();
-  const slivers = new Map();
+  // While a window is dragged, frames too narrow for a name are slivers: elements cost as much as all the rest.
+  const least = drag.live ? LABELLED : SLIVER;
   chart.rows.forEach((row, depth) => {
     const y = rowY(depth);
     for (const box of row) {
-      if (box.w >= SLIVER || box.id === cursor) drawFrame(box, y);
+      if (box.w >= least || box.id === cursor) drawFrame(box, y, before);
       else {
         const looks = looksOf(box.id);
         const key = looks.kind + ' ' + looks.strength + (looks.hit ? ' hit' : '');
-        const x = Math.round(box.x * 10) / 10, w = Math.max(Math.round(box.w * 10 - 2) / 10, 0.3);
+        const x = Math.round(box.x * 10) / 10, w = Math.max(Math.round(box.w * 10 - (box.w < SLIVER ? 2 : 6)) / 10, 0.3);
         slivers.set(key, (slivers.get(key) || '') + 'M' + x + ' ' + y + 'h' + w + 'v' + (ROW - 1) + 'h-' + w + 'z');
       }
     }
   });
-  for (let i = chart.used; i < chart.pool.length; ++i) {
-    if (chart.pool[i].view === null) continue;
-    chart.pool[i].view = null;
-    chart.pool[i].g.setAttribute('display', 'none');
+  for (const made of drag.live ? before.values() : chart.pool.slice(chart.used)) {
+    if (made.view === null) continue;
+    made.view = null;
+    made.g.setAttribute('display', 'none');
   }
   drawSlivers(slivers);
 }
@@ -88,17 +90,29 @@ function drawSlivers(slivers) {
   }
 }
 
-function pooled() {
+// While a window is dragged the frame's own element, of which little changes then; else the next one, so that their order is
+// that of the rows.
+function elementOf(id, before) {
+  if (drag.live) {
+    const kept = before.get(id);
+    if (kept) return before.delete(id), kept;
+    while (chart.used < chart.pool.length && chart.pool[chart.used].view !== null) ++chart.used;
+  }
   if (chart.used === chart.pool.length) {
     const g = element(SVG, 'g', {role: 'treeitem', tabindex: '-1'}, chart.wide);
-    chart.pool.push({g, rect: element(SVG, 'rect', {height: ROW - 1, rx: 1.5}, g), text: element(SVG, 'text', {y: ROW - 5.5, x: 4}, g)});
+    chart.pool.push({g, rect: element(SVG, 'rect', {height: ROW - 1, rx: 1.5}, g), text: element(SVG, 'text', {y: ROW - 5.5, x: 4}, g), set: {}, view: undefined});
   }
   return chart.pool[chart.used++];
 }
 
-function drawFrame(box, y) {
-  const made = pooled(), looks = looksOf(box.id), {g} = made;
-  chart.of.set(box.id, g);
+// An attribute that is as it was costs as much to set as one that is not.
+function keep(made, key, node, name, value) {
+  if (made.set[key] !== value) node.setAttribute(name, made.set[key] = value);
+}
+
+function drawFrame(box, y, before) {
+  const made = elementOf(box.id, before), looks = looksOf(box.id), {g} = made;
+  chart.of.set(box.id, made);
   // While typing, a frame stays where it is: only what a match changes is set again.
   const same = made.view === view && made.id === box.id && made.x === box.x && made.y === y && made.w === box.w && made.focus === state.focus && made.weighed === view.weighed && made.folded === isFolded(box.id);
   if (!same) placeFrame(made, box, y, looks);
@@ -116,15 +130,15 @@ function drawFrame(box, y) {
 
 function placeFrame(made, box, y, looks) {
   const {g, rect, text} = made;
+  if (made.view === null) g.removeAttribute('display');
   Object.assign(made, {view, weighed: view.weighed, folded: isFolded(box.id), id: box.id, x: box.x, y, w: box.w, focus: state.focus});
   g.frame = box.id;
-  g.removeAttribute('display');
-  g.setAttribute('transform', 'translate(' + box.x.toFixed(2) + ' ' + y + ')');
-  g.setAttribute('aria-level', view.depth[box.id] + 1);
-  rect.setAttribute('width', Math.max(box.w - 0.6, 0.4).toFixed(2));
-  rect.setAttribute('class', looks.kind);
-  rect.setAttribute('fill-opacity', looks.strength);
-  const label = box.w < 18 ? '' : fitName(box.id, box.w - 8);
+  keep(made, 'place', g, 'transform', 'translate(' + box.x.toFixed(2) + ' ' + y + ')');
+  keep(made, 'level', g, 'aria-level', view.depth[box.id] + 1);
+  keep(made, 'width', rect, 'width', Math.max(box.w - 0.6, 0.4).toFixed(2));
+  keep(made, 'kind', rect, 'class', looks.kind);
+  keep(made, 'strength', rect, 'fill-opacity', looks.strength);
+  const label = box.w < LABELLED ? '' : fitName(box.id, box.w - 8);
   if (made.label !== label) text.textContent = made.label = label;
 }
 

@@ -182,7 +182,7 @@ function wideEnough(id, focus) {
 }
 
 function focusCursor() {
-  const g = chart.of.get(cursor) || chart.of.get(state.focus);
+  const g = (chart.of.get(cursor) || chart.of.get(state.focus) || {}).g;
   if (!g) return;
   g.focus({preventScroll: true});
   g.scrollIntoView({block: 'nearest', inline: 'nearest'});

@@ -27,7 +27,7 @@ function openHead(parent) {
   ui.head.append(tag('p', {class: 'facts'}, attr('facts')));
   ui.words = tag('p', {class: 'facts'});
   ui.head.append(ui.words);
-  ui.head.append(notes());
+  ui.head.append(...optionalLines('alerts').map((alert) => tag('p', {class: 'alert'}, alert)), marksList(), notes());
   const bars = tag('div', {class: 'row'}, searchBar(), optionBar());
   ui.head.append(bars);
   ui.legend = tag('div', {class: 'legend', role: 'group', 'aria-label': 'Legend'});

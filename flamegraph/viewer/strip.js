@@ -95,7 +95,7 @@ function drawStrip(width) {
     strip.key = key;
     strip.columns = Math.max(1, Math.min(Math.floor(strip.width / 2), Math.max(Math.floor(time.length / 4), Math.min(time.length, 40))));
     strip.heat = heatFits() && state.heat;
-    strip.height = (strip.heat ? HEAT_ROWS * 5 : strip.lanes.length * laneHeight()) + AXIS;
+    strip.height = (strip.heat ? HEAT_ROWS * 5 : strip.lanes.length * laneHeight() + gaugesHigh()) + AXIS;
     strip.svg.setAttribute('width', width);
     strip.svg.setAttribute('height', strip.height);
     if (strip.heat) drawHeat();
@@ -132,6 +132,7 @@ function drawLanes() {
       text.textContent = clip(row.label, strip.left - 10);
     }
   });
+  drawGauges(strip.lanes.length * high);
 }
 
 function bar(paths, looks, x, y, w, h) {

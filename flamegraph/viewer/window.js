@@ -161,13 +161,15 @@ function compareWithRest() { navigate({baseline: windowText(0, time.length)}); }
 
 function tipOfStrip(point) {
   const at = momentAt(point), row = strip.heat ? -1 : Math.floor(point.y / laneHeight());
+  const gauge = strip.heat ? undefined : gauges[Math.floor((point.y - strip.lanes.length * laneHeight()) / GAUGE_HIGH)];
+  if (point.x >= strip.left && gauge) return showTexts([clockText(at, 0.01)], [gaugeSentence(gauge, at), ...marksNear(at)], point.pageX, point.pageY);
   if (point.x < strip.left || (!strip.heat && (row < 0 || row >= strip.lanes.length))) return hideTip();
   if (strip.heat) return showTexts([clockText(at, 0.01)], [], point.pageX, point.pageY);
   const column = Math.min(Math.floor(at / time.length * strip.columns), strip.columns - 1), cell = strip.cells[row][column];
   const weight = amount(time.ofTime ? cell.weight * 1000 : cell.weight);
   const what = cell.weight === 0 ? 'nothing' : weight + ', most in ' + functions[functionOf[cell.name]].label + ' (' + percent(cell.most, cell.weight) + ')' +
     (cell.gc > 0 ? ', garbage collection ' + percent(cell.gc, cell.weight) : '') + (cell.off > 0 ? ', waiting ' + percent(cell.off, cell.weight) : '');
-  showTexts([clockText(at, 0.01) + ', ' + strip.lanes[row].label], [what], point.pageX, point.pageY);
+  showTexts([clockText(at, 0.01) + ', ' + strip.lanes[row].label], [what, ...marksNear(at)], point.pageX, point.pageY);
 }
 
 // Arrows move the window by half of it, with Shift its end; + and - widen and narrow.

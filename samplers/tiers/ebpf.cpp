@@ -97,6 +97,26 @@ class EbpfTier final : public Sampler, public InKernel {
     for (auto& [pid, watched] : watched_) watched->target.walker->resolve(context_.profile);
   }
 
+  // How long a sampled wait stands for is known at its end only.
+  void flush() override {
+    const std::uint64_t now = now_ns();
+    for (auto& [pid, watched] : watched_) {
+      for (auto& [tid, wait] : watched->waits) {
+        if (wait.weight != 1 || now < wait.since + kShortestWaitNs) continue;
+        add_again(context_, watched->target, thread_of(watched->target, tid), wait.node, wait.since, now - wait.since);
+        wait.since = now;
+      }
+    }
+  }
+
+  void renumber(std::span<const NodeId> moved) override {
+    for (auto& [pid, watched] : watched_) {
+      forget_places(watched->target);
+      for (auto& [tid, wait] : watched->waits) wait.node = moved[wait.node];
+      std::erase_if(watched->waits, [](const auto& item) { return item.second.node == Profile::kRoot; });
+    }
+  }
+
   void finish() override {
     drain();
     for (auto& [pid, watched] : watched_) {

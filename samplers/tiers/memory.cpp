@@ -84,6 +84,14 @@ class MemoryTier final : public Sampler {
     for (auto& reading : targets_) reading->target.walker->resolve(context_.profile);
   }
 
+  // Samples that were to be judged yet stay as they are: those of milliseconds.
+  void renumber(std::span<const NodeId>) override {
+    for (auto& reading : targets_) {
+      forget_places(reading->target);
+      reading->ready.clear();
+    }
+  }
+
  private:
   // False where the process is gone.
   bool sample(Reading& reading, bool refresh) {

@@ -70,6 +70,10 @@ class PtraceTier final : public Sampler {
     for (auto& traced : targets_) traced->target.walker->resolve(context_.profile);
   }
 
+  void renumber(std::span<const NodeId>) override {
+    for (auto& traced : targets_) forget_places(traced->target);
+  }
+
   void finish() override {
     for (auto& traced : targets_) traced->target.walker->resolve(context_.profile);
     quality_.unresolved = context_.unresolved;

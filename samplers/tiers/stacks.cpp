@@ -53,6 +53,13 @@ void add_again(Context& context, const Target& target, Thread& thread, NodeId no
   context.profile.add_moment(thread.lane, at_ns, node, weight);
 }
 
+void forget_places(Target& target) {
+  for (auto& [tid, thread] : target.threads.all()) {
+    thread.last_node = Profile::kRoot;
+    thread.lane = Thread::kNoLane;
+  }
+}
+
 bool count_walk(Context& context, const Target& target, const Thread& thread, Walked walked, bool ran, Quality& quality, std::vector<FrameId>& stack) {
   switch (walked) {
     case Walked::NoFrames:

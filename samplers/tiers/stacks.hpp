@@ -19,6 +19,9 @@ NodeId add_sample(Context& context, const Target& target, Thread& thread, std::s
 // The same for a stack that is in the tree already.
 void add_again(Context& context, const Target& target, Thread& thread, NodeId node, std::uint64_t at_ns, std::uint64_t weight);
 
+// What a target's threads noted of nodes and lanes holds no more, see Sampler::renumber().
+void forget_places(Target& target);
+
 // Counts what a walk came to; true where there is a stack to add, which the caller then counts as taken. `ran`: the thread was
 // on a processor; where it then has no frames of its interpreter, one native frame stands for it.
 bool count_walk(Context& context, const Target& target, const Thread& thread, Walked walked, bool ran, Quality& quality, std::vector<FrameId>& stack);

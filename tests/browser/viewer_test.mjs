@@ -230,6 +230,14 @@ async function windowsByKey() {
   check((await slider())[1].includes('to 3.7 s'), 'with Shift its end: ' + (await slider())[1]);
   await page.keyboard.press('Escape');
   check((await slider())[1].startsWith('the whole'), 'Esc shows all');
+  check(await page.$$eval('.strip .gauge', (all) => all.length) === 2, 'a lane for each figure');
+  check((await page.$eval('.strip .mark', (e) => e.getAttribute('d'))).split('M').length === 3, 'a mark for each event');
+  const said = await page.$$eval('.head details p', (all) => all.map((p) => p.textContent).join());
+  check(said.includes('3.00 s: process 813 `shop worker` ended') && said.includes('process 820 came'), 'events in words: ' + said);
+  const lane = await page.$eval('.strip', (svg) => { const b = svg.getBoundingClientRect(); return {x: b.x, y: b.bottom, w: b.width, left: Math.min(190, Math.round(b.width * 0.17))}; });
+  await page.mouse.move(lane.x + lane.left + (lane.w - lane.left) * 0.62, lane.y - 18 - 16 - 8);
+  const tip = await page.$eval('.tip', (e) => e.textContent);
+  check(tip.includes('throttled: 40 %'), 'a figure by its moment: ' + tip);
   await page.select('.when select', 'utc');
   check((await page.$eval('.strip .axis text', (e) => e.textContent)).includes('14:00:00'), 'times by the clock: ' + await page.$eval('.strip .axis text', (e) => e.textContent));
   await page.click('button[data-state=heat]');
@@ -250,6 +258,7 @@ async function windowsByKey() {
   await still.setJavaScriptEnabled(false);
   await still.goto('file://' + join(folder, 'timed.svg'));
   check(await still.$$eval('.static path', (all) => all.length) >= 4, 'a static strip stands without scripts');
+  check(await still.$$eval('.static .gauge', (all) => all.length) === 2 && await still.$$eval('.static .mark', (all) => all.length) === 2, 'with its figures and events');
   await still.screenshot({path: join(folder, 'timed-no-script.png')});
   await still.close();
 }

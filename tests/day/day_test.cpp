@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <ctime>
 #include <filesystem>
+#include <thread>
 
 #include "agent/contract/clock.hpp"
 #include "agent/result/progress.hpp"
@@ -129,6 +130,52 @@ void day_in(Tier tier, bool python) {
   fs::remove_all(folder);
 }
 
+// A day of the flight recorder: it fires at the end, and holds no more than at the beginning.
+void day_of_recording(Tier tier, bool python) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs SYS_PTRACE";
+  if (python && ::access("/usr/bin/python3", X_OK) != 0) GTEST_SKIP() << "no python3";
+  std::string folder = (fs::temp_directory_path() / "sampan-day-XXXXXX").string();
+  ASSERT_NE(mkdtemp(folder.data()), nullptr);
+  const Spinner spinner(python);
+  const timespec settle{2, 200'000'000};
+  nanosleep(&settle, nullptr);
+  const auto params = parse_params(fmt::format(R"({{"pid": {}, "tier": "{}", "rate": 5, "before": 600, "after": 60, "when": {{"file": "{}/now"}}, "output_dir": "{}"}})",
+                                               spinner.pid(), tier_name(tier), folder, folder));
+  ASSERT_TRUE(params) << params.error().message;
+  const std::uint64_t begun = real_ns();
+  const double hours = std::getenv("SAMPAN_LONG") ? 24 : 2;
+  std::uint64_t early = 0, late = 0;
+  std::thread watch([&] {
+    const auto until = [&](double share) {
+      while (static_cast<double>(real_ns() - begun) * kSpeed < share * hours * 3600e9) ::usleep(2000);
+      return resident_bytes();
+    };
+    early = until(0.25);
+    late = until(1);
+    std::fclose(std::fopen((folder + "/now").c_str(), "w"));
+  });
+  std::FILE* nowhere = std::fopen("/dev/null", "w");
+  RunResult outcome;
+  {
+    Progress progress(nowhere);
+    Recorder recorder(params->sampling.recorder);
+    outcome = profile_once(*params, progress, &recorder);
+  }
+  std::fclose(nowhere);
+  watch.join();
+  EXPECT_EQ(outcome.code, Exit::Delivered) << outcome.sentence;
+  EXPECT_TRUE(outcome.sampled.fired.any());
+  EXPECT_GT(outcome.samples, 0u);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  EXPECT_LE(late, early + (std::uint64_t{2} << 20));
+#endif
+  std::printf("%.0f hours of recording: %llu -> %llu KiB, %llu samples kept\n", hours, static_cast<unsigned long long>(early >> 10),
+              static_cast<unsigned long long>(late >> 10), static_cast<unsigned long long>(outcome.samples));
+  fs::remove_all(folder);
+}
+
+TEST(Day, OfTheFlightRecorder) { day_of_recording(Tier::Memory, true); }
+TEST(Day, OfTheFlightRecorderByPtrace) { day_of_recording(Tier::Ptrace, false); }
 TEST(Day, InTheMemoryTier) { day_in(Tier::Memory, true); }
 TEST(Day, InThePtraceTier) { day_in(Tier::Ptrace, false); }
 

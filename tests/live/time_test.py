@@ -26,7 +26,7 @@ def built(name, command):
 
 def programs():
     """(runtime, its command, its tiers)"""
-    interpreters = ("memory", "ebpf")
+    interpreters = ("memory", "ptrace", "ebpf")
     machine = ("ptrace", "ebpf")
     if sampan.need("python3", "Python"):
         yield "Python", ["python3", SOURCES / "phases.py"], interpreters

@@ -30,7 +30,7 @@ class Tree:
         return at
 
 
-def picture(tree, lanes, rate=100, start_ms=1_764_252_000_000, length_ms=None):
+def picture(tree, lanes, rate=100, start_ms=1_764_252_000_000, length_ms=None, beside=""):
     """lanes: {(process, thread): [(tick, node), ...]}, by time. Each sample is counted in the tree too."""
     for samples in lanes.values():
         for _, node in samples:
@@ -64,9 +64,9 @@ def picture(tree, lanes, rate=100, start_ms=1_764_252_000_000, length_ms=None):
     tick = round(1e6 / rate)
     return ('<?xml version="1.0" encoding="UTF-8"?>\n<svg xmlns="http://www.w3.org/2000/svg"><metadata>'
             '<profile xmlns="urn:sampan:profile" version="1" title="timed" unit="samples" frames="%d">\n<names>%s</names>\n<tree>%s</tree>\n'
-            '<threads>%s</threads>\n<time start="%d" tick="%d" samples="%d" length="%d" rate="%g">%s</time>\n</profile></metadata></svg>\n' % (
+            '<threads>%s</threads>\n<time start="%d" tick="%d" samples="%d" length="%d" rate="%g">%s</time>\n%s</profile></metadata></svg>\n' % (
                 len(place), escape("\n".join(names)), _numbers(values), escape("\n".join("\t".join(lane) for lane in lanes)), start_ms, tick,
-                sum(map(len, lanes.values())), length_ms or (last + 1) * tick // 1000, rate, _numbers(times)))
+                sum(map(len, lanes.values())), length_ms or (last + 1) * tick // 1000, rate, _numbers(times), beside))
 
 
 def burst():
@@ -80,7 +80,9 @@ def burst():
         bursts = {1: range(300, 340), 2: range(410, 450)}.get(thread, range(0))
         lanes[process[1:], "worker-%d (tid %d)" % (thread, 900 + thread)] = [
             (tick, dumps if tick in bursts else collector if tick % 97 == 5 else page) for tick in range(600) if thread != 3 or tick % 3 == 0]
-    return picture(tree, lanes)
+    return picture(tree, lanes, beside="<marks>3.000\tprocess 813 `shop worker` ended\n5.500\tprocess 820 came</marks>\n"
+                   "<gauges>throttled\t%s\nmemory of limit\t%s</gauges>\n" % (
+                       " ".join("40" if 6 <= at < 9 else "0" for at in range(12)), " ".join(str(50 + at) for at in range(12))))
 
 
 def large(frames, samples, threads=8, depth=30, seed=5):

@@ -1,6 +1,7 @@
 #include "agent/contract/params.hpp"
 
 #include <gmock/gmock.h>
+#include <signal.h>
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
@@ -48,6 +49,20 @@ TEST(Params, ADestinationsMethodFollowsItsKind) {
   EXPECT_EQ(method(R"({"url": "http://h/", "form": {"a": "b"}})"), "POST");
   EXPECT_EQ(method(R"({"url": "http://h/", "pyroscope": {}})"), "POST");
   EXPECT_EQ(method(R"({"url": "s3://b/k", "s3": {"region": "eu-west-1"}})"), "PUT");
+}
+
+TEST(Params, TheRecorderTakesOneConditionOrMore) {
+  const auto params = parse_params(R"({"pid": 1, "when": [{"cpu_percent": 80, "for_seconds": 0.5}, {"signal": "USR2"}, {"file": "/run/now"}], "before": 5, "count": 0})");
+  ASSERT_TRUE(params) << params.error().message;
+  const RecorderOptions& recorder = params->sampling.recorder;
+  ASSERT_EQ(recorder.when.size(), 3u);
+  EXPECT_EQ(recorder.when[0].kind, Condition::Cpu);
+  EXPECT_EQ(recorder.when[0].for_seconds, 0.5);
+  EXPECT_EQ(recorder.when[1].signal, SIGUSR2);
+  EXPECT_EQ(recorder.when[2].path, "/run/now");
+  EXPECT_EQ(recorder.before, 5u);
+  EXPECT_EQ(params->series.count, 0u);
+  EXPECT_EQ(parse_params(R"({"pid": 1, "when": {"oom_kill": true}})")->sampling.recorder.when.size(), 1u);
 }
 
 struct Bad {
@@ -132,6 +147,24 @@ INSTANTIATE_TEST_SUITE_P(Table, BadParams, testing::Values(
     Bad{R"({"pid": 1, "language": "cobol"})", "language is \"cobol\": allowed is one of \"auto\""},
     Bad{R"({"pid": 1, "mode": "profil"})", "mode is \"profil\""},
     Bad{R"({"pid": 1, "upload": {"url": "http://h/", "method": "GET"}})", "upload.method"},
+    Bad{R"({"pid": 1, "when": []})", "when is an array: allowed is an object, or a list of 1 to 16 objects"},
+    Bad{R"({"pid": 1, "when": [5]})", "when is an array"},
+    Bad{R"({"pid": 1, "when": "cpu"})", "when is \"cpu\""},
+    Bad{R"({"pid": 1, "when": {}})", "each of when names one of cpu_percent, throttled_percent, memory_percent, oom_kill, file, signal"},
+    Bad{R"({"pid": 1, "when": {"cpu_percent": 1, "oom_kill": true}})", "each of when names one of"},
+    Bad{R"({"pid": 1, "when": {"cpu_percent": 0}})", "when.cpu_percent is 0"},
+    Bad{R"({"pid": 1, "when": {"cpu_percen": 5}})", "when.\"cpu_percen\" is not a key that exists: the nearest is \"cpu_percent\""},
+    Bad{R"({"pid": 1, "when": {"cpu_percent": 50, "for_seconds": 0.1}})", "when.for_seconds is 0.1: allowed is a number from 0.2 to 3600"},
+    Bad{R"({"pid": 1, "when": {"memory_percent": 50, "for_seconds": 5}})", "for_seconds goes with cpu_percent or throttled_percent"},
+    Bad{R"({"pid": 1, "when": {"oom_kill": false}})", "when.oom_kill is false: allowed is true"},
+    Bad{R"({"pid": 1, "when": {"file": "now"}})", "when.file is \"now\": allowed is an absolute path"},
+    Bad{R"({"pid": 1, "when": {"signal": "KILL"}})", "when.signal is \"KILL\": allowed is one of \"USR1\", \"USR2\""},
+    Bad{R"({"pid": 1, "when": {"oom_kill": true}, "before": 0})", "before is 0"},
+    Bad{R"({"pid": 1, "before": 5})", "before goes with when"},
+    Bad{R"({"pid": 1, "when": {"oom_kill": true}, "seconds": 5})", "seconds and when"},
+    Bad{R"({"pid": 1, "when": {"oom_kill": true}, "every": 60})", "every and when"},
+    Bad{R"({"pid": 1, "when": {"oom_kill": true}, "time": false})", "when needs time"},
+    Bad{R"({"pid": 1, "when": {"oom_kill": true}, "mode": "top"})", "when is for mode \"profile\""},
     // What does not go together
     Bad{"{}", "no target: give app_name and version_id"},
     Bad{R"({"app_name": "a"})", "app_name and version_id go together: version_id is missing"},
@@ -205,6 +238,7 @@ void names_of(const Json& root, const Json& object, const std::string& path, std
   for (const auto& [name, property] : object["properties"].items()) {
     names.push_back(path + name);
     if (property.contains("properties")) names_of(root, property, path + name + ".", names);
+    if (name == "when") names_of(root, root["$defs"]["condition"], "when.", names);
     if (name == "upload") names_of(root, root["$defs"]["upload"], "upload.", names);
   }
 }
@@ -269,7 +303,7 @@ TEST_F(Schema, ListsTheFormatsOfTheTable) {
 
 TEST_F(Schema, LimitsAreTheParsers) {
   // These depend on others; the table above has them.
-  const std::set<std::string> tied = {"count", "every", "mode", "event", "tier", "language"};
+  const std::set<std::string> tied = {"count", "every", "mode", "event", "tier", "language", "before", "after", "cooldown"};
   std::size_t tried = 0;
   for (const auto& [name, property] : schema_["properties"].items()) {
     std::vector<Json> good, bad;

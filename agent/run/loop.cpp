@@ -43,10 +43,12 @@ class Loop {
 
  private:
   void look_at_targets(std::uint64_t now);
+  void take_vitals(std::uint64_t now);
   void rest_until(std::uint64_t time);
   void govern(std::uint64_t now, Ticker& ticker);
   void pace(std::uint64_t now, Ticker& ticker);
   bool over(std::uint64_t now);
+  bool recorded(std::uint64_t now);
   bool too_large(std::uint64_t now);
   void tick(std::uint64_t now);
   bool observed(std::uint64_t now);
@@ -112,8 +114,17 @@ bool Loop::over(std::uint64_t now) {
   if (signals_seen() > 0) ended_ = Ended::Signal;
   else if (too_large(now)) ended_ = Ended::Memory;
   else if (gone_since_ != 0 && (!intake_.may_return() || now - gone_since_ >= std::max(kAllGone, options_.wait_seconds * kSecond))) ended_ = Ended::TargetsGone;
-  else return recorder_ ? recorder_->over(now, samplers_) : now >= end_;
+  else return recorder_ ? recorded(now) : now >= end_;
   return true;
+}
+
+bool Loop::recorded(std::uint64_t now) {
+  try {
+    return recorder_->over(now, samplers_);
+  } catch (const std::bad_alloc&) {
+    out_of_memory_ = true;
+  }
+  return false;
 }
 
 void Loop::tick(std::uint64_t now) {
@@ -147,6 +158,15 @@ double Loop::achieved_rate(std::uint64_t now) const {
 // How they fare, for the strip, the result and the recorder.
 void Loop::look_at_targets(std::uint64_t now) {
   if (now < next_vitals_) return;
+  next_vitals_ = UINT64_MAX;   // where memory does not suffice for it, never again
+  try {
+    take_vitals(now);
+  } catch (const std::bad_alloc&) {
+    out_of_memory_ = true;
+  }
+}
+
+void Loop::take_vitals(std::uint64_t now) {
   const std::vector<pid_t> pids = samplers_.pids();
   next_vitals_ = now + std::max(recorder_ ? recorder_->look_every() : kVitalsEvery, pids.size() * kVitalsEachProcess);
   const Vitals vitals = signs_.look(now, pids);
@@ -252,6 +272,7 @@ struct Run {
       log_warning("half of the agent's memory budget is used (max_memory_mb): what was recorded so far is forgotten");
       loop.reset();
       samplers.reset();
+      recorder->begin();
       profile = Profile();
       profile.moments.want();
       ::malloc_trim(0);

@@ -16,6 +16,7 @@ constexpr std::uint64_t kSecond = 1'000'000'000;
 
 void Recorder::begin() {
   fired_ = {};
+  triggers_.begin();
   until_ = next_trim_ = 0;
   told_ = false;
   begun_ = monotonic_ns();

@@ -16,6 +16,8 @@ class Triggers {
   // Takes signals from now on; the options outlive it. A file that is there now, and a process that was killed before, do not count.
   explicit Triggers(const RecorderOptions& options);
 
+  // Looks begin anew, their counters at other values: what was seen before is held against nothing. Files and signals stay known.
+  void begin() { seen_.clear(); }
   // How often look() is due, nanoseconds: a fifth of the shortest time that is measured, 0.1 to 1 s.
   std::uint64_t every() const { return every_; }
   // The sentence of the first condition that holds now; empty: none does.

@@ -35,6 +35,15 @@ TEST(Triggers, ProcessorTimeIsMeasuredOverItsLength) {
   EXPECT_THAT(triggers.look(at(100.3, cpu += 0.1)), HasSubstr("% of a core for 0.5 s (cpu_percent: 50)"));
 }
 
+// The next recording's counters begin at nothing: that is no time used.
+TEST(Triggers, LooksBeginAnew) {
+  const RecorderOptions options = waiting_for({Condition::Cpu, 50, 0.5, {}, 0});
+  Triggers triggers(options);
+  for (double t = 0; t < 2; t += 0.1) triggers.look(at(t, 100 + t));
+  triggers.begin();
+  for (double t = 2; t < 4; t += 0.1) EXPECT_EQ(triggers.look(at(t, 0)), "") << t;
+}
+
 TEST(Triggers, ALongTimeIsLookedAtSeldom) {
   const RecorderOptions options = waiting_for({Condition::Cpu, 50, 60, {}, 0});
   EXPECT_EQ(Triggers(options).every(), kSecond);

@@ -35,7 +35,7 @@ function drawGauges(top) {
     });
     element(SVG, 'path', {class: 'ground', d: 'M' + strip.left + ' ' + (y + 0.5) + 'h' + strip.width}, strip.plot);
     if (d) element(SVG, 'path', {class: 'gauge', d}, strip.plot);
-    if (strip.left > 0) element(SVG, 'text', {x: 0, y: y - 2}, strip.names).textContent = clip(gauge.label, strip.left - 10);
+    element(SVG, 'text', {x: 0, y: y - 2}, strip.names).textContent = strip.left > 0 ? clip(gauge.label, strip.left - 10) : gauge.label;
   });
   if (marks.length === 0) return;
   const d = marks.map((mark) => 'M' + (strip.left + mark.at / time.length * strip.width).toFixed(1) + ' 0v' + (top + gaugesHigh())).join('');

@@ -236,8 +236,8 @@ async function windowsByKey() {
   check(said.includes('3.00 s: process 813 `shop worker` ended') && said.includes('process 820 came'), 'events in words: ' + said);
   const lane = await page.$eval('.strip', (svg) => { const b = svg.getBoundingClientRect(); return {x: b.x, y: b.bottom, w: b.width, left: Math.min(190, Math.round(b.width * 0.17))}; });
   await page.mouse.move(lane.x + lane.left + (lane.w - lane.left) * 0.62, lane.y - 18 - 16 - 8);
-  const tip = await page.$eval('.tip', (e) => e.textContent);
-  check(tip.includes('throttled: 40 %'), 'a figure by its moment: ' + tip);
+  const told = await page.waitForFunction(() => document.querySelector('.tip').textContent.includes('throttled: 40 %'), {timeout: 5000}).then(() => true, () => false);
+  check(told, 'a figure by its moment: ' + await page.$eval('.tip', (e) => e.textContent));
   await page.select('.when select', 'utc');
   check((await page.$eval('.strip .axis text', (e) => e.textContent)).includes('14:00:00'), 'times by the clock: ' + await page.$eval('.strip .axis text', (e) => e.textContent));
   await page.click('button[data-state=heat]');

@@ -1,5 +1,4 @@
 // What stacks cannot say (flamegraph/svg/time_data.cpp writes it): figures as lanes below the threads', marks across them.
-const GAUGE_HIGH = 16;
 const marks = readMarks(), gauges = readGauges();
 
 function optionalLines(name) {
@@ -22,20 +21,22 @@ function readGauges() {
   });
 }
 
-function gaugesHigh() { return gauges.length * GAUGE_HIGH; }
+// Where lanes have no room beside them, names stand above.
+function gaugeHigh() { return strip.left > 0 ? 16 : 28; }
+function gaugesHigh() { return gauges.length * gaugeHigh(); }
 
 // As high as its largest value or 100 %, whichever is more.
 function drawGauges(top) {
   gauges.forEach((gauge, at) => {
-    const y = top + (at + 1) * GAUGE_HIGH - 2, w = strip.width / gauge.values.length;
+    const y = top + (at + 1) * gaugeHigh() - 2, w = strip.width / gauge.values.length;
     const most = gauge.values.reduce((a, b) => b > a ? b : a, 100);
     let d = '';
     gauge.values.forEach((value, c) => {
-      if (value > 0) d += 'M' + (strip.left + c * w).toFixed(1) + ' ' + y + 'h' + w.toFixed(2) + 'v-' + Math.max((GAUGE_HIGH - 4) * value / most, 0.5).toFixed(1) + 'h-' + w.toFixed(2) + 'z';
+      if (value > 0) d += 'M' + (strip.left + c * w).toFixed(1) + ' ' + y + 'h' + w.toFixed(2) + 'v-' + Math.max(12 * value / most, 0.5).toFixed(1) + 'h-' + w.toFixed(2) + 'z';
     });
     element(SVG, 'path', {class: 'ground', d: 'M' + strip.left + ' ' + (y + 0.5) + 'h' + strip.width}, strip.plot);
     if (d) element(SVG, 'path', {class: 'gauge', d}, strip.plot);
-    element(SVG, 'text', {x: 0, y: y - 2}, strip.names).textContent = strip.left > 0 ? clip(gauge.label, strip.left - 10) : gauge.label;
+    element(SVG, 'text', {x: 0, y: strip.left > 0 ? y - 2 : y - 15}, strip.names).textContent = strip.left > 0 ? clip(gauge.label, strip.left - 10) : gauge.label;
   });
   if (marks.length === 0) return;
   const d = marks.map((mark) => 'M' + (strip.left + mark.at / time.length * strip.width).toFixed(1) + ' 0v' + (top + gaugesHigh())).join('');

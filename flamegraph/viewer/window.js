@@ -161,7 +161,7 @@ function compareWithRest() { navigate({baseline: windowText(0, time.length)}); }
 
 function tipOfStrip(point) {
   const at = momentAt(point), row = strip.heat ? -1 : Math.floor(point.y / laneHeight());
-  const gauge = strip.heat ? undefined : gauges[Math.floor((point.y - strip.lanes.length * laneHeight()) / GAUGE_HIGH)];
+  const gauge = strip.heat ? undefined : gauges[Math.floor((point.y - strip.lanes.length * laneHeight()) / gaugeHigh())];
   if (point.x >= strip.left && gauge) return showTexts([clockText(at, 0.01)], [gaugeSentence(gauge, at), ...marksNear(at)], point.pageX, point.pageY);
   if (point.x < strip.left || (!strip.heat && (row < 0 || row >= strip.lanes.length))) return hideTip();
   if (strip.heat) return showTexts([clockText(at, 0.01)], [], point.pageX, point.pageY);

@@ -7,6 +7,7 @@
 #include <new>
 
 #include "agent/contract/params.hpp"
+#include "agent/delivery/courier.hpp"
 #include "agent/guard/restrict.hpp"
 #include "agent/result/progress.hpp"
 #include "agent/run/budget.hpp"
@@ -31,10 +32,10 @@ int end_with(sampan::Progress& progress, const sampan::Error& error) {
 }
 
 // Whatever fails, the last event is a result.
-int run_safely(const sampan::Params& params, sampan::Progress& progress) {
+int run_safely(const sampan::Params& params, sampan::Courier* courier, sampan::Progress& progress) {
   using sampan::Exit;
   try {
-    return static_cast<int>(sampan::run_session(params, progress));
+    return static_cast<int>(sampan::run_session(params, courier, progress));
   } catch (const std::bad_alloc&) {
     return end_with(progress, {Exit::Internal, "the agent's memory budget is too small for this (max_memory_mb, or the container's memory limit)"});
   } catch (const std::exception& error) {
@@ -46,6 +47,9 @@ int run() {
   sampan::Progress progress;
   auto params = sampan::read_params();
   if (!params) return end_with(progress, params.error());
+  // A process of its own, which the restricted agent may not make any more.
+  auto courier = sampan::Courier::start(params->delivery, [](const std::string& dir) { sampan::restrict_self(dir, false); });
+  if (!courier) return end_with(progress, courier.error());
   const sampan::ModeRow& mode = sampan::row_of(params->mode);
   // Before any thread starts and before anything of a target is read.
   if (mode.restricted)
@@ -53,7 +57,7 @@ int run() {
       sampan::log_warning("{}", restricted.shortfall);
   sampan::raise_descriptors();
   if (mode.target) sampan::enforce(sampan::memory_budget(params->sampling.max_memory_mb));
-  return run_safely(*params, progress);
+  return run_safely(*params, courier->get(), progress);
 }
 
 bool print(std::string_view text) { return std::fwrite(text.data(), 1, text.size(), stdout) == text.size(); }

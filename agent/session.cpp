@@ -6,6 +6,7 @@
 
 #include "agent/contract/clock.hpp"
 #include "agent/contract/counted.hpp"
+#include "agent/delivery/courier.hpp"
 #include "agent/delivery/delivery.hpp"
 #include "agent/delivery/files.hpp"
 #include "agent/modes/doctor.hpp"
@@ -15,6 +16,7 @@
 #include "agent/result/comparison.hpp"
 #include "agent/result/diagnosis.hpp"
 #include "agent/result/draw.hpp"
+#include "agent/result/health.hpp"
 #include "agent/run/cpu_account.hpp"
 #include "agent/run/loop.hpp"
 #include "agent/run/series.hpp"
@@ -28,7 +30,8 @@ namespace {
 // Where a file can go nowhere, sampling for a minute is no use.
 Result<void> probe_output(const Params& params, Progress& progress) {
   const DeliveryOptions& delivery = params.delivery;
-  const Batch batch = batch_of(params.target, params.sampling.rate, params.series.every > 0, wall_ns(), 0);
+  Batch batch = batch_of(params.target, params.sampling.rate, params.series.every > 0, wall_ns(), 0);
+  batch.parts = params.picture.split_by != SplitBy::None;
   if (auto checked = check_uploads(delivery.uploads, params.picture.formats, batch, progress); !checked) return checked;
   auto probed = probe_directory(delivery.output_dir);
   if (probed || delivery.uploads.empty()) return probed;
@@ -80,19 +83,19 @@ RunResult draw_within_memory(Profile& profile, const PictureOptions& options, bo
 }
 
 // From a profile that says what it shows to what is delivered.
-RunResult finish(Profile& profile, const Params& params, const Sampled& sampled, std::uint64_t started, Progress& progress) {
+RunResult finish(Profile& profile, const Params& params, const Sampled& sampled, std::uint64_t started, Courier* courier, Progress& progress) {
   progress.stage("render", "drawing " + counted(profile.total(), "sample", "samples"));
   RunResult outcome = draw_within_memory(profile, params.picture, params.sampling.by_route, sampled, started);
 
   progress.stage("deliver", "delivering " + counted(outcome.files.size(), "file", "files"));
   const auto duration_ns = static_cast<std::uint64_t>(sampled.seconds * 1e9);
-  deliver(params.delivery, batch_of(params.target, params.sampling.rate, params.series.every > 0, started, duration_ns), outcome, progress);
+  deliver(params.delivery, batch_of(params.target, params.sampling.rate, params.series.every > 0, started, duration_ns), courier, outcome, progress);
   return outcome;
 }
 
 }  // namespace
 
-RunResult profile_once(const Params& params, Progress& progress, Recorder* recorder) {
+RunResult profile_once(const Params& params, Courier* courier, Progress& progress, Recorder* recorder) {
   progress.stage("discover", fmt::format("looking for {}", params.target.label()));
   if (auto probed = probe_output(params, progress); !probed) return failed(probed.error());
   auto discovery = Discovery::open(params.target);
@@ -107,7 +110,7 @@ RunResult profile_once(const Params& params, Progress& progress, Recorder* recor
     describe(profile, params.picture, params.sampling.event, sampled, started);
     const Diagnosis why = diagnose(profile, params.sampling, sampled);
     if (!why.sentence.empty()) profile.description.notes.push_back("Why it shows so little: " + why.sentence + ".");
-    RunResult outcome = finish(profile, params, sampled, time_of_name(started), progress);
+    RunResult outcome = finish(profile, params, sampled, time_of_name(started), courier, progress);
     if (!why.sentence.empty()) outcome.sentence += "; " + why.sentence;
     if (outcome.code == Exit::Delivered) outcome.code = why.code;
     return outcome;
@@ -134,28 +137,28 @@ void describe_recorded(Profile& profile, const Params& params) {
 }
 
 // What was recorded before, drawn anew.
-RunResult redraw(const Params& params, Progress& progress) {
+RunResult redraw(const Params& params, Courier* courier, Progress& progress) {
   const std::uint64_t started = wall_ns();
   progress.stage("read", "reading " + counted(params.inputs.size(), "input", "inputs"));
   if (auto probed = probe_output(params, progress); !probed) return failed(probed.error());
-  auto profile = read_inputs(params.inputs, params.window);
+  auto profile = read_inputs(params.inputs, params.window, progress);
   if (!profile) return failed(profile.error());
   describe_recorded(*profile, params);
-  return finish(*profile, params, {}, started, progress);
+  return finish(*profile, params, {}, started, courier, progress);
 }
 
 // Two of them compared: delivered whatever the verdict is, which the exit code then tells.
-RunResult compare(const Params& params, Progress& progress) {
+RunResult compare(const Params& params, Courier* courier, Progress& progress) {
   const std::uint64_t started = wall_ns();
   progress.stage("read", "reading " + counted(params.inputs.size() + params.compare.before.size(), "input", "inputs"));
   if (auto probed = probe_output(params, progress); !probed) return failed(probed.error());
-  auto compared = compare_inputs(params.inputs, params.compare, params.window);
+  auto compared = compare_inputs(params.inputs, params.compare, params.window, progress);
   if (!compared) return failed(compared.error());
   Profile& profile = compared->difference;
   describe_recorded(profile, params);
   const std::string verdict = verdict_sentence(compared->verdict), slower = slower_sentence(compared->verdict, params.compare);
   profile.description.notes.insert(profile.description.notes.begin(), "Verdict: " + verdict + ".");
-  RunResult outcome = finish(profile, params, {}, started, progress);
+  RunResult outcome = finish(profile, params, {}, started, courier, progress);
   outcome.sentence += "; " + (slower.empty() ? verdict : slower);
   if (outcome.code == Exit::Delivered && !slower.empty()) outcome.code = Exit::Slower;
   outcome.verdict = std::move(compared->verdict);
@@ -167,31 +170,48 @@ Exit tell(const RunResult& outcome, Progress& progress) {
   return outcome.code;
 }
 
-// One function for each row of modes.def: it hands the mode the parts of the params that it takes.
-Exit do_profile(const Params& params, Progress& progress) {
-  if (!params.sampling.recorder.any()) return run_series(params.series, progress, [&] { return profile_once(params, progress); });
-  Recorder recorder(params.sampling.recorder);
-  return run_series(params.series, progress, [&] { return profile_once(params, progress, &recorder); });
+void write_metrics(const std::string& path, const Health& health) {
+  if (path.empty()) return;
+  const auto slash = path.rfind('/');
+  if (auto written = write_whole(path.substr(0, slash + 1), path.substr(slash + 1), health.text()); !written) log_warning("metrics_file: {}", written.error().message);
 }
-Exit do_doctor(const Params& params, Progress& progress) {
+
+// One function for each row of modes.def: it hands the mode the parts of the params that it takes.
+Exit do_profile(const Params& params, Courier* courier, Progress& progress) {
+  Health health;
+  std::optional<Recorder> recorder;
+  if (params.sampling.recorder.any()) recorder.emplace(params.sampling.recorder);
+  const Exit code = run_series(params.series, progress, [&] {
+    RunResult outcome = profile_once(params, courier, progress, recorder ? &*recorder : nullptr);
+    health.count(outcome, wall_ns() / 1'000'000'000);
+    write_metrics(params.series.metrics_file, health);
+    return outcome;
+  });
+  if (!courier || params.series.every == 0) return code;
+  courier->finish();
+  const SpoolState left = courier->state();
+  if (left.waiting > 0) log_warning("{} of {} bytes wait in spool_dir for the agent's next start", counted(left.waiting, "file", "files"), left.bytes);
+  return code != Exit::Delivered || left.waiting == 0 ? code : Exit::DeliveryFailed;
+}
+Exit do_doctor(const Params& params, Courier*, Progress& progress) {
   return tell(run_doctor(params.target, params.sampling, params.delivery, progress), progress);
 }
-Exit do_dump(const Params& params, Progress& progress) { return tell(run_dump(params.target, params.sampling, progress), progress); }
-Exit do_top(const Params& params, Progress& progress) {
+Exit do_dump(const Params& params, Courier*, Progress& progress) { return tell(run_dump(params.target, params.sampling, progress), progress); }
+Exit do_top(const Params& params, Courier*, Progress& progress) {
   return tell(run_top(params.target, params.sampling, params.picture.title, progress), progress);
 }
-Exit do_render(const Params& params, Progress& progress) { return tell(redraw(params, progress), progress); }
-Exit do_merge(const Params& params, Progress& progress) { return tell(redraw(params, progress), progress); }
-Exit do_diff(const Params& params, Progress& progress) { return tell(compare(params, progress), progress); }
+Exit do_render(const Params& params, Courier* courier, Progress& progress) { return tell(redraw(params, courier, progress), progress); }
+Exit do_merge(const Params& params, Courier* courier, Progress& progress) { return tell(redraw(params, courier, progress), progress); }
+Exit do_diff(const Params& params, Courier* courier, Progress& progress) { return tell(compare(params, courier, progress), progress); }
 
 }  // namespace
 
-Exit run_session(const Params& params, Progress& progress) {
-  constexpr Exit (*kRun[])(const Params&, Progress&) = {
+Exit run_session(const Params& params, Courier* courier, Progress& progress) {
+  constexpr Exit (*kRun[])(const Params&, Courier*, Progress&) = {
 #define MODE(enumerator, function, ...) do_##function,
 #include "agent/contract/modes.def"
   };
-  return kRun[static_cast<std::size_t>(params.mode)](params, progress);
+  return kRun[static_cast<std::size_t>(params.mode)](params, courier, progress);
 }
 
 }  // namespace sampan

@@ -8,10 +8,12 @@
 
 namespace sampan {
 
+class Courier;   // null: every file is sent at once
+
 // One profile from end to end, of `seconds` or of what a recorder keeps; every failure is in the outcome.
-RunResult profile_once(const Params& params, Progress& progress, Recorder* recorder = nullptr);
+RunResult profile_once(const Params& params, Courier* courier, Progress& progress, Recorder* recorder = nullptr);
 
 // What the params' mode asks for; tells each result. Returns the exit code.
-Exit run_session(const Params& params, Progress& progress);
+Exit run_session(const Params& params, Courier* courier, Progress& progress);
 
 }  // namespace sampan

@@ -51,6 +51,10 @@ bool looks_like_java(std::string_view name) {
          dot + 1 < name.size() && !name.ends_with(".so") && name.find(".so.") == std::string_view::npos;
 }
 
+// Above processes and threads: `web-1 (pod)`.
+constexpr std::pair<FrameKind, std::string_view> kPlaces[] = {
+    {FrameKind::Host, "node"}, {FrameKind::Namespace, "namespace"}, {FrameKind::Pod, "pod"}, {FrameKind::Container, "container"}};
+
 // `name (inside)`: tells what stands in the parentheses; false where it is part of the name.
 bool parse_place(Frame& frame, std::string_view name, std::string_view inside) {
   if (inside.starts_with("pid ") || inside.starts_with("tid ")) {
@@ -58,6 +62,9 @@ bool parse_place(Frame& frame, std::string_view name, std::string_view inside) {
     if (!id) return false;
     frame = {inside[0] == 'p' ? FrameKind::Process : FrameKind::Thread, name, {}, *id, 0};
     return true;
+  }
+  for (const auto& [kind, word] : kPlaces) {
+    if (inside == word) return frame = {kind, name, {}}, true;
   }
   Frame found = frame;
   found.name = name;
@@ -101,6 +108,9 @@ void append_label(std::string& out, const Frame& frame) {
   }
   out += frame.name;
   if (is_group(frame.kind)) {
+    for (const auto& [kind, word] : kPlaces) {
+      if (kind == frame.kind) return void(((out += " (") += word) += ')');
+    }
     if (frame.line == 0) return;
     out += frame.kind == FrameKind::Process ? " (pid " : " (tid ";
     append_number(out, frame.line);

@@ -22,14 +22,14 @@ enum class FrameKind : std::uint8_t {
 #define KIND(enumerator, ...) enumerator,
 #include "flamegraph/kinds.def"
 };
-// Kinds that group stacks, by process and thread, and show no code.
-inline bool is_group(FrameKind kind) { return kind == FrameKind::Process || kind == FrameKind::Thread; }
+// Kinds that group stacks, by machine, namespace, pod, container, process and thread, and show no code.
+inline bool is_group(FrameKind kind) { return kind <= FrameKind::Container; }
 
 // One place in a program. Views passed to intern() are copied; views returned live as long as the profile.
 struct Frame {
   FrameKind kind = FrameKind::Native;
   std::string_view name;    // qualified: `Class.method`, `ns::f(int)`; of a process or thread, its name
-  std::string_view file;    // source file; of native code without one, the module's path
+  std::string_view file;    // source file; of native code without one, the module's path; of a container, its id
   std::uint32_t line = 0;   // 0: not known. Of a process or thread: its id
   std::uint64_t address = 0;   // native code: address within the module's file; 0: none
   bool operator==(const Frame&) const = default;
@@ -47,6 +47,8 @@ struct Description {
   std::string title;
   std::string subtitle;
   std::string unit = "samples";      // or "nanoseconds"
+  std::string event = "cpu";         // what a sample is of: cpu, wall, off_cpu, gil
+  std::map<std::string, std::string> labels{};   // whose it is: namespace, pod, container, node, and what the user adds
   double rate = 0;                   // samples a second per thread; 0: not known
   std::uint64_t started_ns = 0;      // wall clock, since the epoch
   std::uint64_t duration_ns = 0;

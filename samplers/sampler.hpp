@@ -121,6 +121,8 @@ struct Target {
   std::unique_ptr<Walker> walker;
   Threads threads;
   FrameId root = Profile::kNoFrame;     // its Process frame
+  std::vector<FrameId> above{};         // frames that stand above it: its pod, its container
+  double share = 1;                     // of its samples that are taken, by chance: below 1 where its rate is lower than the run's
 };
 
 // The figures of "Never guess", summed over a run.

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "agent/contract/container_ids.hpp"
+#include "agent/contract/params_selection.hpp"
 #include "agent/contract/params_upload.hpp"
 #include "agent/contract/params_when.hpp"
 #include "agent/contract/regex.hpp"
@@ -28,6 +29,7 @@ void read_target(StrictJson& reader, TargetKeys& target) {
   reader.text("pod_name", target.pod_name, 253);
   reader.text("namespace", target.pod_namespace, 253);
   reader.text("container_name", target.container_name, 253);
+  read_selection(reader, target.selection);
 }
 
 void read_sampling(StrictJson& reader, SamplingOptions& options) {
@@ -48,12 +50,6 @@ void read_sampling(StrictJson& reader, SamplingOptions& options) {
   reader.number("max_processes", options.max_processes, 1, 65'536);
   reader.flag("lines", options.lines);
   reader.flag("time", options.time);
-  enum class Group { Process, Thread, Route };
-  std::vector<Group> groups = {Group::Process};
-  reader.choice_list("group_by", groups, {{"process", Group::Process}, {"thread", Group::Thread}, {"route", Group::Route}});
-  options.by_process = std::count(groups.begin(), groups.end(), Group::Process) > 0;
-  options.by_thread = std::count(groups.begin(), groups.end(), Group::Thread) > 0;
-  options.by_route = std::count(groups.begin(), groups.end(), Group::Route) > 0;
   read_recorder(reader, options.recorder);
   reader.number("max_cpu_percent", options.max_cpu_percent, 1, 6400);
   reader.number("max_memory_mb", options.max_memory_mb, 32, 1'048'576);
@@ -70,6 +66,9 @@ void read_picture(StrictJson& reader, PictureOptions& options) {
 
 void read_delivery(StrictJson& reader, DeliveryOptions& options) {
   reader.text("output_dir", options.output_dir);
+  reader.text("spool_dir", options.spool_dir);
+  reader.number("spool_mb", options.spool_mb, 1, 1'048'576);
+  reader.number("spool_hours", options.spool_hours, 1, kWeek / 3600 * 4);
   read_uploads(reader, options.uploads);
 }
 
@@ -96,6 +95,7 @@ void read_mode(StrictJson& reader, Reading& reading, Params& params) {
   read_instant(reader, reading, "to", params.window.to);
   reader.number("every", params.series.every, 1, kWeek);
   reader.number("count", params.series.count, 0, 1'000'000);
+  reader.text("metrics_file", params.series.metrics_file);
 }
 
 void check_target(Reading& reading, const Params& params) {
@@ -106,7 +106,7 @@ void check_target(Reading& reading, const Params& params) {
   if (row_of(params.mode).target && !target.any()) {
     reading.refuse(
         "no target: give app_name and version_id, procname_prefix, cmdline_regex, pid, container_id, pod_uid, pod_name, "
-        "namespace or container_name");
+        "namespace, container_name or all_containers");
   }
   if (!target.container_id.empty() && normal_container_id(target.container_id).empty()) {
     reading.refuse("container_id is \"{}\": allowed is 12 to 64 hex digits, bare or after containerd://, docker:// or cri-o://",
@@ -164,6 +164,12 @@ std::string drawing_modes() {
   return names;
 }
 
+void check_delivery(Reading& reading, const Params& params) {
+  if (!params.delivery.spool_dir.empty() && params.delivery.uploads.empty()) reading.refuse("spool_dir needs upload: what waits there is for a destination");
+  const std::string& file = params.series.metrics_file;
+  if (!file.empty() && (!file.starts_with('/') || !file.ends_with(".prom"))) reading.refuse("metrics_file must be a whole path that ends in .prom: node_exporter reads no other");
+}
+
 void check_inputs(Reading& reading, const Params& params) {
   const ModeRow& row = row_of(params.mode);
   const std::size_t count = params.inputs.size();
@@ -189,15 +195,19 @@ Params read_all(Reading& reading, const nlohmann::json& json) {
   read_target(reader, params.target);
   read_sampling(reader, params.sampling);
   params.target.children = params.sampling.children;
+  params.sampling.selection = params.target.selection;
   read_picture(reader, params.picture);
+  read_grouping(reader, params.target.selection, params.sampling, params.picture);
   read_delivery(reader, params.delivery);
   read_mode(reader, reading, params);
   reader.end();
   check_target(reading, params);
+  check_selection(reading, params.target.selection, params.sampling.rate, params.picture.split_by);
   check_sampling(reader, params.sampling);
   if (params.picture.formats.empty()) reading.refuse("formats is empty: name at least one");
   check_series(reader, params);
   check_inputs(reading, params);
+  check_delivery(reading, params);
   name_results(params);
   return params;
 }

@@ -7,7 +7,7 @@ bool TargetKeys::any() const {
 }
 
 bool TargetKeys::by_container() const {
-  return !container_id.empty() || !pod_uid.empty() || !pod_name.empty() || !pod_namespace.empty() || !container_name.empty();
+  return selection.all_containers || !container_id.empty() || !pod_uid.empty() || !pod_name.empty() || !pod_namespace.empty() || !container_name.empty();
 }
 
 std::string TargetKeys::label() const {
@@ -15,7 +15,18 @@ std::string TargetKeys::label() const {
   for (const std::string* text : {&procname_prefix, &pod_name, &container_name, &container_id, &pod_uid, &pod_namespace}) {
     if (!text->empty()) return *text;
   }
+  if (selection.all_containers) return "node";
   return pids.empty() ? "processes" : "pid-" + std::to_string(pids[0]);
+}
+
+std::optional<FrameKind> split_kind(SplitBy split_by) {
+  switch (split_by) {
+    case SplitBy::None: return {};
+    case SplitBy::Container: return FrameKind::Container;
+    case SplitBy::Pod: return FrameKind::Pod;
+    case SplitBy::Process: return FrameKind::Process;
+  }
+  return {};
 }
 
 const char* tier_name(Tier tier) {

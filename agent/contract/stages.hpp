@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "agent/contract/recorder.hpp"
+#include "agent/contract/selection.hpp"
 #include "flamegraph/formats.hpp"
 #include "flamegraph/svg/svg.hpp"
 #include "samplers/sampler.hpp"
@@ -24,6 +25,7 @@ struct TargetKeys {
   std::vector<pid_t> pids;
   bool children = true;                      // what those pids start, too
   std::string container_id, pod_uid, pod_name, pod_namespace, container_name;
+  Selection selection;                       // of all containers, where these are asked for
 
   bool any() const;
   bool by_container() const;
@@ -33,6 +35,8 @@ struct TargetKeys {
 
 // Sampling: what the samplers take, and what the run around them needs.
 struct SamplingOptions : Options {
+  Selection selection;                       // for what only a look at the process tells: its runtime
+  std::vector<FrameKind> above;              // Host, Namespace, Pod, Container: frames that stand above processes
   unsigned seconds = 60;
   bool endless = false;                      // top without `seconds`: until a key or a signal ends it
   unsigned wait_seconds = 0;                 // for a target that is not there yet
@@ -47,11 +51,18 @@ struct SamplingOptions : Options {
   unsigned max_memory_mb = 0;                // 0: by the agent's own cgroup, see agent/run/budget.hpp
 };
 
+// One result for each of these, instead of one in all.
+enum class SplitBy : std::uint8_t { None, Container, Pod, Process };
+std::optional<FrameKind> split_kind(SplitBy split_by);
+
 // Drawing: from a profile to files in memory.
 struct PictureOptions {
   std::vector<const Format*> formats = {find_format("svg")};
   std::string label;                         // files are `profile-<label>-<epoch>.<suffix>`: the target's, else the mode's
   std::string title, subtitle;               // an empty subtitle: what was seen, by which tier
+  SplitBy split_by = SplitBy::None;
+  bool split_shown = false;                  // the frames by which it is split stay in the pictures
+  std::map<std::string, std::string> labels; // what the user adds to whose it is
   Picture picture;
 };
 
@@ -77,6 +88,8 @@ struct Upload {
 struct DeliveryOptions {
   std::string output_dir = "/var/run";
   std::vector<Upload> uploads;
+  std::string spool_dir;                     // what could not be sent waits here for the next cycle; empty: there is none
+  unsigned spool_mb = 256, spool_hours = 24; // its bounds: the oldest go first, and are counted
 };
 
 // Of the mode diff: what is compared with `inputs`, and what is too much slower.
@@ -92,6 +105,7 @@ struct CompareOptions {
 struct SeriesOptions {
   unsigned every = 0;                        // seconds from one profile's start to the next one's; 0: one profile only
   unsigned count = 1;                        // 0: without end
+  std::string metrics_file;                  // for node_exporter's textfile collector, written anew after each profile; empty: none
 };
 
 const char* tier_name(Tier tier);

@@ -6,7 +6,7 @@
 #include <cstdlib>
 
 #include "agent/result/sha256.hpp"
-#include "samplers/process/files.hpp"
+#include "agent/target/node.hpp"
 
 namespace sampan {
 namespace {
@@ -20,19 +20,6 @@ std::string own_host() {
   char name[256] = {};
   gethostname(name, sizeof name - 1);
   return name;
-}
-
-// The node's name: told by the manifest, else as the host's own init sees it.
-std::string node_name() {
-  if (std::string name = variable("NODE_NAME"); !name.empty()) return name;
-  if (auto root = open_root(1)) {
-    if (auto file = open_target_file(root->get(), "/etc/hostname")) {
-      std::string name = read_file(file->get(), 256).value_or("");
-      name.erase(std::min(name.find_first_of(" \r\n"), name.size()));
-      if (!name.empty()) return name;
-    }
-  }
-  return own_host();
 }
 
 // JOB_COMPLETION_INDEX is what Kubernetes itself gives to each pod of an Indexed Job.
@@ -72,13 +59,18 @@ Batch next_of(const Batch& batch) {
 }
 
 Words words_of(const Batch& batch, const Artifact& file) {
-  return {{"app_name", batch.app_name}, {"version_id", batch.version_id}, {"pod", batch.pod}, {"node", batch.node},
+  const auto label = [&](const char* name) {
+    const auto found = file.labels.find(name);
+    return found == file.labels.end() ? std::string("none") : found->second;
+  };
+  return {{"namespace", label("namespace")}, {"target_pod", label("pod")}, {"container", label("container")}, {"container_id", label("container_id")},
+          {"app_name", batch.app_name}, {"version_id", batch.version_id}, {"pod", batch.pod}, {"node", batch.node},
           {"time", seconds_of(batch)}, {"run", batch.run}, {"index", batch.index}, {"name", file.name},
           {"format", file.format}, {"sha256", file.sha256}};
 }
 
 std::string idempotency_key(const Batch& batch, const Artifact& file) {
-  return sha256_hex(batch.app_name + "\n" + batch.version_id + "\n" + batch.run + "\n" + file.format).substr(0, 32);
+  return sha256_hex(batch.app_name + "\n" + batch.version_id + "\n" + batch.run + "\n" + file.format + (file.part.empty() ? "" : "\n" + file.part)).substr(0, 32);
 }
 
 }  // namespace sampan

@@ -21,6 +21,7 @@ struct Batch {
   std::string index;          // of an Indexed Job's pod; else "0"
   unsigned rate = 0;
   bool series = false;        // one profile of several
+  bool parts = false;         // several results of one profile (split_by)
 };
 Batch batch_of(const TargetKeys& target, unsigned rate, bool series, std::uint64_t started_ns, std::uint64_t duration_ns);
 

@@ -7,6 +7,7 @@
 
 #include "agent/contract/clock.hpp"
 #include "agent/contract/counted.hpp"
+#include "agent/delivery/courier.hpp"
 #include "agent/delivery/files.hpp"
 #include "agent/delivery/sinks/sink.hpp"
 #include "agent/run/signals.hpp"
@@ -49,7 +50,9 @@ std::vector<const Artifact*> files_for(const Upload& upload, const std::vector<A
   if (best_first.empty()) return chosen;
   for (const std::string_view format : best_first) {
     const auto found = std::find_if(chosen.begin(), chosen.end(), [&](const Artifact* file) { return file->format == format; });
-    if (found != chosen.end()) return {*found};
+    if (found == chosen.end()) continue;
+    std::erase_if(chosen, [&](const Artifact* file) { return file->format != format; });   // one file a part
+    return chosen;
   }
   return {};
 }
@@ -59,11 +62,16 @@ namespace {
 // Files that differ from each other, and from those of another time, as the real ones will.
 std::vector<Artifact> stand_ins(const std::vector<const Format*>& formats, const Batch& batch) {
   std::vector<Artifact> files;
-  for (const Format* format : formats) {
-    Artifact file;
-    file.format = format->name;
-    file.name = file.sha256 = fmt::format("{}.{}", batch.started_ns / 1'000'000'000, format->suffix);
-    files.push_back(std::move(file));
+  const std::vector<std::string> parts = batch.parts ? std::vector<std::string>{"0", "1"} : std::vector<std::string>{""};
+  for (const std::string& part : parts) {
+    for (const Format* format : formats) {
+      Artifact file;
+      file.format = format->name;
+      file.name = file.sha256 = fmt::format("{}{}.{}", part, batch.started_ns / 1'000'000'000, format->suffix);
+      file.part = part;
+      if (!part.empty()) file.labels = {{"container_id", part}};
+      files.push_back(std::move(file));
+    }
   }
   return files;
 }
@@ -72,6 +80,10 @@ Result<std::set<std::string>> urls_of(const Upload& upload, const std::vector<Ar
   std::set<std::string> urls;
   for (const Artifact* file : files_for(upload, files)) {
     auto request = request_of(upload, *file, batch, progress);
+    if (!request && request.error().code == Exit::DeliveryFailed) {   // whom it asks for credentials may answer later
+      urls.insert(file->name);
+      continue;
+    }
     if (!request) return fail(Exit::BadParams, "upload to {}: {}", redact_url(upload.url), request.error().message);
     urls.insert(request->url);
   }
@@ -87,7 +99,7 @@ Result<void> check_objects(const Upload& upload, const std::vector<const Format*
   if (count == 0) return fail(Exit::BadParams, "upload to {}: none of the formats goes there", redact_url(upload.url));
   if (upload.method != "PUT") return {};
   if (urls->size() < count) {
-    return fail(Exit::BadParams, "upload to {}: {} files would be put to one object: use {{name}} or {{format}} in upload.url", redact_url(upload.url), count);
+    return fail(Exit::BadParams, "upload to {}: {} files would be put to one object: use {{name}}, {{format}} or, with split_by, {{container_id}} in upload.url", redact_url(upload.url), count);
   }
   if (!batch.series) return {};
   const Batch next = next_of(batch);
@@ -123,7 +135,7 @@ std::vector<DeliveryReport> upload_files(const std::vector<Upload>& uploads, con
       DeliveryReport report;
       report.destination = redact_url(upload.url);
       report.file = file->name;
-      report.refused = true;
+      report.refused = request.error().code != Exit::DeliveryFailed;
       report.failure = request.error().message;
       reports.push_back(std::move(report));
     }
@@ -164,9 +176,30 @@ void judge_delivery(RunResult& outcome, const std::string& unwritten, bool files
   }
 }
 
-void deliver(const DeliveryOptions& options, const Batch& batch, RunResult& outcome, Progress& progress) {
+namespace {
+
+void judge_spool(RunResult& outcome) {
+  const SpoolState& spool = outcome.spool;
+  outcome.sentence = fmt::format("{} of {} handed to the spool: {} waiting there, {} delivered so far", outcome.partial ? "partial profile" : "profile",
+                                 counted(outcome.samples, "sample", "samples"), counted(spool.waiting, "file", "files"), spool.delivered);
+  if (spool.dropped > 0) outcome.sentence += fmt::format(", {} dropped", spool.dropped);
+  if (spool.refused > 0) outcome.sentence += fmt::format(", {} refused", spool.refused);
+}
+
+}  // namespace
+
+void deliver(const DeliveryOptions& options, const Batch& batch, Courier* courier, RunResult& outcome, Progress& progress) {
   const std::string unwritten = write_files(options.output_dir, outcome.files);
   if (!unwritten.empty()) log_warning("{}", unwritten);
+  if (courier) {
+    courier->take(outcome.files, batch);
+    if (!batch.series) courier->finish();
+    outcome.spool = courier->state();
+    judge_spool(outcome);
+    if (!batch.series && outcome.spool.waiting > 0) outcome.code = Exit::DeliveryFailed;
+    else if (!batch.series && outcome.spool.refused > 0) outcome.code = Exit::DeliveryRefused;
+    return;
+  }
   outcome.deliveries = upload_files(options.uploads, outcome.files, batch, progress);
   judge_delivery(outcome, unwritten, options.uploads.empty());
 }

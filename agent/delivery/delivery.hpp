@@ -12,6 +12,8 @@
 
 namespace sampan {
 
+class Courier;
+
 // Files into output_dir; the sentence of the first failure, empty where all were written.
 std::string write_files(const std::string& output_dir, std::vector<Artifact>& files);
 
@@ -33,6 +35,7 @@ std::vector<DeliveryReport> upload_files(const std::vector<Upload>& uploads, con
 void judge_delivery(RunResult& outcome, const std::string& unwritten, bool files_only);
 
 // All of it: writes, sends, judges. Files stay where they are, whatever becomes of the sending.
-void deliver(const DeliveryOptions& options, const Batch& batch, RunResult& outcome, Progress& progress);
+// With a courier they are handed to it, and it is waited for only where no other profile follows.
+void deliver(const DeliveryOptions& options, const Batch& batch, Courier* courier, RunResult& outcome, Progress& progress);
 
 }  // namespace sampan

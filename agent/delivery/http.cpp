@@ -81,14 +81,63 @@ std::vector<DeliveryReport> send_all(const std::vector<Request>& requests, doubl
   return reports;
 }
 
-Result<void> fetch(const std::string& url, const std::function<bool(std::string_view)>& take) {
-  constexpr unsigned kMostSeconds = 600;   // a stall ends it much sooner
+namespace {
+
+// False where memory does not suffice.
+bool add_headers(CurlList& list, const std::vector<std::pair<std::string, std::string>>& headers) {
+  for (const auto& [name, value] : headers) {
+    curl_slist* longer = curl_slist_append(list.get(), (name + ": " + value).c_str());
+    if (!longer) return false;
+    static_cast<void>(list.release());
+    list.reset(longer);
+  }
+  return true;
+}
+
+}  // namespace
+
+Result<std::string> ask(const Question& question) {
+  constexpr unsigned kSeconds = 10;
+  constexpr std::size_t kMostAnswer = 256 * 1024;
   const CurlHandle handle(curl_easy_init());
-  if (!handle || !set_common(handle.get(), url, {}, kMostSeconds)) return fail(Exit::Internal, "there is too little memory to fetch {}", redact_url(url));
-  curl_easy_setopt(handle.get(), CURLOPT_FOLLOWLOCATION, 1L);
+  CurlList headers;
+  std::string answer;
+  const std::function<bool(std::string_view)> take = [&](std::string_view piece) {
+    answer += piece;
+    return answer.size() <= kMostAnswer;
+  };
+  if (!handle || !set_common(handle.get(), question.url, {}, kSeconds) || !add_headers(headers, question.headers)) return fail(Exit::Internal, "there is too little memory to ask {}", question.what);
+  curl_easy_setopt(handle.get(), CURLOPT_HTTPHEADER, headers.get());
+  if (!question.body.empty()) {
+    curl_easy_setopt(handle.get(), CURLOPT_POSTFIELDS, question.body.c_str());
+    curl_easy_setopt(handle.get(), CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(question.body.size()));
+  }
+  curl_easy_setopt(handle.get(), CURLOPT_WRITEFUNCTION, hand_on);
+  curl_easy_setopt(handle.get(), CURLOPT_WRITEDATA, &take);
+  const CURLcode code = curl_easy_perform(handle.get());
+  long status = 0;
+  curl_easy_getinfo(handle.get(), CURLINFO_RESPONSE_CODE, &status);
+  if (code != CURLE_OK) return fail(Exit::DeliveryFailed, "{} at {} does not answer: {}", question.what, redact_url(question.url), curl_easy_strerror(code));
+  if (status / 100 == 2) return answer;
+  return fail(status / 100 == 4 ? Exit::DeliveryRefused : Exit::DeliveryFailed, "{} at {} answered {}: {}", question.what, redact_url(question.url), status, printable(answer, 160));
+}
+
+Result<void> fetch(const std::string& url, const std::function<bool(std::string_view)>& take, const Signature& signature) {
+  constexpr unsigned kMostSeconds = 600;   // a stall ends it much sooner
+  static const CurlHandle handle(curl_easy_init());   // thousands of inputs share a connection
+  if (handle) curl_easy_reset(handle.get());
+  CurlList headers;
+  if (!handle || !set_common(handle.get(), url, {}, kMostSeconds) || !add_headers(headers, signature.headers)) return fail(Exit::Internal, "there is too little memory to fetch {}", redact_url(url));
+  if (signature.sigv4.empty()) {
+    curl_easy_setopt(handle.get(), CURLOPT_FOLLOWLOCATION, 1L);
+  } else {
+    curl_easy_setopt(handle.get(), CURLOPT_AWS_SIGV4, signature.sigv4.c_str());
+    curl_easy_setopt(handle.get(), CURLOPT_USERPWD, signature.user_password.c_str());
+    curl_easy_setopt(handle.get(), CURLOPT_HTTPHEADER, headers.get());
+  }
   curl_easy_setopt(handle.get(), CURLOPT_MAXREDIRS, 5L);
   curl_easy_setopt(handle.get(), CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-  curl_easy_setopt(handle.get(), CURLOPT_ACCEPT_ENCODING, "");
+  if (signature.sigv4.empty()) curl_easy_setopt(handle.get(), CURLOPT_ACCEPT_ENCODING, "");
   curl_easy_setopt(handle.get(), CURLOPT_FAILONERROR, 1L);
   curl_easy_setopt(handle.get(), CURLOPT_WRITEFUNCTION, hand_on);
   curl_easy_setopt(handle.get(), CURLOPT_WRITEDATA, &take);

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -33,6 +34,9 @@ struct Request {
   std::string sigv4;          // libcurl's CURLOPT_AWS_SIGV4: `aws:amz:region:s3`; empty: unsigned
   std::string user_password;  // `access:secret` of sigv4
   bool only_if_absent = false;
+  std::span<const long> retried = {};        // the only statuses that are tried again; empty: by retry.hpp's verdict_of
+  // What an answer of 2xx says was not taken all the same, which is final; an empty sentence: nothing. Null: 2xx is all.
+  std::string (*rejected)(std::string_view answer) = nullptr;
   std::string ca_file, cert_file, key_file;
   unsigned timeout_seconds = 60;
   unsigned retry_seconds = 120;
@@ -43,7 +47,24 @@ struct Request {
 // are left, or a negative number where there is no limit; at 0 what is under way is let go.
 std::vector<DeliveryReport> send_all(const std::vector<Request>& requests, double (*seconds_left)());
 
-// Hands the body at a URL to `take`, piece by piece, until it returns false; for the inputs of render, merge and diff.
-Result<void> fetch(const std::string& url, const std::function<bool(std::string_view)>& take);
+// What signs a request, see Request.
+struct Signature {
+  std::string sigv4, user_password;
+  std::vector<std::pair<std::string, std::string>> headers;
+};
+
+// Hands the body at a URL to `take`, piece by piece, until it returns false; for the inputs of render, merge and diff. What is
+// signed follows no redirect.
+Result<void> fetch(const std::string& url, const std::function<bool(std::string_view)>& take, const Signature& signature = {});
+
+// One question whose answer is short: a body makes it a POST. Fails with a sentence that says `what` was asked: exit 7 where
+// there is no answer, 8 where it is a refusal. No redirect is followed: it may hold a secret.
+struct Question {
+  std::string url;
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::string body;
+  std::string what;
+};
+Result<std::string> ask(const Question& question);
 
 }  // namespace sampan

@@ -9,7 +9,9 @@
 
 namespace sampan {
 
-Verdict verdict_of(long status, bool only_if_absent) {
+namespace {
+
+Verdict general_verdict(long status, bool only_if_absent) {
   if (status >= 200 && status < 300) return Verdict::Delivered;
   if (status == 412 && only_if_absent) return Verdict::Delivered;
   if (status == 409 && only_if_absent) return Verdict::Retry;
@@ -18,6 +20,14 @@ Verdict verdict_of(long status, bool only_if_absent) {
   // 501 and 505 say that the server never will.
   if (status >= 500) return status == 501 || status == 505 ? Verdict::Refused : Verdict::Retry;
   return Verdict::Refused;
+}
+
+}  // namespace
+
+Verdict verdict_of(long status, bool only_if_absent, std::span<const long> retried) {
+  const Verdict verdict = general_verdict(status, only_if_absent);
+  if (verdict != Verdict::Retry || retried.empty()) return verdict;
+  return std::find(retried.begin(), retried.end(), status) == retried.end() ? Verdict::Refused : Verdict::Retry;
 }
 
 std::optional<double> parse_retry_after(std::string_view value, std::int64_t now_epoch) {

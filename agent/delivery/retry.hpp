@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 
 namespace sampan {
@@ -10,7 +11,8 @@ namespace sampan {
 enum class Verdict : std::uint8_t { Delivered, Retry, Redirect, Refused };
 
 // What an HTTP status means. 412 after `If-None-Match: *` says that the object is there already: delivered.
-Verdict verdict_of(long status, bool only_if_absent);
+// Of the failures that would be tried again only `retried` are, where that is not empty.
+Verdict verdict_of(long status, bool only_if_absent, std::span<const long> retried = {});
 
 // Seconds to wait as a Retry-After header says, in seconds or as an HTTP-date; none where it says nothing sane.
 std::optional<double> parse_retry_after(std::string_view value, std::int64_t now_epoch);

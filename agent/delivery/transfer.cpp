@@ -186,12 +186,17 @@ void Transfer::finish(CURLcode code, double now) {
     const std::string why = error_[0] ? printable(error_.data(), error_.size()) : curl_easy_strerror(code);
     return is_final(code) ? end(false, true, why) : again(now, why);
   }
-  switch (verdict_of(status, request_.only_if_absent)) {
-    case Verdict::Delivered: return end(true, false, {});
+  switch (verdict_of(status, request_.only_if_absent, request_.retried)) {
+    case Verdict::Delivered: return judge();
     case Verdict::Redirect: return follow(now);
     case Verdict::Refused: return end(false, true, answer());
     case Verdict::Retry: return again(now, answer());
   }
+}
+
+void Transfer::judge() {
+  std::string why = request_.rejected ? request_.rejected(body_) : "";
+  end(why.empty(), !why.empty(), why);
 }
 
 std::string Transfer::answer() const {
@@ -221,6 +226,7 @@ void Transfer::again(double now, const std::string& why) {
   double wait = back_off(report_.attempts, random_share());
   const auto asked = parse_retry_after(retry_after_, static_cast<std::int64_t>(wall_ns() / 1'000'000'000));
   if (asked) wait = std::max(*asked, 0.1);
+  report_.asked = asked;
   retry_after_.clear();
   const double left = first_ + request_.retry_seconds - now;
   if (wait > left) {

@@ -33,6 +33,7 @@ class Transfer {
   bool set_body();
   template <typename T>
   void set(CURLoption option, T value) { set_failed_ |= curl_easy_setopt(handle_.get(), option, value) != CURLE_OK; }
+  void judge();
   void follow(double now);
   void again(double now, const std::string& why);
   void end(bool delivered, bool refused, std::string why);

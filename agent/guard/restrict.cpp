@@ -60,11 +60,11 @@ bool perf_events_need_admin() {
   return std::atoi(level.c_str()) > 2;
 }
 
-std::uint64_t wanted(std::uint64_t permitted, const std::string& output_dir) {
-  std::uint64_t keep = permitted & kNeeded;
+std::uint64_t wanted(std::uint64_t permitted, const std::string& output_dir, bool samples) {
+  std::uint64_t keep = samples ? permitted & kNeeded : 0;
   const bool reads_all = (keep & bit(CAP_DAC_READ_SEARCH)) != 0;
   if (!reads_all || !owner_can_write(output_dir)) keep |= permitted & bit(CAP_DAC_OVERRIDE);
-  if (perf_events_need_admin()) keep |= permitted & bit(CAP_SYS_ADMIN);
+  if (samples && perf_events_need_admin()) keep |= permitted & bit(CAP_SYS_ADMIN);
   return keep;
 }
 
@@ -72,10 +72,10 @@ void note(Restriction& result, const char* what) {
   result.shortfall += fmt::format("{}{}: {}", result.shortfall.empty() ? "" : "; ", what, std::strerror(errno));
 }
 
-void drop_capabilities(Restriction& result, const std::string& output_dir) {
+void drop_capabilities(Restriction& result, const std::string& output_dir, bool samples) {
   Capabilities own;
   if (!own.read()) return note(result, "capabilities cannot be read");
-  const std::uint64_t keep = wanted(own.permitted(), output_dir);
+  const std::uint64_t keep = wanted(own.permitted(), output_dir, samples);
   // The bounding set matters to new programs only, which the filter refuses anyway; it needs SETPCAP.
   if ((own.permitted() & bit(CAP_SETPCAP)) != 0)
     for (unsigned capability = 0; capability < 64; ++capability)
@@ -93,11 +93,11 @@ void install_filter(Restriction& result) {
 
 }  // namespace
 
-Restriction restrict_self(const std::string& output_dir) {
+Restriction restrict_self(const std::string& output_dir, bool samples) {
   Restriction result;
   const rlimit all{RLIM_INFINITY, RLIM_INFINITY};   // kernels before 5.11 count BPF maps to it
   ::setrlimit(RLIMIT_MEMLOCK, &all);
-  drop_capabilities(result, output_dir);
+  drop_capabilities(result, output_dir, samples);
   const rlimit none{0, 0};   // a core would hold what was read from targets
   if (::setrlimit(RLIMIT_CORE, &none) != 0) note(result, "core dumps cannot be forbidden");
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) note(result, "no_new_privs");

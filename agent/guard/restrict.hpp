@@ -18,6 +18,7 @@ struct Restriction {
 // Drops capabilities, sets no_new_privs, forbids core dumps and installs the system-call filter. Call it before any
 // thread starts: capabilities are a thread's own. CAP_DAC_OVERRIDE stays where nothing less can read a target's files or
 // write `output_dir`, CAP_SYS_ADMIN where perf events are refused without it (kernel.perf_event_paranoid above 2). Never fails: what a kernel refuses is said in `shortfall`.
-Restriction restrict_self(const std::string& output_dir);
+// Without `samples` nothing of sampling's own stays.
+Restriction restrict_self(const std::string& output_dir, bool samples = true);
 
 }  // namespace sampan

@@ -10,6 +10,7 @@
 
 #include "agent/contract/clock.hpp"
 #include "agent/delivery/http.hpp"
+#include "agent/delivery/objects.hpp"
 #include "agent/guard/redact.hpp"
 #include "flamegraph/diff.hpp"
 #include "flamegraph/formats/recorded.hpp"
@@ -37,10 +38,11 @@ Result<void> read_input_file(const std::string& path, RecordedStacks& stacks) {
 }
 
 // Adds one input to the profile; says how it went.
-Result<void> read_input(const std::string& input, Profile& profile) {
+Result<void> read_input(const std::string& input, Profile& profile, Progress& progress) {
   RecordedStacks stacks(profile, {looks_like_svg, read_svg});
   const std::string name = is_url(input) ? redact_url(input) : input;
-  auto read = is_url(input) ? fetch(input, [&](std::string_view piece) { return stacks.feed(piece); }) : read_input_file(input, stacks);
+  const auto feed = [&](std::string_view piece) { return stacks.feed(piece); };
+  auto read = is_object(input) ? fetch_object(input, feed, progress) : is_url(input) ? fetch(input, feed) : read_input_file(input, stacks);
   if (!stacks.error().empty() || (read && !stacks.finish())) return fail(Exit::BadParams, "inputs: {} {}", name, stacks.error());
   if (!read) return read;
   const FoldedRead& folded = stacks.folded();
@@ -64,21 +66,28 @@ Result<Profile> cut(Profile profile, const WindowOptions& window) {
 
 }  // namespace
 
-Result<Profile> read_inputs(const std::vector<std::string>& inputs, const WindowOptions& window) {
+Result<Profile> read_inputs(const std::vector<std::string>& inputs, const WindowOptions& window, Progress& progress) {
   Profile profile;
+  std::size_t count = 0;
   for (const std::string& input : inputs) {
-    if (auto read = read_input(input, profile); !read) return tl::unexpected(read.error());
+    auto each = is_object(input) ? list_objects(input, progress) : Result<std::vector<std::string>>(std::vector{input});
+    if (!each) return tl::unexpected(each.error());
+    for (const std::string& one : *each) {
+      if (auto read = read_input(one, profile, progress); !read) return tl::unexpected(read.error());
+    }
+    count += each->size();
   }
+  if (count > inputs.size()) profile.description.notes.push_back(fmt::format("{} objects were read.", count));
   return cut(std::move(profile), window);
 }
 
 namespace {
 
 // Each input a profile of its own: how they differ among themselves tells what chance does.
-Result<std::vector<Profile>> read_side(std::span<const std::string> inputs, const WindowOptions& window) {
+Result<std::vector<Profile>> read_side(std::span<const std::string> inputs, const WindowOptions& window, Progress& progress) {
   std::vector<Profile> side;
   for (const std::string& input : inputs) {
-    auto read = read_inputs({input}, window);
+    auto read = read_inputs({input}, window, progress);
     if (!read) return tl::unexpected(read.error());
     if (read->description.differential) return fail(Exit::BadParams, "inputs: {} is a diff already", is_url(input) ? redact_url(input) : input);
     side.push_back(std::move(*read));
@@ -94,12 +103,12 @@ Profile merged(std::span<const Profile> side) {
 
 }  // namespace
 
-Result<Comparison> compare_inputs(const std::vector<std::string>& inputs, const CompareOptions& options, const WindowOptions& window) {
+Result<Comparison> compare_inputs(const std::vector<std::string>& inputs, const CompareOptions& options, const WindowOptions& window, Progress& progress) {
   const bool named = !options.before.empty();
   const std::span<const std::string> all(inputs);
-  auto before = read_side(named ? std::span<const std::string>(options.before) : all.first(1), window);
+  auto before = read_side(named ? std::span<const std::string>(options.before) : all.first(1), window, progress);
   if (!before) return tl::unexpected(before.error());
-  auto after = read_side(named ? all : all.last(1), window);
+  auto after = read_side(named ? all : all.last(1), window, progress);
   if (!after) return tl::unexpected(after.error());
   return Comparison{diff(merged(*before), merged(*after)), judge(*before, *after)};
 }

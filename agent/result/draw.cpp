@@ -6,8 +6,11 @@
 #include <vector>
 
 #include "agent/contract/counted.hpp"
+#include "agent/result/parts.hpp"
 #include "agent/result/sha256.hpp"
+#include "agent/target/node.hpp"
 #include "flamegraph/formats.hpp"
+#include "flamegraph/split.hpp"
 
 namespace sampan {
 namespace {
@@ -58,6 +61,11 @@ const char* event_words(Event event) {
   return "";
 }
 
+const char* event_key(Event event) {
+  constexpr const char* kNames[] = {"cpu", "wall", "off_cpu", "gil"};
+  return kNames[static_cast<std::size_t>(event)];
+}
+
 std::string share_of(std::uint64_t part, std::uint64_t whole) {
   return fmt::format("{:.2f} %", 100.0 * static_cast<double>(part) / static_cast<double>(std::max<std::uint64_t>(whole, 1)));
 }
@@ -87,8 +95,11 @@ void describe(Profile& profile, const PictureOptions& options, Event event, cons
     const std::string name = program_name(sampled.processes[0].name);
     if (!name.empty()) d.title = fmt::format("{} ({})", name, options.label);
   }
+  if (options.title == "node" && options.label == options.title) d.title = node_name();
   d.subtitle = options.subtitle.empty() ? fmt::format("{}, {} tier", event_words(event), sampled.tier) : options.subtitle;
   if (d.unit.empty()) d.unit = "samples";
+  d.labels = labels_of(options, sampled);
+  d.event = event_key(event);
   d.rate = sampled.lowered_rate ? sampled.lowered_rate : sampled.rate;
   d.started_ns = started_ns;
   d.duration_ns = static_cast<std::uint64_t>(sampled.seconds * 1e9);
@@ -119,7 +130,7 @@ void describe(Profile& profile, const PictureOptions& options, Event event, cons
   if (sampled.lowered_rate) note(fmt::format("The rate was lowered to {} Hz to keep the agent's own cost down.", sampled.lowered_rate));
   if (sampled.skipped_processes) note(counted(sampled.skipped_processes, "process was", "processes were") + " skipped: max_processes.");
   for (const ProcessReport& p : sampled.processes) {
-    if (!p.failure.message.empty() && d.notes.size() < 32) note(fmt::format("Process {} ({}) was not sampled: {}.", p.id.pid, p.name, p.failure.message));
+    if (!p.failure.message.empty() && p.failure.code != Exit::NoTarget && d.notes.size() < 32) note(fmt::format("Process {} ({}) was not sampled: {}.", p.id.pid, p.name, p.failure.message));
   }
   for (const ProcessReport& p : sampled.processes) {
     if (!p.note.empty() && d.notes.size() < 32) note(fmt::format("Process {} ({}): {}.", p.id.pid, p.name, p.note));
@@ -127,13 +138,10 @@ void describe(Profile& profile, const PictureOptions& options, Event event, cons
   note("How it was seen: " + sampled.tier_sentence + ".");
 }
 
-RunResult draw(const Profile& profile, const PictureOptions& options, Sampled sampled, std::uint64_t started_ns) {
-  RunResult outcome;
-  outcome.samples = profile.total();
-  outcome.partial = sampled.ended != Ended::Time;
-  outcome.sampled = std::move(sampled);
-  outcome.bursts = bursts(profile);
-  const std::string label = file_label(options.label);
+namespace {
+
+void draw_files(const Profile& profile, const PictureOptions& options, const std::string& part, std::uint64_t started_ns, std::vector<Artifact>& files) {
+  const std::string label = file_label(options.label) + (part.empty() ? "" : "-" + part);
   for (const Format* format : options.formats) {
     Artifact file;
     file.name = fmt::format("profile-{}-{}.{}", label, started_ns / 1'000'000'000, format->suffix);
@@ -141,8 +149,32 @@ RunResult draw(const Profile& profile, const PictureOptions& options, Sampled sa
     file.content_type = format->content_type;
     file.bytes = format->write(profile, options.picture);
     file.sha256 = sha256_hex(file.bytes);
-    outcome.files.push_back(std::move(file));
+    file.part = part;
+    if (!part.empty() || !options.labels.empty()) file.labels = profile.description.labels;
+    files.push_back(std::move(file));
   }
+}
+
+// One at a time, so that no more than one is in memory beside the whole.
+void draw_parts(const Profile& profile, FrameKind kind, const PictureOptions& options, const Sampled& sampled, std::uint64_t started_ns, std::vector<Artifact>& files) {
+  for (const FrameId id : parts_of(profile, kind)) {
+    Profile one = part_of(profile, kind, id, options.split_shown);
+    const PartNames names = describe_part(one.description, options, sampled, kind, profile.frame(id));
+    draw_files(one, options, file_label(names.readable) + (names.unique.empty() ? "" : "-" + file_label(names.unique)), started_ns, files);
+  }
+}
+
+}  // namespace
+
+RunResult draw(const Profile& profile, const PictureOptions& options, Sampled sampled, std::uint64_t started_ns) {
+  RunResult outcome;
+  outcome.samples = profile.total();
+  outcome.partial = sampled.ended != Ended::Time;
+  outcome.bursts = bursts(profile);
+  const std::optional<FrameKind> kind = split_kind(options.split_by);
+  if (kind && outcome.samples != 0) draw_parts(profile, *kind, options, sampled, started_ns, outcome.files);
+  else draw_files(profile, options, "", started_ns, outcome.files);
+  outcome.sampled = std::move(sampled);
   return outcome;
 }
 

@@ -66,6 +66,8 @@ Json processes_json(const Sampled& sampled) {
     if (!p.container.id.empty()) entry["container_id"] = p.container.id;
     if (!p.container.pod_uid.empty()) entry["pod_uid"] = p.container.pod_uid;
     if (!p.container.name.empty()) entry["container_name"] = p.container.name;
+    if (!p.container.pod_name.empty()) entry["pod_name"] = p.container.pod_name;
+    if (!p.container.pod_namespace.empty()) entry["namespace"] = p.container.pod_namespace;
     list.push_back(std::move(entry));
   }
   return list;
@@ -74,8 +76,9 @@ Json processes_json(const Sampled& sampled) {
 Json files_json(const RunResult& outcome) {
   Json list = Json::array();
   for (const Artifact& file : outcome.files) {
-    list.push_back({{"name", file.name}, {"format", file.format}, {"path", file.path},
-                    {"bytes", file.bytes.size()}, {"sha256", file.sha256}});
+    Json entry = {{"name", file.name}, {"format", file.format}, {"path", file.path}, {"bytes", file.bytes.size()}, {"sha256", file.sha256}};
+    if (!file.labels.empty()) entry["labels"] = file.labels;
+    list.push_back(std::move(entry));
   }
   return list;
 }
@@ -137,6 +140,10 @@ Json bursts_json(const RunResult& outcome) {
   return list;
 }
 
+Json spool_json(const SpoolState& s) {
+  return {{"waiting", s.waiting}, {"bytes", s.bytes}, {"delivered", s.delivered}, {"refused", s.refused}, {"failed", s.failed}, {"dropped", s.dropped}};
+}
+
 Json result_json(const RunResult& outcome) {
   const Cost cost = own_cost();
   const Sampled& sampled = outcome.sampled;
@@ -150,6 +157,7 @@ Json result_json(const RunResult& outcome) {
   json.update(Json{{"bursts", bursts_json(outcome)}, {"processes", processes_json(sampled)}, {"skipped_processes", sampled.skipped_processes},
                    {"files", files_json(outcome)}, {"deliveries", deliveries_json(outcome)}});
   if (outcome.verdict) json["verdict"] = verdict_json(*outcome.verdict);
+  if (outcome.spool.used) json["spool"] = spool_json(outcome.spool);
   return json;
 }
 

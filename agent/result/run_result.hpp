@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,6 +24,7 @@ struct ProcessReport {
   Container container;
   std::string runtime, tier;   // empty where it could not be sampled
   Error failure;            // its sentence is empty where it was taken
+  unsigned rate = 0;        // samples a second, where a rule gives it its own; 0: the run's
   std::string note;         // what can and what cannot be seen of it; empty: all that its row promises
 };
 
@@ -34,6 +36,8 @@ struct Artifact {
   std::string bytes;
   std::string sha256;       // lower-case hex
   std::string path;         // where it lies; empty where it could not be written
+  std::string part = {};    // of one result of several (split_by): what tells it from the others; empty: it is the whole
+  std::map<std::string, std::string> labels = {};   // whose it is
 };
 
 // One file at one destination.
@@ -45,6 +49,14 @@ struct DeliveryReport {
   long status = 0;          // HTTP's; 0: no answer
   unsigned attempts = 0;
   std::string failure;
+  std::optional<double> asked = {};   // seconds to wait, as the server's last answer says
+};
+
+// What waits to be sent, and what became of the rest since the agent began.
+struct SpoolState {
+  bool used = false;
+  std::uint64_t waiting = 0, bytes = 0;              // now
+  std::uint64_t delivered = 0, refused = 0, failed = 0, dropped = 0;   // failed: attempts; dropped: too old, too much, damaged
 };
 
 enum class Ended : std::uint8_t { Time, Signal, TargetsGone, Memory, Stuck };
@@ -119,6 +131,7 @@ struct RunResult {
   std::vector<Artifact> files;
   std::vector<DeliveryReport> deliveries;
   std::optional<DiffVerdict> verdict;   // of a diff
+  SpoolState spool;
 };
 
 // An outcome that is nothing but a failure.

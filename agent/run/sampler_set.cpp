@@ -7,6 +7,7 @@
 #include "agent/contract/clock.hpp"
 #include "agent/guard/redact.hpp"
 #include "agent/run/admission.hpp"
+#include "agent/target/node.hpp"
 #include "samplers/base/clock.hpp"
 #include "samplers/base/log.hpp"
 #include "samplers/lookalikes.hpp"
@@ -39,6 +40,26 @@ std::string place_of(const Container& container) {
   }
   if (!container.pod_uid.empty()) text += fmt::format(" of pod {}", container.pod_uid);
   return text;
+}
+
+}  // namespace
+
+namespace {
+
+// Whose a process is, from the outermost: its node, namespace, pod and container, as far as they are known and asked for.
+std::vector<Frame> frames_above(const std::vector<FrameKind>& kinds, const Container& container) {
+  static const std::string node = node_name();
+  std::vector<Frame> frames;
+  for (const FrameKind kind : kinds) {
+    const std::string_view short_id = std::string_view(container.id).substr(0, 12);
+    Frame frame{kind, {}, {}};
+    if (kind == FrameKind::Host) frame.name = node;
+    if (kind == FrameKind::Namespace) frame.name = container.pod_namespace;
+    if (kind == FrameKind::Pod) frame.name = container.pod_name.empty() ? container.pod_uid : container.pod_name, frame.file = container.pod_uid;
+    if (kind == FrameKind::Container) frame.name = container.name.empty() ? short_id : container.name, frame.file = container.id;
+    if (!frame.name.empty()) frames.push_back(frame);
+  }
+  return frames;
 }
 
 }  // namespace
@@ -93,6 +114,12 @@ Result<const Runtime*> SamplerSet::runtime_of(const Process& process) {
   return fail(Exit::CannotSample, "no supported runtime was recognised in it");
 }
 
+// Samples a second of its own, 0: the run's; none where rules exclude it.
+std::optional<unsigned> SamplerSet::rate_of(const Container& container, const Runtime& runtime) const {
+  if (!options_.selection.all_containers || (container.id.empty() && container.pod_uid.empty())) return 0;
+  return options_.selection.rate_of({container.pod_namespace, container.pod_name, container.name}, runtime.name);
+}
+
 Result<Target> SamplerSet::target_of(const Found& found, const std::string& name, const Runtime*& runtime) {
   auto process = open_process(found.id);
   if (!process) return tl::unexpected(process.error());
@@ -100,12 +127,17 @@ Result<Target> SamplerSet::target_of(const Found& found, const std::string& name
   auto known = runtime_of(*process);
   if (!known) return tl::unexpected(known.error());
   runtime = *known;
+  const auto rate = rate_of(found.container, *runtime);
+  if (!rate) return fail(Exit::NoTarget, "it is excluded by its runtime, {}", runtime->name);
   auto held = std::make_unique<Process>(std::move(*process));
   held->name = name;
   auto walker = runtime->open(*held, context_);
   if (!walker) return tl::unexpected(walker.error());
   const Frame root{FrameKind::Process, name, {}, static_cast<std::uint32_t>(found.id.pid)};
-  return Target{std::move(held), runtime, std::move(*walker), Threads(found.id.pid), context_.profile.intern(root)};
+  Target target{std::move(held), runtime, std::move(*walker), Threads(found.id.pid), context_.profile.intern(root)};
+  for (const Frame& frame : frames_above(options_.above, found.container)) target.above.push_back(context_.profile.intern(frame));
+  if (*rate != 0) target.share = static_cast<double>(*rate) / options_.rate;
+  return target;
 }
 
 Result<Tier> SamplerSet::enlist(const Found& found, const std::string& name, std::string& runtime_name) {
@@ -166,14 +198,16 @@ std::string SamplerSet::note_of(const Process& process, const Found& found) {
 bool SamplerSet::take(const Found& found) {
   ProcessReport& report = report_of(found);
   const std::string told = report.failure.message;
-  report = {found.id, redact_command_line(found.command_line), found.why, found.container, {}, {}, {}, {}};
+  report = {found.id, redact_command_line(found.command_line), found.why, found.container, {}, {}, {}, 0, {}};
   auto tier = enlist_safely(found, report.name, report.runtime);
   if (!tier) {
     report.failure = tier.error();
+    if (report.failure.code == Exit::NoTarget) return false;   // as asked for
     if (told != report.failure.message) log_warning("process {} `{}` is not sampled: {}", found.id.pid, report.name, report.failure.message);
     return false;
   }
   report.tier = tier_name(*tier);
+  if (const Runtime* runtime = find_runtime(report.runtime)) report.rate = rate_of(found.container, *runtime).value_or(0);
   report.note = note_;
   if (!report.note.empty()) log_warning("process {} `{}`: {}", found.id.pid, report.name, report.note);
   log_info("process {} `{}`: {}, {} tier{}, matched by {}{}", found.id.pid, report.name, report.runtime, report.tier,

@@ -70,6 +70,7 @@ class SamplerSet {
   Result<const Runtime*> runtime_of(const Process& process);
   Result<Tier> enlist_safely(const Found& found, const std::string& name, std::string& runtime);
   Result<Tier> enlist(const Found& found, const std::string& name, std::string& runtime);
+  std::optional<unsigned> rate_of(const Container& container, const Runtime& runtime) const;
   Result<Target> target_of(const Found& found, const std::string& name, const Runtime*& runtime);
 
   const SamplingOptions& options_;

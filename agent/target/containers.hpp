@@ -16,6 +16,7 @@ struct Container {
   std::string pod_uid = {};   // with dashes, or 32 hex digits (static pods: the hash of their manifest)
   std::string name = {};      // the container's name in its pod
   std::string owner = {};     // `user 1000`: only that user's own engine says so (rootless podman, Docker); empty: the node's does
+  std::string pod_name = {}, pod_namespace = {};   // as the kubelet's log folders name them; empty: not known
   std::vector<std::string> claims = {};   // ids and pod UIDs said where the container itself may write
   bool operator==(const Container&) const = default;
 };

@@ -87,6 +87,7 @@ std::vector<Found> Discovery::look() {
   std::vector<Found> found;
   std::vector<pid_t> pids = keys_.pids.empty() ? all_pids(proc_) : tree_->look();
   if (!keys_.pids.empty()) std::erase_if(pids, [&](pid_t pid) { return process_of(pid, proc_) != pid; });   // a thread's id is no process
+  pod_logs_new_ = false;
   std::set<Identity> seen;
   std::map<pid_t, Passed> passed;
   const std::uint64_t now = monotonic_ns();
@@ -119,22 +120,40 @@ std::vector<Found> Discovery::look() {
 
 std::optional<Found> Discovery::match(pid_t pid) {
   Found found;
+  // Of a whole node: what is excluded is not read.
+  const bool all = keys_.selection.all_containers;
+  if (all && (!identify(pid, found) || !matches_container(found.container, found.why))) return {};
   found.command_line = without_padding(read(pid, "cmdline", kMostCommandLine));
   const pid_t by_pid = keys_.pids.empty() ? 0 : pid;
   // Kernel threads and zombies have none.
   if (found.command_line.empty() || !matches_command_line(as_line(found.command_line), by_pid, found.why)) return {};
   // A million processes may have as long ones: where it is cut, the ellipsis says so.
   if (found.command_line.size() > kKeptCommandLine) found.command_line = found.command_line.substr(0, kKeptCommandLine) + "…";
+  if (!all && (!identify(pid, found) || !matches_container(found.container, found.why))) return {};
+  return found;
+}
+
+// Which process and program it is, and whose; false where it is none any more.
+bool Discovery::identify(pid_t pid, Found& found) {
   const std::string text = read(pid, "stat", 4096);
   const auto stat = parse_stat(text);
-  if (!stat || stat->state == 'Z' || stat->state == 'X') return {};
+  if (!stat || stat->state == 'Z' || stat->state == 'X') return false;
+  if (stat->parent == self_) return false;   // the agent's own: its courier
   found.id = {pid, stat->start_time};
   found.stack_start = stack_start_of(text);
   const auto [known, fresh] = containers_.try_emplace(found.id);
-  if (fresh) known->second = container_of(pid);
+  if (fresh) name_pod(known->second = container_of(pid));
   found.container = known->second;
-  if (!matches_container(found.container, found.why)) return {};
-  return found;
+  return true;
+}
+
+// The kubelet's log folders on the node say it; a target's own hostname and token folder are its tenant's to write.
+void Discovery::name_pod(Container& container) {
+  const auto known = [&] { return pod_of_uid(pod_logs_, container.pod_uid, container.pod_namespace, container.pod_name); };
+  if (container.pod_uid.empty() || known() || pod_logs_new_) return;
+  pod_logs_ = pod_logs(node_, proc_);
+  pod_logs_new_ = true;
+  known();
 }
 
 Container Discovery::container_of(pid_t pid) const {
@@ -156,8 +175,18 @@ bool Discovery::matches_command_line(const std::string& line, pid_t by_pid, std:
   return true;
 }
 
+bool Discovery::matches_selection(const Container& container, std::string& why) const {
+  if (container.id.empty() && container.pod_uid.empty()) {
+    why = "host_processes";
+    return keys_.selection.host_processes;
+  }
+  why = "all_containers";
+  return keys_.selection.rate_of({container.pod_namespace, container.pod_name, container.name}).has_value();
+}
+
 bool Discovery::matches_container(const Container& container, std::string& why) const {
   if (!keys_.by_container()) return true;
+  if (keys_.selection.all_containers && !matches_selection(container, why)) return false;
   if (!keys_.container_id.empty() && !container.id.starts_with(keys_.container_id)) return false;
   if (!keys_.pod_uid.empty() && container.pod_uid != keys_.pod_uid) return false;
   if (!keys_.container_name.empty() && container.name != keys_.container_name) return false;
@@ -171,12 +200,8 @@ bool Discovery::matches_container(const Container& container, std::string& why) 
   return true;
 }
 
-// The kubelet's log folders on the node say it; a target's own hostname and token folder are its tenant's to write.
 bool Discovery::matches_pod_name(const Container& container) const {
-  if (keys_.pod_name.empty() && keys_.pod_namespace.empty()) return true;
-  std::string pod_namespace, name;
-  if (container.pod_uid.empty() || !pod_of_uid(pod_logs(node_, proc_), container.pod_uid, pod_namespace, name)) return false;
-  return (keys_.pod_name.empty() || name == keys_.pod_name) && (keys_.pod_namespace.empty() || pod_namespace == keys_.pod_namespace);
+  return (keys_.pod_name.empty() || container.pod_name == keys_.pod_name) && (keys_.pod_namespace.empty() || container.pod_namespace == keys_.pod_namespace);
 }
 
 bool Discovery::lives(const Found& found) const {

@@ -52,9 +52,12 @@ class Discovery {
   Discovery() = default;
   bool is_self(pid_t pid) const { return pid == self_ || pid == ::getpid(); }   // sampling may run in a process beside
   std::optional<Found> match(pid_t pid);
+  bool identify(pid_t pid, Found& found);
+  void name_pod(Container& container);
   bool matches_command_line(const std::string& line, pid_t by_pid, std::string& why) const;   // by_pid 0: not by its number
   bool matches_container(const Container& container, std::string& why) const;
   bool matches_pod_name(const Container& container) const;
+  bool matches_selection(const Container& container, std::string& why) const;
   Container container_of(pid_t pid) const;
   std::string why_not_sure() const;
   std::string read(pid_t pid, const char* file, std::size_t most) const;
@@ -81,6 +84,8 @@ class Discovery {
   std::vector<std::string> prefixes_;   // all must hold
   std::optional<Regex> regex_;
   std::map<Identity, Container> containers_;   // a process's container never changes
+  std::vector<std::string> pod_logs_;          // names of the kubelet's log folders
+  bool pod_logs_new_ = false;                  // they were read in this look
 };
 
 // The namespace and name of pods by UID, as <root>/var/log/pods/<namespace>_<name>_<uid> names them; false where

@@ -72,7 +72,7 @@ class ThreadTables {
     for (; !path_.empty(); path_.pop_back()) {
       const FrameId frame = profile_.nodes()[path_.back()].frame;
       const FrameKind kind = profile_.frame(frame).kind;
-      if (kind != FrameKind::Process && kind != FrameKind::Thread) {
+      if (!is_group(kind)) {
         prefix_.push(stack == kNone ? "null" : std::to_string(stack));
         stack_frame_.push(frame_of(frame));
         stack = stack_count_++;

@@ -119,8 +119,7 @@ FrameId frame_of(Profile& profile, char code, std::string_view label) {
   const auto* row = std::find_if(kHues.begin(), kHues.end(), [&](const Hue& h) { return h.code == code; });
   const FrameKind kind = row == kHues.end() ? FrameKind::Note : row->kind;
   Frame frame = parse_label(label);
-  const bool group = kind == FrameKind::Process || kind == FrameKind::Thread;
-  if (group != (frame.kind == FrameKind::Process || frame.kind == FrameKind::Thread)) frame = {kind, label, {}};
+  if (is_group(kind) != is_group(frame.kind)) frame = {kind, label, {}};
   frame.kind = kind;
   return profile.intern(frame);
 }

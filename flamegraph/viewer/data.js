@@ -38,7 +38,7 @@ function readNames() {
   }
 }
 
-function isGroup(kind) { return kind === 'p' || kind === 't'; }
+function isGroup(kind) { return /^[omdbpt]$/.test(kind); }
 
 // Reads LEB128 numbers out of base64; 0 past its end.
 function numbers(text) {

@@ -210,7 +210,7 @@ class EbpfTier final : public Sampler, public InKernel {
   }
 
   void take_sample(Watched& watched, const sampan_record& record, Bytes rest) {
-    if (!walk(watched, record, rest)) return;
+    if (!due(watched.target) || !walk(watched, record, rest)) return;
     // Of time, a sample stands for the period before it.
     const std::uint64_t weight = times_ ? period_ns_ : 1, from = times_ ? record.time - std::min<std::uint64_t>(record.time, period_ns_) : record.time;
     add_sample(context_, watched.target, thread_of(watched.target, static_cast<pid_t>(record.tid)), stack_, from, weight);
@@ -219,7 +219,7 @@ class EbpfTier final : public Sampler, public InKernel {
 
   void take_wait(Watched& watched, const sampan_record& record, Bytes rest) {
     const auto tid = static_cast<pid_t>(record.tid);
-    if (!walk(watched, record, rest)) return;
+    if (!due(watched.target) || !walk(watched, record, rest)) return;
     watched.waits[tid] = {context_.profile.add_at(Profile::kRoot, stack_, 0), record.time, record.weight};
     ++quality_.taken;
   }

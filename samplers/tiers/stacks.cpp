@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <random>
+
 namespace sampan {
 namespace {
 
@@ -18,8 +20,14 @@ FrameId native_thread(Context& context, const Target& target, const Thread& thre
 
 }  // namespace
 
+bool due(const Target& target) {
+  if (target.share >= 1) return true;
+  static std::minstd_rand engine(std::random_device{}());
+  return std::uniform_real_distribution<double>(0, 1)(engine) < target.share;
+}
+
 Walked walk_stack(Context& context, const Target& target, Thread& thread, const ThreadSnapshot& snapshot, std::vector<FrameId>& stack) {
-  stack.clear();
+  stack.assign(target.above.begin(), target.above.end());
   if (context.options.by_process) stack.push_back(target.root);
   if (context.options.by_thread) {
     if (thread.root == Profile::kNoFrame) thread.root = thread_root(context, target, thread);

@@ -9,7 +9,10 @@
 
 namespace sampan {
 
-// Clears `stack`, begins it with the target's Process and the thread's Thread frame, where asked for, and walks. Where
+// Whether a sample is taken of a target whose rate is lower than the run's: by chance, so that no rhythm meets another.
+bool due(const Target& target);
+
+// Clears `stack`, begins it with the frames above the target, its Process and the thread's Thread frame, where asked for, and walks. Where
 // the user asks for holders of the interpreter's lock, others have no frames.
 Walked walk_stack(Context& context, const Target& target, Thread& thread, const ThreadSnapshot& snapshot, std::vector<FrameId>& stack);
 
@@ -31,6 +34,7 @@ bool count_walk(Context& context, const Target& target, const Thread& thread, Wa
 template <typename Visit>
 bool each_thread(const Options& options, Target& target, TickBudget& budget, bool alone, bool refresh, Quality& quality, Visit visit) {
   const auto begun = TickBudget::Clock::now();
+  if (!due(target)) return !refresh || target.threads.refresh();
   if (budget.rests(begun)) return ++quality.late, true;
   if (refresh) target.walker->refresh();
   if ((refresh || target.threads.count_changed()) && !target.threads.refresh()) return false;

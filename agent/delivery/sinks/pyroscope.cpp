@@ -1,4 +1,7 @@
-// Pyroscope's /ingest; the URL is the server's. One file of a profile goes there, or its time would be counted twice.
+// Pyroscope's /ingest; the URL is the server's. One file of a profile goes there (with split_by: of each part), or its time
+// would be counted twice.
+#include <algorithm>
+
 #include "agent/delivery/sinks/sink.hpp"
 #include "agent/guard/url.hpp"
 
@@ -56,13 +59,17 @@ std::shared_ptr<const SinkKeys> read(StrictJson& upload) {
 }
 
 // The series' name; what Pyroscope would take for labels of its own in a name that nobody wrote down as one is replaced.
-std::string series_of(const Pyroscope& pyroscope, const Batch& batch) {
+// Of one result of several, its own labels go with it.
+std::string series_of(const Pyroscope& pyroscope, const Batch& batch, const Artifact& file) {
   std::string name = pyroscope.name.empty() ? batch.app_name : pyroscope.name;
   for (char& c : name) {
     if (c == '{' || c == '}') c = '_';
   }
+  std::map<std::string, std::string> all = file.labels;
+  for (auto& [key, value] : all) std::replace_if(value.begin(), value.end(), [](char c) { return std::string_view("{},=\"\n").find(c) != std::string_view::npos; }, '_');
+  for (const auto& [key, value] : pyroscope.labels) all[key] = value;
   std::string labels;
-  for (const auto& [key, value] : pyroscope.labels) labels += (labels.empty() ? "" : ",") + key + "=" + value;
+  for (const auto& [key, value] : all) labels += (labels.empty() ? "" : ",") + key + "=" + value;
   return labels.empty() ? name : name + "{" + labels + "}";
 }
 
@@ -75,7 +82,7 @@ Result<void> complete(const Shipment& shipment, Request& request) {
   while (path.ends_with('/')) path.pop_back();
   if (!path.ends_with("/ingest")) path += "/ingest";
   url->set_path(path);
-  url->add_query("name", series_of(pyroscope, batch));
+  url->add_query("name", series_of(pyroscope, batch, shipment.file));
   url->add_query("from", std::to_string(batch.started_ns / 1'000'000'000));
   url->add_query("until", std::to_string((batch.started_ns + batch.duration_ns + 999'999'999) / 1'000'000'000));
   url->add_query("format", shipment.file.format);

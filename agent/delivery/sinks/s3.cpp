@@ -1,9 +1,6 @@
-// S3 and what speaks its protocol: the request is signed (SigV4). Keys come from the environment or from a file.
-#include <cstdlib>
-
-#include "agent/delivery/secrets.hpp"
+// S3 and what speaks its protocol: the request is signed (SigV4). Where its keys come from: agent/delivery/credentials.hpp.
+#include "agent/delivery/credentials.hpp"
 #include "agent/delivery/sinks/sink.hpp"
-#include "samplers/process/files.hpp"
 
 namespace sampan {
 namespace {
@@ -49,42 +46,6 @@ std::shared_ptr<const SinkKeys> read(StrictJson& upload) {
   return s3;
 }
 
-// One key of one section of the AWS tools' credentials file.
-std::string from_section(std::string_view text, std::string_view section, std::string_view key) {
-  bool inside = false;
-  while (!text.empty()) {
-    std::string line(text.substr(0, text.find('\n')));
-    text.remove_prefix(std::min(line.size() + 1, text.size()));
-    std::erase_if(line, [](char c) { return c == ' ' || c == '\t' || c == '\r'; });
-    if (line.starts_with('[')) inside = line == "[" + std::string(section) + "]";
-    else if (inside && line.starts_with(std::string(key) + "=")) return line.substr(key.size() + 1);
-  }
-  return {};
-}
-
-struct Credentials {
-  std::string access, secret, token;
-};
-
-Result<Credentials> from_file(const S3& s3) {
-  const auto text = read_file(s3.credentials_file, kMostSecret);
-  if (!text) return fail(Exit::BadParams, "the file {} cannot be read", s3.credentials_file);
-  const auto key = [&](const char* name) { return from_section(*text, s3.credentials_profile, name); };
-  Credentials found{key("aws_access_key_id"), key("aws_secret_access_key"), key("aws_session_token")};
-  if (found.access.empty() || found.secret.empty()) {
-    return fail(Exit::BadParams, "the file {} has no keys in section [{}]", s3.credentials_file, s3.credentials_profile);
-  }
-  return found;
-}
-
-Result<Credentials> from_environment(const S3& s3, Progress& progress) {
-  auto access = secret_of_variable(s3.access_key_env, progress);
-  auto secret = secret_of_variable(s3.secret_key_env, progress);
-  if (!access || !secret) return tl::unexpected(access ? secret.error() : access.error());
-  const char* token = std::getenv(s3.session_token_env.c_str());
-  return Credentials{*access, *secret, token ? token : ""};
-}
-
 // `s3://bucket/key`: path style at an endpoint, virtual-hosted at Amazon's own.
 std::string https_url(const S3& s3, const std::string& url) {
   const std::string path = url.substr(5);
@@ -97,10 +58,8 @@ std::string https_url(const S3& s3, const std::string& url) {
 
 Result<void> complete(const Shipment& shipment, Request& request) {
   const auto& s3 = static_cast<const S3&>(*shipment.upload.keys);
-  const auto credentials = s3.credentials_file.empty() ? from_environment(s3, shipment.progress) : from_file(s3);
+  const auto credentials = find_credentials({s3.region, s3.access_key_env, s3.secret_key_env, s3.session_token_env, s3.credentials_file, s3.credentials_profile}, shipment.progress);
   if (!credentials) return tl::unexpected(credentials.error());
-  shipment.progress.hide(credentials->secret);
-  shipment.progress.hide(credentials->token);
   if (request.url.starts_with("s3://")) request.url = https_url(s3, request.url);
   request.sigv4 = "aws:amz:" + s3.region + ":s3";
   request.user_password = credentials->access + ":" + credentials->secret;

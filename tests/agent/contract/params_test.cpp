@@ -180,6 +180,19 @@ INSTANTIATE_TEST_SUITE_P(Table, BadParams, testing::Values(
     Bad{R"({"pid": 1, "every": 10})", "every is 10: it must be at least seconds, which is 60"},
     Bad{R"({"pid": 1, "inputs": ["a"]})", "inputs is for the modes"},
     Bad{R"({"mode": "merge"})", "inputs is missing"},
+    Bad{R"({"pid": 1, "include": [{"pod": "a"}]})", "include, exclude and host_processes need all_containers"},
+    Bad{R"({"all_containers": true, "include": [{"pods": "a"}]})", "include.pods is not a key"},
+    Bad{R"({"all_containers": true, "exclude": [{"rate": 5}]})", "exclude.rate is not a key"},
+    Bad{R"({"all_containers": true, "include": [{"runtime": "perl"}]})", "include.runtime"},
+    Bad{R"({"all_containers": true, "include": [{"rate": 19}]})", "include.rate needs split_by"},
+    Bad{R"({"all_containers": true, "split_by": "container", "rate": 19, "include": [{"rate": 99}]})", "include.rate is 99: it may not be above rate"},
+    Bad{R"({"all_containers": true, "split_by": ["container", "pod"]})", "split_by takes one of"},
+    Bad{R"({"pid": 1, "labels": {"a-b": "x"}})", "labels: a label's name"},
+    Bad{R"({"pid": 1, "labels": {"a": "x,y"}})", "labels.a: a label's value"},
+    Bad{R"j({"pid": 1, "labels": {"a": "$(SAMPAN_NO_SUCH)"}})j", "the variable SAMPAN_NO_SUCH, which is not set"},
+    Bad{R"({"pid": 1, "spool_dir": "/s"})", "spool_dir needs upload"},
+    Bad{R"({"pid": 1, "metrics_file": "/m/sampan.txt"})", "metrics_file must be a whole path that ends in .prom"},
+    Bad{R"({"pid": 1, "upload": {"url": "http://h/", "otlp": {}, "pyroscope": {}}})", "both pyroscope and otlp"},
     Bad{R"({"mode": "diff", "inputs": ["a"]})", "inputs must be two"},
     Bad{R"({"mode": "diff", "before": ["a"]})", "inputs is missing"},
     Bad{R"({"mode": "merge", "inputs": ["a"], "before": ["b"]})", "before and fail_above are for mode \"diff\""},
@@ -239,6 +252,7 @@ void names_of(const Json& root, const Json& object, const std::string& path, std
     names.push_back(path + name);
     if (property.contains("properties")) names_of(root, property, path + name + ".", names);
     if (name == "when") names_of(root, root["$defs"]["condition"], "when.", names);
+    if (property.contains("items") && property["items"].contains("properties")) names_of(root, property["items"], path + name + ".", names);
     if (name == "upload") names_of(root, root["$defs"]["upload"], "upload.", names);
   }
 }
@@ -303,7 +317,7 @@ TEST_F(Schema, ListsTheFormatsOfTheTable) {
 
 TEST_F(Schema, LimitsAreTheParsers) {
   // These depend on others; the table above has them.
-  const std::set<std::string> tied = {"count", "every", "mode", "event", "tier", "language", "before", "after", "cooldown"};
+  const std::set<std::string> tied = {"count", "every", "mode", "event", "tier", "language", "before", "after", "cooldown", "host_processes", "spool_dir", "metrics_file"};
   std::size_t tried = 0;
   for (const auto& [name, property] : schema_["properties"].items()) {
     std::vector<Json> good, bad;

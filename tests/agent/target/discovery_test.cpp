@@ -37,6 +37,30 @@ TargetKeys prefix(const char* text) {
   return keys;
 }
 
+TEST_F(DiscoveryTest, AllContainersOfTheNode) {
+  proc_.process(10, "/sbin/init");
+  proc_.process(2, "");                                        // a kernel thread
+  proc_.process(11, "app");
+  proc_.container(11, kId, kUid, "web");
+  proc_.process(12, "agent");
+  proc_.container(12, kOther, kOtherUid, "proxy");
+  proc_.put("1/root/var/log/pods/shop_web-1_" + kUid + "/x", "");
+  proc_.put("1/root/var/log/pods/kube-system_proxy-2_" + kOtherUid + "/x", "");
+  TargetKeys keys;
+  keys.selection.all_containers = true;
+  EXPECT_THAT(pids(keys), ElementsAre(11, 12));
+  EXPECT_EQ(found_[0].container.pod_name, "web-1");
+  EXPECT_EQ(found_[0].container.pod_namespace, "shop");
+  keys.selection.exclude = {{.pod_namespace = "kube-*"}};
+  EXPECT_THAT(pids(keys), ElementsAre(11));
+  keys.selection.exclude.clear();
+  keys.selection.include = {{.pod = "proxy-?"}, {.container = "none"}};
+  EXPECT_THAT(pids(keys), ElementsAre(12));
+  keys.selection.include.clear();
+  keys.selection.host_processes = true;
+  EXPECT_THAT(pids(keys), ElementsAre(10, 11, 12));
+}
+
 TEST_F(DiscoveryTest, AllWorkersNotTheMaster) {
   proc_.process(10, "arya-python3-2255_uWSGI master");
   proc_.process(11, "arya-python3-2255_uWSGI worker 1");

@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "agent/contract/clock.hpp"
+#include "agent/contract/own_processes.hpp"
 #include "agent/delivery/delivery.hpp"
 #include "agent/delivery/files.hpp"
 #include "agent/delivery/pace.hpp"
@@ -87,6 +88,7 @@ Result<std::unique_ptr<Courier>> Courier::start(const DeliveryOptions& options, 
   if (courier->pid_ < 0) return fail(Exit::Internal, "the spool's own process cannot be started");
   if (courier->pid_ > 0) return courier;
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  ::prctl(PR_SET_NAME, kCourierName);
   if (::getppid() != agent) ::_exit(0);
   courier->writer_ = UniqueFd();
   orders_ = reader.get();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <set>
 #include <string_view>
 #include <vector>
 
@@ -64,6 +65,14 @@ const char* event_words(Event event) {
 const char* event_key(Event event) {
   constexpr const char* kNames[] = {"cpu", "wall", "off_cpu", "gil"};
   return kNames[static_cast<std::size_t>(event)];
+}
+
+std::size_t pods_without_name(const Sampled& sampled) {
+  std::set<std::string> pods;
+  for (const ProcessReport& p : sampled.processes) {
+    if (!p.container.pod_uid.empty() && p.container.pod_name.empty()) pods.insert(p.container.pod_uid);
+  }
+  return pods.size();
 }
 
 std::string share_of(std::uint64_t part, std::uint64_t whole) {
@@ -134,6 +143,9 @@ void describe(Profile& profile, const PictureOptions& options, Event event, cons
   }
   for (const ProcessReport& p : sampled.processes) {
     if (!p.note.empty() && d.notes.size() < 32) note(fmt::format("Process {} ({}): {}.", p.id.pid, p.name, p.note));
+  }
+  if (const std::size_t nameless = pods_without_name(sampled); nameless > 0 && (options.split_by != SplitBy::None || options.label == "node")) {
+    note(counted(nameless, "pod goes", "pods go") + " by UID: pod names come from the kubelet's folder /var/log/pods, and the node's init (process 1) does not show it here.");
   }
   note("How it was seen: " + sampled.tier_sentence + ".");
 }

@@ -11,6 +11,7 @@
 #include "agent/contract/clock.hpp"
 #include "agent/contract/container_ids.hpp"
 #include "agent/contract/counted.hpp"
+#include "agent/contract/own_processes.hpp"
 #include "agent/guard/redact.hpp"
 #include "agent/target/pids.hpp"
 #include "samplers/process/files.hpp"
@@ -138,7 +139,7 @@ bool Discovery::identify(pid_t pid, Found& found) {
   const std::string text = read(pid, "stat", 4096);
   const auto stat = parse_stat(text);
   if (!stat || stat->state == 'Z' || stat->state == 'X') return false;
-  if (stat->parent == self_) return false;   // the agent's own: its courier
+  if (stat->parent == self_ && stat->comm == kCourierName) return false;
   found.id = {pid, stat->start_time};
   found.stack_start = stack_start_of(text);
   const auto [known, fresh] = containers_.try_emplace(found.id);

@@ -18,11 +18,11 @@ def find(folder, program):
 
 def plane_or_none(programs=()):
     """A control plane that answers; None after a visible skip where a program is missing."""
-    folder = os.environ.get("SAMPAN_KUBERNETES", "")
+    folder = os.environ.get("SAMPAN_KUBERNETES") or str(sampan.CACHE / "kubernetes" / "1.33.4")
     kubectl = find("%s:%s" % (folder, sampan.CACHE / "manifest-validator" / "bin"), "kubectl")
     missing = [program for program in [*PROGRAMS, *programs] if not find(folder, program)] + ([] if kubectl else ["kubectl"])
     if missing:
-        return sampan.skip("Kubernetes", "no %s (SAMPAN_KUBERNETES names a folder that holds them)" % ", ".join(missing))
+        return sampan.skip("Kubernetes", "no %s (sh tests/live/get_kubernetes.sh now; or SAMPAN_KUBERNETES names a folder that holds them)" % ", ".join(missing))
     return ControlPlane(pathlib.Path(folder), kubectl)
 
 

@@ -189,7 +189,8 @@ void judge_spool(RunResult& outcome) {
 }  // namespace
 
 void deliver(const DeliveryOptions& options, const Batch& batch, Courier* courier, RunResult& outcome, Progress& progress) {
-  const std::string unwritten = write_files(options.output_dir, outcome.files);
+  const bool kept = !courier || !batch.series;   // of a series the spool holds them until they are delivered
+  const std::string unwritten = kept ? write_files(options.output_dir, outcome.files) : "";
   if (!unwritten.empty()) log_warning("{}", unwritten);
   if (courier) {
     courier->take(outcome.files, batch);

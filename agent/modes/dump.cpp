@@ -77,6 +77,7 @@ SamplingOptions dump_options(SamplingOptions options) {
   options.event = Event::Wall;
   options.exclude_idle = false;
   options.by_process = options.by_thread = options.mark_lock = true;
+  options.above.clear();
   options.children = false;
   options.seconds = kMostSeconds;
   options.rate = kTickRate;

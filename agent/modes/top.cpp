@@ -107,6 +107,7 @@ class Top {
 RunResult run_top(const TargetKeys& keys, SamplingOptions sampling, const std::string& title, Progress& progress) {
   sampling.lines = false;        // a function is one row; the tree stays small
   sampling.by_process = true;
+  sampling.above.clear();
   if (sampling.endless) sampling.seconds = kDay;
   auto discovery = Discovery::open(keys);
   if (!discovery) return failed(discovery.error());

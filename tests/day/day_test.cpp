@@ -92,7 +92,7 @@ Day run_day(Params params, const std::string& folder) {
     run_series(params.series, progress, [&] {
       wall_step = static_cast<std::int64_t>(kSecond) * 3600 * (static_cast<int>(round % 5) - 2);   // up to two hours off
       const std::size_t before = static_cast<std::size_t>(std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
-      RunResult outcome = profile_once(params, progress);
+      RunResult outcome = profile_once(params, nullptr, progress);
       const std::size_t after = static_cast<std::size_t>(std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
       day.delivered += outcome.code == Exit::Delivered;
       day.lost += after != before + 2;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <new>
+#include <optional>
 #include <utility>
 
 #include "agent/contract/clock.hpp"
@@ -129,7 +130,7 @@ RunResult profile_once(const Params& params, Courier* courier, Progress& progres
 namespace {
 
 void describe_recorded(Profile& profile, const Params& params) {
-  const auto inputs = params.inputs.size() + params.compare.before.size();
+  const auto inputs = params.inputs.size() + params.compare.baseline.size();
   Description& d = profile.description;
   d.title = params.picture.title;
   d.subtitle = params.picture.subtitle;
@@ -150,7 +151,7 @@ RunResult redraw(const Params& params, Courier* courier, Progress& progress) {
 // Two of them compared: delivered whatever the verdict is, which the exit code then tells.
 RunResult compare(const Params& params, Courier* courier, Progress& progress) {
   const std::uint64_t started = wall_ns();
-  progress.stage("read", "reading " + counted(params.inputs.size() + params.compare.before.size(), "input", "inputs"));
+  progress.stage("read", "reading " + counted(params.inputs.size() + params.compare.baseline.size(), "input", "inputs"));
   if (auto probed = probe_output(params, progress); !probed) return failed(probed.error());
   auto compared = compare_inputs(params.inputs, params.compare, params.window, progress);
   if (!compared) return failed(compared.error());

@@ -86,7 +86,7 @@ void read_mode(StrictJson& reader, Reading& reading, Params& params) {
   for (const ModeRow& row : modes()) choices.emplace_back(row.name, row.mode);
   reader.choice("mode", params.mode, choices);
   reader.texts("inputs", params.inputs, 4096);
-  reader.texts("before", params.compare.before, 4096);
+  reader.texts("baseline", params.compare.baseline, 4096);
   reader.nested("fail_above", [&](StrictJson& limit) {
     limit.real("self_percent_points", params.compare.self_percent_points, 0.01, 100);
     limit.real("total_ratio", params.compare.total_ratio, 1, 1000);
@@ -176,8 +176,8 @@ void check_inputs(Reading& reading, const Params& params) {
   if (count < row.least_inputs && count == 0) reading.refuse("inputs is missing: the folded files or URLs to draw");
   if (row.most_inputs == 0 && count > 0) reading.refuse("inputs is for the modes that draw what was recorded: {}", drawing_modes());
   if (row.most_inputs == 0 && params.window.any()) reading.refuse("from and to are for the modes that draw what was recorded: {}", drawing_modes());
-  if (params.mode != Mode::Diff && (!params.compare.before.empty() || params.compare.limits())) reading.refuse("before and fail_above are for mode \"diff\"");
-  if (params.mode == Mode::Diff && params.compare.before.empty() && count != 2) reading.refuse("inputs must be two for mode \"diff\": before, after; or name the first side by `before`, of several files");
+  if (params.mode != Mode::Diff && (!params.compare.baseline.empty() || params.compare.limits())) reading.refuse("baseline and fail_above are for mode \"diff\"");
+  if (params.mode == Mode::Diff && params.compare.baseline.empty() && count != 2) reading.refuse("inputs must be two for mode \"diff\": before, after; or name the first side by `baseline`, of several files");
   if (count < row.least_inputs || count > row.most_inputs) reading.refuse("inputs must be one for mode \"{}\"", row.name);
 }
 

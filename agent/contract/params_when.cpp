@@ -47,6 +47,7 @@ void read_condition(StrictJson& reader, std::vector<Condition>& into) {
     read_value(reader, row, condition);
   }
   reader.real("for_seconds", condition.for_seconds, 0.2, 3600);
+  reader.end();
   if (kinds != 1) reader.reading().refuse("each of when names one of {}", all_keys());
   const bool measured = condition.kind == Condition::Cpu || condition.kind == Condition::Throttled;
   if (!measured && reader.has("for_seconds")) reader.reading().refuse("for_seconds goes with cpu_percent or throttled_percent");
@@ -63,7 +64,6 @@ void read_recorder(StrictJson& reader, RecorderOptions& options) {
   else for (const nlohmann::json& one : list) {
     StrictJson inner(reader.reading(), one, "when.");
     read_condition(inner, options.when);
-    inner.end();
   }
   if (!found) {   // so that its keys are known
     Reading unread;

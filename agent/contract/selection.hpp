@@ -10,14 +10,14 @@ namespace sampan {
 
 // What is empty does not narrow. Globs as fnmatch(3) has them: `shop-*`.
 struct SelectionRule {
-  std::string pod_namespace, pod, container;
-  std::string runtime;     // a runtime's name
-  unsigned rate = 0;       // samples a second; 0: the run's. Of include rules only
+  std::string pod_namespace = {}, pod = {}, container = {};
+  std::string runtime = {};     // a runtime's name
+  unsigned rate = 0;            // samples a second; 0: the run's. Of include rules only
 };
 
 // Names of one container, as far as the node tells them; what it does not tell is empty and matches no glob but `*`.
 struct ContainerNames {
-  std::string_view pod_namespace, pod, container;
+  std::string_view pod_namespace = {}, pod = {}, container = {};
 };
 
 struct Selection {

@@ -94,7 +94,7 @@ struct DeliveryOptions {
 
 // Of the mode diff: what is compared with `inputs`, and what is too much slower.
 struct CompareOptions {
-  std::vector<std::string> before;           // empty: `inputs` are two, before and after
+  std::vector<std::string> baseline;         // empty: `inputs` are two, before and after
   double self_percent_points = 0;            // a function's share of its own grew by more: exit code 9; 0: not asked for
   double total_ratio = 0;                    // a function's share with all that it calls, after to before; 0: not asked for
 

@@ -101,6 +101,7 @@ Result<std::unique_ptr<Courier>> Courier::start(const DeliveryOptions& options, 
 void Courier::work() {
   Progress progress(std::fopen("/dev/null", "r"));   // the agent alone speaks
   std::map<std::string, Pace> paces;
+  std::map<std::string, std::vector<Waiting>> known;   // at the last look
   for (bool last = false; seconds_left() != 0;) {
     if (end_ >= 0 && !std::exchange(last, true)) paces.clear();   // each is tried once more
     std::map<std::string, std::vector<Waiting>> by_destination;
@@ -109,9 +110,11 @@ void Courier::work() {
     double next = now_seconds() + kLongestRest;
     for (const auto& [destination, waiting] : by_destination) {
       Pace& pace = paces[destination];
+      if (!known.contains(destination)) pace.arrived(now_seconds());
       if (pace.due() <= now_seconds()) send(waiting.front(), waiting.size() > 1, pace, progress);
       next = std::min(next, pace.due());
     }
+    known = std::move(by_destination);
     rest_until(next);
   }
 }

@@ -10,6 +10,7 @@ class Pace {
  public:
   static constexpr double kFirstWait = 1, kLongestWait = 300;   // seconds
   static constexpr double kBetween = 0.5;                        // the mean between two sendings of what had to wait
+  static constexpr double kSpread = 30;                          // agents that work in step arrive within it
 
   // The earliest time of the next attempt.
   double due() const { return due_; }
@@ -19,11 +20,15 @@ class Pace {
   void failed(double now, double random, std::optional<double> asked);
   // `more` waits: after an outage it goes out bit by bit, else at once.
   void succeeded(double now, double random, bool more);
+  // A file comes where none waited. Once there was an outage each agent has a moment of its own for it, within kSpread: those
+  // that the same outage ended for work in step.
+  void arrived(double now);
 
  private:
   double due_ = 0;
   unsigned failures_ = 0;
   bool recovering_ = false;
+  double own_moment_ = 0;
 };
 
 }  // namespace sampan

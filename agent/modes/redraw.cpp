@@ -104,9 +104,9 @@ Profile merged(std::span<const Profile> side) {
 }  // namespace
 
 Result<Comparison> compare_inputs(const std::vector<std::string>& inputs, const CompareOptions& options, const WindowOptions& window, Progress& progress) {
-  const bool named = !options.before.empty();
+  const bool named = !options.baseline.empty();
   const std::span<const std::string> all(inputs);
-  auto before = read_side(named ? std::span<const std::string>(options.before) : all.first(1), window, progress);
+  auto before = read_side(named ? std::span<const std::string>(options.baseline) : all.first(1), window, progress);
   if (!before) return tl::unexpected(before.error());
   auto after = read_side(named ? all : all.last(1), window, progress);
   if (!after) return tl::unexpected(after.error());

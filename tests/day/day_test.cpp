@@ -159,7 +159,7 @@ void day_of_recording(Tier tier, bool python) {
   {
     Progress progress(nowhere);
     Recorder recorder(params->sampling.recorder);
-    outcome = profile_once(*params, progress, &recorder);
+    outcome = profile_once(*params, nullptr, progress, &recorder);
   }
   std::fclose(nowhere);
   watch.join();

@@ -161,7 +161,9 @@ TEST(Pace, AThousandAgentsComeBackEvenly) {
     unsigned waiting = 0;
     double made = 0;   // all begin at the same second, as after a power cut
     for (double now = 0; now < kEnd;) {
-      for (; made <= now; made += 60) ++waiting;
+      for (; made <= now; made += 60) {
+        if (waiting++ == 0) pace.arrived(made);
+      }
       if (waiting == 0 || pace.due() > now) {
         now = waiting == 0 ? made : pace.due();
         continue;

@@ -24,15 +24,15 @@ Vitals at(double seconds, double cpu_seconds, CgroupCounts cgroup = {}) {
 }
 
 TEST(Triggers, ProcessorTimeIsMeasuredOverItsLength) {
-  const RecorderOptions options = waiting_for({Condition::Cpu, 50, 0.5, {}, 0});
+  const RecorderOptions options = waiting_for({Condition::Cpu, 60, 0.5, {}, 0});
   Triggers triggers(options);
   EXPECT_EQ(triggers.every(), kSecond / 10);
   double cpu = 0;
   for (double t = 0; t < 100; t += 0.1) EXPECT_EQ(triggers.look(at(t, cpu += 0.02)), "") << t;
-  // 0.2 s of a whole core in half a second is below it, 0.3 s is above.
+  // 0.2 s of a whole core and 0.3 s of a fifth are below it, 0.3 s and 0.2 s are above.
   EXPECT_EQ(triggers.look(at(100.1, cpu += 0.1)), "");
   EXPECT_EQ(triggers.look(at(100.2, cpu += 0.1)), "");
-  EXPECT_THAT(triggers.look(at(100.3, cpu += 0.1)), HasSubstr("% of a core for 0.5 s (cpu_percent: 50)"));
+  EXPECT_THAT(triggers.look(at(100.3, cpu += 0.1)), HasSubstr("% of a core for 0.5 s (cpu_percent: 60)"));
 }
 
 // The next recording's counters begin at nothing: that is no time used.

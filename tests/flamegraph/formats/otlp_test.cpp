@@ -1,6 +1,7 @@
 // What the independent decoder (tests/live/otlp_test.py) does not meet: hostile bytes, unknown times, weights of time, diffs.
 #include "flamegraph/formats/otlp.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <zlib.h>
 
@@ -131,7 +132,13 @@ TEST(Otlp, TimeIsValuesWithoutTimestamps) {
   EXPECT_NE(std::find(decoded.strings.begin(), decoded.strings.end(), "off_cpu"), decoded.strings.end());
 }
 
-TEST(Otlp, ADiffIsSigned) { EXPECT_EQ(Decoded(diff(small(9), small(4))).sum(), 4 - 9); }
+TEST(Otlp, ADiffIsSigned) {
+  Profile after = small(4);
+  const FrameId other[] = {after.intern({FrameKind::Process, "app", {}, 7}), after.intern({FrameKind::Python, "other", "a.py", 9})};
+  after.add(other, 4);
+  // Sides compare by shares: all of the first, half and half of the second.
+  EXPECT_THAT(Decoded(diff(small(16), after)).values, testing::UnorderedElementsAre(-4, 4));
+}
 
 TEST(Otlp, HostileBytesBecomeText) {
   std::string bytes;

@@ -119,7 +119,8 @@ class PtraceTier final : public Sampler {
     };
     switch (tracer_.capture(thread.tid(), *traced.target.process->memory, kStopWithinNs, traced.capture, meanwhile)) {
       case Stopped::Copied: {
-        const bool ran = was_running(before, at_stop, traced.capture.stopped_at, std::exchange(woke_ns_, traced.capture.taken_at));
+        const bool ran = was_running(before, at_stop, traced.capture.stopped_at, woke_ns_);
+        if (traced.capture.slept) woke_ns_ = traced.capture.taken_at;
         if (context_.options.event == Event::Cpu && !ran) return idle();
         record(traced, thread, true);
         return;

@@ -119,9 +119,11 @@ bool is_group_stop(int status) { return (status >> 16) == PTRACE_EVENT_STOP && W
 
 }  // namespace
 
-// 1: it stopped, at `stopped_at`. 0: time is up; -1: there is no such tracee.
-int Tracer::wait_for(pid_t tid, std::uint64_t wait_ns, int& status, std::uint64_t& stopped_at) {
+// 1: it stopped, at into.stopped_at. 0: time is up; -1: there is no such tracee.
+int Tracer::wait_for(pid_t tid, std::uint64_t wait_ns, int& status, StackCapture& into) {
   const std::uint64_t start = now_ns();
+  std::uint64_t& stopped_at = into.stopped_at;
+  into.slept = false;
   stopped_at = start;
   while (stopped_at - start < kSpinNs) {
     const pid_t got = waitpid(tid, &status, __WALL | WNOHANG);
@@ -134,6 +136,7 @@ int Tracer::wait_for(pid_t tid, std::uint64_t wait_ns, int& status, std::uint64_
   const OwnSchedStat own;
   std::uint64_t before = own.read().waited;
   const Alarm alarm(wait_ns);
+  into.slept = true;
   while (true) {
     const pid_t got = waitpid(late_.empty() ? tid : -1, &status, __WALL | __WNOTHREAD | (alarm.set() ? 0 : WNOHANG));
     stopped_at = now_ns();
@@ -151,7 +154,7 @@ Stopped Tracer::capture(pid_t tid, Memory& memory, std::uint64_t wait_ns, StackC
   // It fails only where the thread has just ended: the kernel has let go of it then.
   ptrace(PTRACE_INTERRUPT, tid, nullptr, nullptr);
   int status = 0;
-  const int waited = wait_for(tid, wait_ns, status, into.stopped_at);
+  const int waited = wait_for(tid, wait_ns, status, into);
   if (waited <= 0) {
     // A thread that has ended is no tracee any more; one that goes on under its process's number, by exec, still is.
     late_.insert(tid);

@@ -29,6 +29,7 @@ struct StackCapture {
   std::size_t size = 0;            // copied from registers.sp up
   std::uint64_t taken_at = 0;      // CLOCK_MONOTONIC, ns
   std::uint64_t stopped_at = 0;    // when it came to its stop
+  bool slept = false;              // the tracer gave its processor away while it waited for the stop
   std::uint64_t stopped_ns = 0;    // how long it stood
 };
 
@@ -49,7 +50,7 @@ class Tracer {
   const Durations& stops() const { return stops_; }
 
  private:
-  int wait_for(pid_t tid, std::uint64_t wait_ns, int& status, std::uint64_t& stopped_at);
+  int wait_for(pid_t tid, std::uint64_t wait_ns, int& status, StackCapture& into);
   pid_t look(bool blocks);
   bool let_one_go(std::uint64_t until);
   void let_late_go(pid_t tid, int status, std::uint64_t stood_ns);

@@ -122,7 +122,7 @@ jar = APPS / "clinic" / "target" / "clinic.jar"
 if fetched.returncode != 0 or not jar.exists():
     skip("Java applications", f"they could not be built: {(fetched.stdout + fetched.stderr)[-300:]}")
     sampan.finish()
-for jdk in jdks.unpacked([int(v) for v in os.environ.get("SAMPAN_JDKS", "17 21 25" if sampan.LONG else "21 25").split()]):
+for jdk in jdks.unpacked([int(v) for v in os.environ.get("SAMPAN_JDKS", "17 21 25" if sampan.LONG else "25").split()]):
     clinic(jdk, jar)
 build()
 sampan.finish()

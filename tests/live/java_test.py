@@ -231,7 +231,7 @@ if only:
         for name in only:
             globals()[name](one)
     sampan.finish()
-found = [*jdks.unpacked([8, 11, 17, 21, 25, 26]), *jdks.temurin()]
+found = [*jdks.unpacked([8, 11, 17, 21, 25, 26] if sampan.LONG else [8, 17, 21, 26]), *(jdks.temurin() if sampan.LONG else [])]
 for jdk in found:
     simple(jdk)
     diverse(jdk)

@@ -27,7 +27,7 @@ def compiled(name, *command):
 
 
 def run(load, tier, **params):
-    return sampan.profile(pid=load.pid, tier=tier, rate=200, seconds=3, group_by=[], **params)
+    return sampan.profile(pid=load.pid, tier=tier, rate=200, seconds=3 if sampan.LONG else 2, group_by=[], **params)
 
 
 def figures(result):

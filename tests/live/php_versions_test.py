@@ -32,7 +32,7 @@ def same(frames, callers):
 
 def shapes(version, command, what="", folder="/tmp"):
     with sampan.Workload([*command, "%s/shapes.php" % folder, 0.1, "round"], ready=lambda w: w.says("round")) as load:
-        run = sampan.profile(pid=load.pid, seconds=6, rate=200, exclude_idle=False)
+        run = sampan.profile(pid=load.pid, seconds=6 if LONG else 3, rate=200, exclude_idle=False)
         told = [line[7:].split("\t") for line in load.output().splitlines() if line.startswith("caller ")]
     seen, right, wrong = set(), 0, {}
     for stack, count in run.stacks():

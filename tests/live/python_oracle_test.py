@@ -7,7 +7,7 @@ import sampan
 
 SECONDS = 30 if sampan.LONG else 8
 SHORT, LONG = 50, 6000   # spins: about a microsecond and more than a hundred a leaf
-KINDS = ("2.7", "3.8", "3.10", "3.11", "3.12", "3.13", "3.14", "3.15") if sampan.LONG else ("3.8", "3.11", "3.13", "3.14", "3.15")
+KINDS = ("2.7", "3.8", "3.10", "3.11", "3.12", "3.13", "3.14", "3.15") if sampan.LONG else ("3.11", "3.14")
 
 
 def possible(frames):

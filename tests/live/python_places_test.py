@@ -10,7 +10,7 @@ import python_matrix_test as matrix
 import pythons
 import sampan
 
-SECONDS = 30 if sampan.LONG else 10
+SECONDS = 30 if sampan.LONG else 6
 SHARES = sampan.WORKLOADS / "python" / "shares.py"
 TRUTH = {"sixty": 60.0, "thirty": 30.0, "ten": 10.0}
 EMBEDDED = ("3.8", "3.10", "3.12", "3.13") if sampan.LONG else ("3.12",)

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace sampan::php {
 namespace {
@@ -102,8 +103,10 @@ void PhpWalker::collect_generators(std::uint64_t outermost) {
   std::reverse(calls_.begin() + static_cast<std::ptrdiff_t>(before), calls_.end());
 }
 
-Walked PhpWalker::walk(const ThreadSnapshot& thread, std::vector<FrameId>& frames) {
-  const auto globals = globals_.find(thread.inner_tid);
+// The calls of a thread as they are now, each with its function and line.
+Walked PhpWalker::read_calls(pid_t inner_tid) {
+  calls_.clear();
+  const auto globals = globals_.find(inner_tid);
   if (globals == globals_.end()) return Walked::NoFrames;
   std::uint64_t innermost = 0;
   bool changed = false, whole = false;
@@ -116,13 +119,29 @@ Walked PhpWalker::walk(const ThreadSnapshot& thread, std::vector<FrameId>& frame
     // A chain that changed and does not end in a script's own code was read while its last link was written.
     if (!changed || (whole && calls_.back().known->script())) break;
   }
+  if (!whole) return Walked::Truncated;
+  return changed ? Walked::Suspect : Walked::Whole;
+}
+
+Walked PhpWalker::append(Walked read, std::vector<FrameId>& frames) {
+  if (read == Walked::NoFrames || read == Walked::Failed) return read;
+  const bool whole = read != Walked::Truncated;
   if (!whole) frames.push_back(truncated_);
   for (std::size_t i = calls_.size(); i-- > 0;) {
     const FrameId id = name(calls_[i], whole && i + 1 == calls_.size());
     if (id != Profile::kNoFrame) frames.push_back(id);
   }
-  if (!whole) return Walked::Truncated;
-  return changed ? Walked::Suspect : Walked::Whole;
+  return read;
+}
+
+void PhpWalker::observe_stopped(const ThreadSnapshot& thread) {
+  held_read_ = read_calls(thread.inner_tid);
+  held_tid_ = thread.inner_tid;
+}
+
+Walked PhpWalker::walk(const ThreadSnapshot& thread, std::vector<FrameId>& frames) {
+  const bool held = std::exchange(held_tid_, 0) == thread.inner_tid && thread.inner_tid != 0;
+  return append(held ? held_read_ : read_calls(thread.inner_tid), frames);
 }
 
 FrameId PhpWalker::name(const Call& call, bool outermost) {

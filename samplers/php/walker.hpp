@@ -1,5 +1,5 @@
-// PHP's frames of one process, by memory alone: the executor's globals and the live part of the VM's stack in one call,
-// the functions and lines of its frames in a second.
+// PHP's frames of one process: the executor's globals and the live part of the VM's stack in one call, the functions and
+// lines of its frames in a second; while the thread stands stopped, where it is.
 #pragma once
 
 #include <map>
@@ -13,6 +13,7 @@ class PhpWalker final : public Walker {
  public:
   PhpWalker(Context& context, Php php, pid_t inner_pid);
   Walked walk(const ThreadSnapshot& thread, std::vector<FrameId>& frames) override;
+  void observe_stopped(const ThreadSnapshot& thread) override;
   void refresh() override;
 
  private:
@@ -24,6 +25,8 @@ class PhpWalker final : public Walker {
     std::uint64_t words[6];
   };
 
+  Walked read_calls(pid_t inner_tid);
+  Walked append(Walked read, std::vector<FrameId>& frames);
   bool read_stack(Globals& globals, std::uint64_t& innermost, bool& changed);
   bool collect(std::uint64_t innermost);
   void collect_generators(std::uint64_t outermost);
@@ -38,6 +41,8 @@ class PhpWalker final : public Walker {
   std::vector<std::byte> stack_;     // copied from stack_start_ on
   std::uint64_t stack_start_ = 0;
   std::vector<Call> calls_;          // innermost first
+  pid_t held_tid_ = 0;               // whose calls observe_stopped() left in calls_
+  Walked held_read_ = Walked::NoFrames;
   FrameId truncated_;
 };
 

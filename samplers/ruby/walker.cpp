@@ -184,18 +184,43 @@ void RubyWalker::resolve_methods(Known& known) {
   }
 }
 
+// The thread's control frames with their methods, as they are now.
+Walked RubyWalker::read_frames(Known& known) {
+  stack_.clear();
+  const Walked walked = read_stack(known);
+  if (walked != Walked::Whole && walked != Walked::Suspect) return walked;
+  collect(known);
+  resolve_methods(known);
+  return walked;
+}
+
+// Of a thread that is not known yet the next sample is the first: to list them all takes longer than a stop may.
+void RubyWalker::observe_stopped(const ThreadSnapshot& thread) {
+  const auto known = threads_.find(thread.inner_tid);
+  if (known == threads_.end()) return;
+  held_read_ = read_frames(known->second);
+  held_lock_ = holds(known->second);
+  held_tid_ = thread.inner_tid;
+}
+
 Walked RubyWalker::walk(const ThreadSnapshot& thread, std::vector<FrameId>& frames) {
+  const bool held = std::exchange(held_tid_, 0) == thread.inner_tid && thread.inner_tid != 0;
+  if (held && held_read_ != Walked::NoFrames) return append(held_read_, frames);
+  if (held) list();                           // its structure is another thread's by now
   Known* known = find(thread.inner_tid);
   if (!known) return Walked::NoFrames;
-  Walked walked = read_stack(*known);
-  if (walked == Walked::NoFrames) {   // its structure is another thread's by now
+  if (thread.registers && thread.fp_known) return Walked::Failed;   // it stood, and runs on since
+  Walked walked = read_frames(*known);
+  if (walked == Walked::NoFrames) {
     list();
     known = find(thread.inner_tid);
-    walked = known ? read_stack(*known) : Walked::NoFrames;
+    walked = known ? read_frames(*known) : Walked::NoFrames;
   }
-  if (walked != Walked::Whole && walked != Walked::Suspect) return walked;
-  collect(*known);
-  resolve_methods(*known);
+  return append(walked, frames);
+}
+
+Walked RubyWalker::append(Walked read, std::vector<FrameId>& frames) {
+  if (read != Walked::Whole && read != Walked::Suspect) return read;
   const std::size_t before = frames.size();
   if (cut_) frames.push_back(cut_note_);
   for (std::size_t i = stack_.size(); i-- > 0;) {
@@ -204,14 +229,19 @@ Walked RubyWalker::walk(const ThreadSnapshot& thread, std::vector<FrameId>& fram
   }
   if (collecting_) frames.push_back(garbage_);
   if (frames.size() == before) return Walked::NoFrames;
-  return cut_ ? Walked::Truncated : walked;
+  return cut_ ? Walked::Truncated : read;
+}
+
+bool RubyWalker::holds(const Known& known) {
+  if (known.thread.running == 0) return false;
+  const auto running = memory_.read_as<std::uint64_t>(known.thread.running);
+  return running == known.thread.context || running == known.thread.address;
 }
 
 bool RubyWalker::holds_lock(const ThreadSnapshot& thread) {
+  if (held_tid_ == thread.inner_tid && thread.inner_tid != 0) return held_lock_;
   const Known* known = find(thread.inner_tid);
-  if (!known || known->thread.running == 0) return false;
-  const auto running = memory_.read_as<std::uint64_t>(known->thread.running);
-  return running == known->thread.context || running == known->thread.address;
+  return known && holds(*known);
 }
 
 }  // namespace sampan::ruby

@@ -1,5 +1,5 @@
-// Ruby's frames of one process, by memory alone: a thread's execution context, its control frames and their environments
-// in one call, taken as they are.
+// Ruby's frames of one process: a thread's execution context, its control frames and their environments in one call, taken
+// as they are; while the thread stands stopped, where it is.
 #pragma once
 
 #include <set>
@@ -15,6 +15,7 @@ class RubyWalker final : public Walker {
   RubyWalker(Context& context, std::unique_ptr<Vm> vm, pid_t inner_pid);
   Walked walk(const ThreadSnapshot& thread, std::vector<FrameId>& frames) override;
   bool holds_lock(const ThreadSnapshot& thread) override;
+  void observe_stopped(const ThreadSnapshot& thread) override;
   void refresh() override;
 
  private:
@@ -30,6 +31,9 @@ class RubyWalker final : public Walker {
 
   Known* find(pid_t inner_tid);
   void list();
+  bool holds(const Known& known);
+  Walked read_frames(Known& known);
+  Walked append(Walked read, std::vector<FrameId>& frames);
   Walked read_stack(Known& known);
   bool learn_stack(Known& known);
   void collect(Known& known);
@@ -56,6 +60,9 @@ class RubyWalker final : public Walker {
   bool collecting_ = false;                      // the thread holds its lock and garbage is being collected
   bool cut_ = false;                             // the stack is deeper than is read
   std::vector<ControlFrame> stack_;              // innermost first
+  pid_t held_tid_ = 0;                           // whose frames observe_stopped() left in stack_
+  Walked held_read_ = Walked::NoFrames;
+  bool held_lock_ = false;
   FrameId garbage_, cut_note_;
 };
 

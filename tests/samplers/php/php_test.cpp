@@ -88,6 +88,26 @@ TEST_P(EveryPhp, DelegatingGeneratorsAreUnfolded) {
   EXPECT_THAT(run.names(), ElementsAre("{main}:7", "outer:23", "middle:13", "inner:3"));
 }
 
+// What the thread does after its stop is not part of the sample.
+TEST_P(EveryPhp, IsSeenAsItStood) {
+  FakePhp php(layout());
+  php.push(php.user("", 0, "/app/index.php", 1, 50), 7);
+  const auto work = php.user("work", 0, "/app/a.php", 10, 20);
+  const auto frame = php.push(work, 12);
+  Walk run;
+  const auto walker = run.open(php);
+  ThreadSnapshot snapshot;
+  snapshot.inner_tid = 77;
+  walker->observe_stopped(snapshot);
+  php.put_frame(frame, work, 13, php.current);
+  php.push(php.internal("strlen"));
+  EXPECT_EQ(run.walk(*walker), Walked::Whole);
+  EXPECT_THAT(run.names(), ElementsAre("{main}:7", "work:12"));
+  php.put_frame(frame, work, 13, php.page + 24);
+  EXPECT_EQ(run.walk(*walker), Walked::Whole) << "a stop is for one sample";
+  EXPECT_THAT(run.names(), ElementsAre("{main}:7", "work:13", "strlen"));
+}
+
 INSTANTIATE_TEST_SUITE_P(Php, EveryPhp, testing::Range(std::size_t{0}, layouts().size()), [](const auto& row) {
   std::string name = layouts()[row.param].release;
   name[1] = '_';

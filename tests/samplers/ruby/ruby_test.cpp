@@ -107,6 +107,33 @@ TEST_P(EveryRuby, ABlockWhoseEnvironmentOutlivedItsStack) {
   EXPECT_THAT(run.names(), ElementsAre("block in A#work:14"));
 }
 
+// What the thread does after its stop is not part of the sample.
+TEST_P(EveryRuby, IsSeenAsItStood) {
+  FakeRuby ruby(layout());
+  push_example(ruby);
+  ruby.collect_garbage();   // and so the lock is its own
+  Walk run;
+  const auto walker = run.open(ruby);
+  Registers registers;
+  ThreadSnapshot snapshot;
+  snapshot.inner_tid = 77;
+  snapshot.registers = &registers;
+  walker->observe_stopped(snapshot);
+  ruby.image.put<std::uint64_t>(ruby.running, 0);
+  const auto other = ruby.iseq("other", "/app/b.rb", {{0, 30}});
+  ruby.push(FakeRuby::kMethod | FakeRuby::kLocal, other, ruby.pc(other, 0), 0);
+  EXPECT_TRUE(walker->holds_lock(snapshot));
+  EXPECT_EQ(walker->walk(snapshot, run.ids), Walked::Whole);
+  EXPECT_THAT(run.names(), testing::SizeIs(6));
+  EXPECT_EQ(run.names().back(), "[garbage collection]");
+  EXPECT_EQ(run.walk(*walker), Walked::Whole) << "a stop is for one sample";
+  EXPECT_EQ(run.names().back(), "other:30");
+  ThreadSnapshot stranger = snapshot;
+  stranger.inner_tid = 78;
+  walker->observe_stopped(stranger);
+  EXPECT_EQ(walker->walk(stranger, run.ids), Walked::NoFrames);
+}
+
 INSTANTIATE_TEST_SUITE_P(Ruby, EveryRuby, testing::Range(std::size_t{0}, layouts().size()), [](const auto& row) {
   const Version& v = layouts()[row.param].since;
   return "V" + std::to_string(v.major) + "_" + std::to_string(v.minor) + "_" + std::to_string(v.patch);

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "samplers/elf/library.hpp"
+#include "samplers/elf/thread_pointer.hpp"
 
 namespace sampan::php {
 namespace {
@@ -118,7 +119,7 @@ Result<Php> open_php(const Process& process, ElfCache& elfs) {
   if (!module) return fail(Exit::CannotSample, "process {}: PHP's release is not to be found in it", process.id.pid);
   const Layout* layout = find_layout(module->api);
   if (!layout) return fail(Exit::CannotSample, "process {}: PHP {} is older than 7.0, the first that is known", process.id.pid, module->version);
-  Php php{memory, *layout, module->thread_safe, 0, 0, {}};
+  Php php{memory, *layout, module->thread_safe, 0, 0, {}, {}};
   if (!php.thread_safe) {
     const auto globals = find_variable(process, elfs, "executor_globals");
     if (!globals) return fail(Exit::CannotSample, "process {}: PHP {} hides its executor_globals", process.id.pid, module->version);
@@ -129,6 +130,7 @@ Result<Php> open_php(const Process& process, ElfCache& elfs) {
   if (!offset) return fail(Exit::CannotSample, "process {}: thread-safe PHP {} hides its executor_globals_offset", process.id.pid, module->version);
   php.globals = memory.read_as<std::uint64_t>(*offset);
   if (php.globals == 0) return fail(Exit::CannotSample, "process {}: its PHP {} has not started yet", process.id.pid, module->version);
+  php.descriptor = descriptor_distance(process, elfs);
   if (const auto table = library->address("tsrm_tls_table")) php.variables = {*table};
   else php.variables = find_heap_pointers(process, variables);
   return php;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 
 #include "samplers/php/layout.hpp"
 #include "samplers/process/pthread.hpp"
@@ -17,6 +18,7 @@ struct Php {
   std::uint64_t globals = 0;         // executor_globals; of a thread-safe build, their offset in a thread's storage
   std::uint64_t table = 0;           // thread-safe: address of the pointer to TSRM's table of threads; 0: not found yet
   std::vector<std::uint64_t> variables;   // thread-safe: where that pointer may lie
+  std::optional<std::uint64_t> descriptor = {};   // thread-safe: elf/thread_pointer.hpp
 };
 
 bool holds_php(const Process& process, ElfCache& elfs);

@@ -10,6 +10,23 @@ constexpr std::size_t kMostFunctions = 1 << 17;
 constexpr std::size_t kFunctionHead = 24;
 constexpr std::size_t kMostName = 512, kMostPath = 4096;
 
+// The kernel may not have been able to read either hash: what the target itself has not looked at is not mapped yet.
+bool bears(const Function& function, std::uint64_t check) {
+  const Fingerprint& is = function.is;
+  std::uint64_t head = 0;
+  for (const std::uint64_t word : {is.type, is.name, is.scope}) head = sampan_php_check(head, word);
+  for (const std::uint64_t name_hash : {function.name_hash, std::uint64_t{0}}) {
+    const std::uint64_t named = sampan_php_check(head, name_hash);
+    if (!function.user()) {
+      if (named == check) return true;
+      continue;
+    }
+    const std::uint64_t placed = sampan_php_check(sampan_php_check(named, is.file), std::uint64_t{is.last_line} << 32 | is.first_line);
+    if (sampan_php_check(placed, function.file_hash) == check || sampan_php_check(placed, 0) == check) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 Fingerprint Functions::fingerprint(Bytes bytes) const {
@@ -17,7 +34,7 @@ Fingerprint Functions::fingerprint(Bytes bytes) const {
   is.type = read_at<std::uint8_t>(bytes, 0);
   is.name = read_at<std::uint64_t>(bytes, kFunctionName);
   is.scope = read_at<std::uint64_t>(bytes, kFunctionScope);
-  if (is.type != 2 && is.type != 4) return is;
+  if (is.type != SAMPAN_PHP_USER && is.type != SAMPAN_PHP_EVAL) return is;
   is.file = read_at<std::uint64_t>(bytes, layout_.filename);
   is.first_line = read_at<std::uint32_t>(bytes, layout_.filename + 8u);
   is.last_line = read_at<std::uint32_t>(bytes, layout_.filename + 12u);
@@ -68,7 +85,7 @@ void Functions::check(std::vector<Call>& calls) {
   for (Seen& seen : seen_) {
     Fingerprint is = fingerprint(seen.bytes);
     Function& known = *seen.function;
-    if ((is.type == 2 || is.type == 4) && seen.bytes.size() == kFunctionHead) {   // new, or internal when last seen
+    if ((is.type == SAMPAN_PHP_USER || is.type == SAMPAN_PHP_EVAL) && seen.bytes.size() == kFunctionHead) {   // new, or internal when last seen
       seen.bytes.resize(layout_.filename + 16u);
       memory_.read(seen.address, seen.bytes);
       is = fingerprint(seen.bytes);
@@ -77,10 +94,38 @@ void Functions::check(std::vector<Call>& calls) {
   }
   for (Call& call : calls) {
     call.known = seen_[index_[call.function]].function;
-    const Fingerprint& is = call.known->is;
-    const bool inside = call.line >= is.first_line && call.line <= is.last_line;
-    if (!call.known->user() || (!inside && !call.known->script())) call.line = 0;
+    judge_line(call);
   }
+}
+
+void Functions::judge_line(Call& call) {
+  const Fingerprint& is = call.known->is;
+  const bool inside = call.line >= is.first_line && call.line <= is.last_line;
+  if (!call.known->user() || (!inside && !call.known->script())) call.line = 0;
+}
+
+void Functions::recall(std::vector<Call>& calls) {
+  if (sent_.size() > kMostFunctions) sent_.clear();
+  for (Call& call : calls) {
+    if (call.function == 0) continue;
+    call.known = find_sent(call.function, call.check);
+    if (call.known) judge_line(call);
+  }
+}
+
+Function* Functions::find_sent(std::uint64_t address, std::uint64_t check) {
+  const std::uint64_t key = sampan_php_check(check, address);
+  if (const auto known = sent_.find(key); known != sent_.end()) return &known->second;
+  std::vector<std::byte> bytes(kFunctionHead);
+  if (!memory_.read(address, bytes)) return nullptr;
+  Function function;
+  function.is = fingerprint(bytes);
+  if (function.user()) {
+    bytes.resize(layout_.filename + 16u);
+    if (!memory_.read(address, bytes)) return nullptr;
+  }
+  learn(function, fingerprint(bytes));
+  return bears(function, check) ? &(sent_[key] = std::move(function)) : nullptr;
 }
 
 }  // namespace sampan::php

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <span>
 
+#include "samplers/php/kernel_walk.h"
+
 namespace sampan::php {
 
 using Offset = std::uint16_t;
@@ -21,11 +23,11 @@ struct Layout {
 
 // The same in every release from 7.0 on.
 constexpr Offset kFrameOpline = 0, kFrameFunction = 24, kFrameThis = 32, kFrameThisType = 40, kFramePrevious = 48, kFrameSize = 80;
-constexpr Offset kGeneratorParent = 96;   // from generator_frame on
+constexpr Offset kGeneratorParent = SAMPAN_PHP_GENERATOR_PARENT;   // from generator_frame on
 constexpr Offset kFunctionName = 8, kFunctionScope = 16;
 constexpr Offset kClassName = 8;
-constexpr Offset kOpLine = 24;
-constexpr Offset kStringHash = 8, kStringLength = 16, kStringText = 24;
+constexpr Offset kOpLine = SAMPAN_PHP_OP_LINE;
+constexpr Offset kStringHash = SAMPAN_PHP_STRING_HASH, kStringLength = 16, kStringText = 24;
 // zend_module_entry {size, api, debug, zts, …}
 constexpr Offset kModuleSize = 168, kModuleApi = 4, kModuleThreadSafe = 9, kModuleName = 32, kModuleVersion = 88;
 

@@ -1,6 +1,8 @@
 // The registry's row for PHP.
 #include "samplers/php/walker.hpp"
 
+extern "C" const char php_kernel_walk[], php_kernel_walk_end[];   // php.bpf.c, compiled
+
 namespace sampan {
 namespace {
 
@@ -15,6 +17,6 @@ Result<std::unique_ptr<Walker>> open(Process& process, Context& context) {
 
 }  // namespace
 
-Runtime php_runtime() { return {"php", matches, open, true}; }
+Runtime php_runtime() { return {"php", matches, open, true, std::as_bytes(std::span(php_kernel_walk, php_kernel_walk_end))}; }
 
 }  // namespace sampan

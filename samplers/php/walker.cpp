@@ -8,17 +8,18 @@ namespace sampan::php {
 namespace {
 
 constexpr std::size_t kMostCalls = 4096, kMostGenerators = 64;
-constexpr std::uint8_t kObject = 8;       // IS_OBJECT
 constexpr std::size_t kMostBytes = std::size_t{1} << 20;
 constexpr std::uint64_t kSlackBytes = 1024;
 constexpr std::uint64_t kWindow = 8192;   // read at once of a stack's older pages
 constexpr std::uint64_t kTopBefore = 16;  // vm_stack_top, vm_stack_end, vm_stack
+constexpr std::uint32_t kMostSlots = 64;  // of TSRM's table, that the kernel looks through: there is one but where a program asks for more
 
 }  // namespace
 
 PhpWalker::PhpWalker(Context& context, Php php, pid_t inner_pid)
     : context_(context), php_(std::move(php)), functions_(php_.memory, php_.layout), inner_pid_(inner_pid) {
   truncated_ = context_.profile.intern({.kind = FrameKind::Note, .name = "[truncated]", .file = {}});
+  freed_ = context_.profile.intern({.kind = FrameKind::Note, .name = "[function freed since]", .file = {}});
   refresh();
 }
 
@@ -80,8 +81,8 @@ bool PhpWalker::collect(std::uint64_t innermost) {
     }
     const Bytes frame = Bytes(stack_).subspan(at - stack_start_, kFrameSize);
     const auto function = read_at<std::uint64_t>(frame, kFrameFunction);
-    if (is_pointer(function)) calls_.push_back({function, read_at<std::uint64_t>(frame, kFrameOpline), 0, nullptr});
-    else if (read_at<std::uint8_t>(frame, kFrameThisType) == kObject) collect_generators(read_at<std::uint64_t>(frame, kFrameThis));
+    if (is_pointer(function)) calls_.push_back({function, read_at<std::uint64_t>(frame, kFrameOpline), 0, 0, nullptr});
+    else if (read_at<std::uint8_t>(frame, kFrameThisType) == SAMPAN_PHP_OBJECT) collect_generators(read_at<std::uint64_t>(frame, kFrameThis));
     at = read_at<std::uint64_t>(frame, kFramePrevious);
   }
   return true;
@@ -97,7 +98,7 @@ void PhpWalker::collect_generators(std::uint64_t outermost) {
     if (!php_.memory.read_into(at + php_.layout.generator_frame, frame) || !is_pointer(frame)) break;
     if (!php_.memory.read_into(at + php_.layout.generator_frame + kGeneratorParent, parent) || parent == 0) break;
     if (!php_.memory.read(frame, std::as_writable_bytes(std::span(words))) || !is_pointer(words[kFrameFunction / 8])) break;
-    calls_.push_back({words[kFrameFunction / 8], words[kFrameOpline / 8], 0, nullptr});
+    calls_.push_back({words[kFrameFunction / 8], words[kFrameOpline / 8], 0, 0, nullptr});
     at = parent;
   }
   std::reverse(calls_.begin() + static_cast<std::ptrdiff_t>(before), calls_.end());
@@ -119,16 +120,42 @@ Walked PhpWalker::read_calls(pid_t inner_tid) {
     // A chain that changed and does not end in a script's own code was read while its last link was written.
     if (!changed || (whole && calls_.back().known->script())) break;
   }
+  if (!whole) calls_.push_back({});
   if (!whole) return Walked::Truncated;
   return changed ? Walked::Suspect : Walked::Whole;
 }
 
+// The frames that the kernel sent; of a deep stack both ends, between them a call without a function.
+Walked PhpWalker::read_sent(Bytes sent) {
+  calls_.clear();
+  if (sent.size() < sizeof(sampan_php_stack)) return Walked::NoFrames;
+  const auto head = read_at<sampan_php_stack>(sent, 0);
+  if (head.flags & SAMPAN_PHP_TORN) return Walked::Failed;
+  const bool deep = head.frames > SAMPAN_PHP_MOST_FRAMES;
+  std::size_t delegating = 0;   // generators, outermost first
+  for (std::uint32_t i = 0; i < head.frames; ++i) {
+    if (i == SAMPAN_PHP_HALF && deep) {
+      calls_.push_back({});
+      delegating = 0;
+      i = head.frames - SAMPAN_PHP_HALF;
+    }
+    const std::size_t slot = i < SAMPAN_PHP_HALF ? i : SAMPAN_PHP_HALF + i % SAMPAN_PHP_HALF;
+    const std::size_t at = sizeof(sampan_php_stack) + slot * sizeof(sampan_php_frame);
+    if (at + sizeof(sampan_php_frame) > sent.size()) return Walked::Failed;
+    const auto frame = read_at<sampan_php_frame>(sent, at);
+    delegating = frame.delegates ? delegating + 1 : 0;
+    calls_.insert(calls_.end() - static_cast<std::ptrdiff_t>(delegating == 0 ? 0 : delegating - 1), {frame.function, 0, frame.line, frame.check, nullptr});
+  }
+  if (calls_.empty()) return Walked::NoFrames;
+  functions_.recall(calls_);
+  if (head.flags & SAMPAN_PHP_CUT) calls_.push_back({});
+  return deep || (head.flags & SAMPAN_PHP_CUT) ? Walked::Truncated : Walked::Whole;
+}
+
 Walked PhpWalker::append(Walked read, std::vector<FrameId>& frames) {
   if (read == Walked::NoFrames || read == Walked::Failed) return read;
-  const bool whole = read != Walked::Truncated;
-  if (!whole) frames.push_back(truncated_);
   for (std::size_t i = calls_.size(); i-- > 0;) {
-    const FrameId id = name(calls_[i], whole && i + 1 == calls_.size());
+    const FrameId id = name(calls_[i], i + 1 == calls_.size());
     if (id != Profile::kNoFrame) frames.push_back(id);
   }
   return read;
@@ -139,12 +166,28 @@ void PhpWalker::observe_stopped(const ThreadSnapshot& thread) {
   held_tid_ = thread.inner_tid;
 }
 
+// From now on frames come from the kernel; of a thread that slept before the first sample they are still read.
+Result<KernelWalk> PhpWalker::kernel_walk() {
+  const Layout& at = php_.layout;
+  if (php_.thread_safe && !php_.descriptor) {
+    return fail(Exit::CannotSample, "this C library does not tell where its threads' descriptors are, by which the kernel finds PHP's threads: tier \"memory\" does without");
+  }
+  if (php_.thread_safe && php_.table == 0) return fail(Exit::CannotSample, "PHP's table of threads is not to be found: tier \"memory\" or \"ptrace\" says more");
+  given_ = {php_.globals, php_.table, php_.thread_safe ? kMostSlots : 0, static_cast<std::uint32_t>(php_.descriptor.value_or(0)),
+            at.current_execute_data, at.filename, at.generator_frame, 0};
+  kernel_walks_ = true;
+  return KernelWalk{std::as_bytes(std::span(&given_, 1)), false};
+}
+
 Walked PhpWalker::walk(const ThreadSnapshot& thread, std::vector<FrameId>& frames) {
   const bool held = std::exchange(held_tid_, 0) == thread.inner_tid && thread.inner_tid != 0;
+  if (kernel_walks_ && !thread.registers) return append(read_sent(thread.interpreter), frames);   // else it sleeps
   return append(held ? held_read_ : read_calls(thread.inner_tid), frames);
 }
 
 FrameId PhpWalker::name(const Call& call, bool outermost) {
+  if (call.function == 0) return truncated_;
+  if (!call.known) return ++context_.unresolved, freed_;
   Function& function = *call.known;
   if (function.is.type < 1 || function.is.type > 4) return Profile::kNoFrame;   // torn
   if (function.is.type == 1 && function.is.name == 0) return Profile::kNoFrame; // the engine's own: a fiber's first frame

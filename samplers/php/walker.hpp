@@ -1,5 +1,5 @@
 // PHP's frames of one process: the executor's globals and the live part of the VM's stack in one call, the functions and
-// lines of its frames in a second; while the thread stands stopped, where it is.
+// lines of its frames in a second, while the thread stands stopped where it is; or as the kernel walked them.
 #pragma once
 
 #include <map>
@@ -15,6 +15,7 @@ class PhpWalker final : public Walker {
   Walked walk(const ThreadSnapshot& thread, std::vector<FrameId>& frames) override;
   void observe_stopped(const ThreadSnapshot& thread) override;
   void refresh() override;
+  Result<KernelWalk> kernel_walk() override;
 
  private:
   struct Globals {                   // one thread's
@@ -26,6 +27,7 @@ class PhpWalker final : public Walker {
   };
 
   Walked read_calls(pid_t inner_tid);
+  Walked read_sent(Bytes sent);
   Walked append(Walked read, std::vector<FrameId>& frames);
   bool read_stack(Globals& globals, std::uint64_t& innermost, bool& changed);
   bool collect(std::uint64_t innermost);
@@ -43,7 +45,9 @@ class PhpWalker final : public Walker {
   std::vector<Call> calls_;          // innermost first
   pid_t held_tid_ = 0;               // whose calls observe_stopped() left in calls_
   Walked held_read_ = Walked::NoFrames;
-  FrameId truncated_;
+  bool kernel_walks_ = false;
+  sampan_php_process given_{};       // to the kernel
+  FrameId truncated_, freed_;
 };
 
 }  // namespace sampan::php

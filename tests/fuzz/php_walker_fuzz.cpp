@@ -44,7 +44,18 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const FrameId id : frames) profile.frame(id);
     walker.refresh();
   }
-  Php with_threads{php.image, php.layout, true, 256, 0, {threads.variable}};
+  if (walker.kernel_walk()) {   // what the kernel's walk sent is as hostile
+    const Bytes all = std::as_bytes(std::span(data, size));
+    std::vector<std::byte> sent(all.begin(), all.end());
+    const std::uint32_t flags = data[0] & 3;
+    std::memcpy(sent.data(), &flags, sizeof flags);
+    ThreadSnapshot snapshot;
+    snapshot.inner_tid = 77;
+    snapshot.interpreter = sent;
+    frames.clear();
+    walker.walk(snapshot, frames);
+  }
+  Php with_threads{php.image, php.layout, true, 256, 0, {threads.variable}, {}};
   PthreadIds pthreads;
   list_globals(with_threads, pthreads, 77);
   return 0;

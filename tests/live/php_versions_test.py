@@ -1,5 +1,5 @@
-"""PHP of every suite: names and lines against PHP's own debug_backtrace, shares against a known answer, in several workers
-and, of a thread-safe build, threads; JIT on and off."""
+"""PHP of every suite in every tier: names and lines against PHP's own debug_backtrace, shares against a known answer, in several
+workers and, of a thread-safe build, threads; JIT on and off."""
 import re
 import shutil
 import subprocess
@@ -8,6 +8,7 @@ import sampan
 from sampan import CACHE, LONG, WORKLOADS, check, share
 
 PHPS = CACHE / "phps"
+TIERS = ("memory", "ptrace", "ebpf")
 VERSIONS = ("7.4", "8.2", "8.4", "8.5", "8.6")
 OPCACHE = ["-d", "zend_extension=opcache", "-d", "opcache.enable_cli=1"]
 JIT = [*OPCACHE, "-d", "opcache.jit_buffer_size=64M", "-d", "opcache.jit=tracing"]
@@ -19,7 +20,12 @@ def split(frame):
 
 
 def same(frames, callers):
-    """True where the frames above `spin` (outermost first) are those that PHP told (innermost first)."""
+    """True where the frames above `spin` (outermost first) are those that PHP told (innermost first); of a stack that is deeper
+    than the kernel sends, both its ends."""
+    cut = next((i for i, frame in enumerate(frames) if frame[0] == "[truncated]"), None)
+    if cut is not None and len(callers) > 512:
+        inner = len(frames) - cut - 1
+        return 500 <= len(frames) < len(callers) and same(frames[:cut], callers[-cut:]) and same(frames[cut + 1:], callers[:inner])
     if len(frames) != len(callers):
         return False
     for (name, line), caller in zip(frames, reversed(callers)):
@@ -32,10 +38,15 @@ def same(frames, callers):
 
 def shapes(version, command, what="", folder="/tmp"):
     with sampan.Workload([*command, "%s/shapes.php" % folder, 0.1, "round"], ready=lambda w: w.says("round")) as load:
-        run = sampan.profile(pid=load.pid, seconds=6 if LONG else 3, rate=200, exclude_idle=False)
+        runs = sampan.take_all("php %s%s" % (version, what), TIERS, pid=load.pid, seconds=6 if LONG else 3, rate=200, exclude_idle=False)
         told = [line[7:].split("\t") for line in load.output().splitlines() if line.startswith("caller ")]
+    for tier, run in runs.items():
+        judge_shapes("php %s%s, %s tier" % (version, what, tier), run.stacks(), told)
+
+
+def judge_shapes(what, stacks, told):
     seen, right, wrong = set(), 0, {}
-    for stack, count in run.stacks():
+    for stack, count in stacks:
         frames = [split(frame) for frame in stack[1:]]
         at = next((i for i, frame in enumerate(frames) if frame[0] == "spin"), None)
         if at is None:
@@ -48,35 +59,38 @@ def shapes(version, command, what="", folder="/tmp"):
             key = ";".join(stack[1:])[-400:]
             wrong[key] = wrong.get(key, 0) + count
     total = right + sum(wrong.values())
-    check(total > 200 and right >= 0.999 * total, "php %s%s: %d of %d stacks as PHP tells them %s"
-          % (version, what, right, total, list(wrong.items())[:3]))
-    check(len(seen) == len(told) > 15, "php %s%s: %d of %d shapes of call seen, not %s"
-          % (version, what, len(seen), len(told), [c[:2] for i, c in enumerate(told) if i not in seen]))
+    check(total > 200 and right >= 0.999 * total, "%s: %d of %d stacks as PHP tells them %s" % (what, right, total, list(wrong.items())[:3]))
+    check(len(seen) == len(told) > 15, "%s: %d of %d shapes of call seen, not %s"
+          % (what, len(seen), len(told), [c[:2] for i, c in enumerate(told) if i not in seen]))
 
 
 def truth(version, command, what="", folder="/tmp", workers=1, threads=1):
     """The process, or with several workers the processes, that run the program: one profile of all."""
     seconds, rate = (30, 100) if LONG else (4, 250)
+    what = "php %s%s, %d worker(s) of %d thread(s)" % (version, what, workers, threads)
     loads = []
     try:
         for _ in range(workers):
-            loads.append(sampan.Workload([*command, "%s/truth.php" % folder, seconds + 5], ready=lambda w: w.output().count("ready") == threads))
-        run = sampan.profile(pid=[load.pid for load in loads], seconds=seconds, rate=rate, group_by=["process", "thread"])
+            loads.append(sampan.Workload([*command, "%s/truth.php" % folder, seconds + 8], ready=lambda w: w.output().count("ready") == threads))
+        runs = sampan.take_all(what, TIERS, pid=[load.pid for load in loads], seconds=seconds, rate=rate, group_by=["process", "thread"])
     finally:
         for load in loads:
             load.stop()
-    stacks = run.stacks()
+    for tier, run in runs.items():
+        judge_truth("%s, %s tier" % (what, tier), run.stacks(), workers * threads)
+
+
+def judge_truth(what, stacks, at_work):
     parts = [share(stacks, r"Basket::%s " % name) for name in ("hot", "warm", "cold")]
     whole = sum(parts)
     # The rest is spent in `clock`: on a busy machine the kernel takes the processor away where a program asks how much it had.
     total = round(whole * sum(count for _, count in stacks))
     allowed = 0.015 + 3 * (0.24 / max(total, 1)) ** 0.5
     error = max(abs(part / (whole or 1) - true) for part, true in zip(parts, (0.6, 0.3, 0.1)))
-    what = "php %s%s, %d worker(s) of %d thread(s)" % (version, what, workers, threads)
     check(total > 30 and error <= allowed, "%s: 60/30/10 within %.2f points (%.2f allowed, %d samples in them): %s"
           % (what, 100 * error, 100 * allowed, total, "/".join("%.1f" % (100 * part / (whole or 1)) for part in parts)))
     seen = {tuple(frames[:2]) for frames, _ in stacks if any("Basket::hot" in frame for frame in frames)}
-    check(len(seen) == workers * threads, "%s: %d of them seen at work" % (what, len(seen)))
+    check(len(seen) == at_work, "%s: %d of them seen at work" % (what, len(seen)))
     names = {"hot": r"^Shop\\Basket::hot \(.*truth.php:1[1-4]\)", "main": r"^Shop\\main \(.*truth.php:77\)", "script": r"^\{main\} \(.*:83\)",
              "several lines": r"Shop\\Basket::warm \(.*:2[2-5]\)", "function": r"^md5$", "closure": r"\{closure.*truth.php:5[6-9]\)"}
     if total < 300:

@@ -6,7 +6,7 @@ import sampan
 from sampan import CACHE, WORKLOADS
 
 SECONDS = 10 if sampan.LONG else 2
-TIERS = {"ruby": ("ptrace",), "php": ("ptrace",)}
+TIERS = {"ruby": ("ptrace",), "php": ("ebpf", "ptrace")}
 ROOTS = {"ruby": (CACHE / "rubies", ("2.7", "3.1", "3.3", "3.4")), "php": (CACHE / "phps", ("7.4", "8.2", "8.4", "8.5", "8.6"))}
 JIT = ["-d", "zend_extension=opcache", "-d", "opcache.enable_cli=1", "-d", "opcache.jit_buffer_size=64M", "-d", "opcache.jit=tracing"]
 MORE = {("ruby", "3.3"): [["--yjit"]], ("php", "8.2"): [JIT]}   # as else without these words

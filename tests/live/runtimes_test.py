@@ -50,7 +50,7 @@ def built(name):
 ROWS = {
     "python": (python, r"^<module> \(.*shares\.py:\d+\)$", r"^sixty \(.*shares\.py", ("memory", "ptrace", "ebpf")),
     "ruby": (ruby, r"^<main> \(.*truth\.rb:\d+\)$", r"Basket#hot", ("memory", "ptrace")),
-    "php": (php, r"^\{main\} \(.*truth\.php:\d+\)$", r"Basket::hot", ("memory", "ptrace")),
+    "php": (php, r"^\{main\} \(.*truth\.php:\d+\)$", r"Basket::hot", ("memory", "ptrace", "ebpf")),
     "java": (java, r"^Simple\.main \(|^clone3?$|^start_thread$|^_start$", r"^Simple\.spin", ("ptrace", "ebpf")),
     "node": (node, r"^(_start|clone3?|start_thread)\b", r"^hot \(.*shares\.js:\d+\)", ("ptrace", "ebpf")),
     "go": (lambda: built("split_go"), r"^runtime\.|^main\.|^_rt0", r"main\.sixty", ("ptrace", "ebpf")),

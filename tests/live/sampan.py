@@ -1,4 +1,5 @@
 """What live tests share: run the binary, read its results, start workloads and end them, skip visibly."""
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -88,6 +89,13 @@ def take(what, tier, **params):
         skip(f"the {tier} tier", run.result.get("sentence", run.err[-200:]))
         return None
     return run if check(run.code == 0, f"{what}, {tier}: delivered ({run.result.get('sentence', run.err[-300:])})") else None
+
+
+def take_all(what, tiers, **params):
+    """The same by several tiers at once, so that all see the same work: by tier, less those that gave None."""
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        runs = dict(zip(tiers, pool.map(lambda tier: take(what, tier, **params), tiers)))
+    return {tier: run for tier, run in runs.items() if run}
 
 
 def share(stacks, pattern):

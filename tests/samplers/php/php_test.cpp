@@ -108,6 +108,114 @@ TEST_P(EveryPhp, IsSeenAsItStood) {
   EXPECT_THAT(run.names(), ElementsAre("{main}:7", "work:13", "strlen"));
 }
 
+// What the kernel's walk sends of these calls (outermost first), with and without the hashes of strings.
+struct Sent {
+  std::vector<std::byte> bytes;
+  explicit Sent(std::uint32_t flags = 0) { add(sampan_php_stack{flags, 0}); }
+
+  void call(FakePhp& php, std::uint64_t function, std::uint32_t line = 0, bool hashes = true, std::uint32_t delegates = 0) {
+    const auto word = [&](std::uint64_t at) { return php.image.read_as<std::uint64_t>(at); };
+    const auto hash = [&](std::uint64_t string) { return string && hashes ? word(string + kStringHash) : 0; };
+    const auto type = php.image.read_as<std::uint8_t>(function);
+    std::uint64_t check = 0;
+    for (const std::uint64_t each : {std::uint64_t{type}, word(function + 8), word(function + 16), hash(word(function + 8))}) check = sampan_php_check(check, each);
+    if (type != SAMPAN_PHP_INTERNAL) {
+      const std::uint64_t file = word(function + php.layout.filename);
+      for (const std::uint64_t each : {file, word(function + php.layout.filename + 8u), hash(file)}) check = sampan_php_check(check, each);
+    }
+    add(sampan_php_frame{function, check, line, delegates});
+    auto head = read_at<sampan_php_stack>(bytes, 0);
+    ++head.frames;
+    std::memcpy(bytes.data(), &head, sizeof head);
+  }
+
+ private:
+  template <typename T>
+  void add(const T& value) {
+    const Bytes all = std::as_bytes(std::span(&value, 1));
+    bytes.insert(bytes.end(), all.begin(), all.end());
+  }
+};
+
+Walked walk_sent(Walk& run, PhpWalker& walker, const Sent& sent) {
+  ThreadSnapshot snapshot;
+  snapshot.inner_tid = 77;
+  snapshot.interpreter = sent.bytes;
+  snapshot.deferred = true;
+  run.ids.clear();
+  return walker.walk(snapshot, run.ids);
+}
+
+TEST_P(EveryPhp, TakesWhatTheKernelSent) {
+  FakePhp php(layout());
+  Walk run;
+  const auto walker = run.open(php);
+  ASSERT_TRUE(walker->kernel_walk());
+  const auto scope = php.klass("App\\Basket");
+  const auto main = php.user("", 0, "/app/index.php", 1, 50), fill = php.user("fill", scope, "/app/shop.php", 20, 40);
+  const auto outer = php.user("outer", 0, "/app/g.php", 1, 9), inner = php.user("inner", 0, "/app/g.php", 11, 19);
+  for (const bool hashes : {true, false}) {
+    Sent sent;   // innermost first, but for generators that delegate
+    sent.call(php, php.internal("strlen"), 0, hashes);
+    sent.call(php, outer, 3, hashes, 1);
+    sent.call(php, inner, 13, hashes, 1);
+    sent.call(php, fill, 41, hashes);   // a line outside
+    sent.call(php, main, 7, hashes);
+    EXPECT_EQ(walk_sent(run, *walker, sent), Walked::Whole);
+    EXPECT_THAT(run.names(), ElementsAre("{main}:7", "App\\Basket::fill:0", "outer:3", "inner:13", "strlen"));
+  }
+}
+
+TEST_P(EveryPhp, AFunctionThatWasFreedSinceIsNoOther) {
+  FakePhp php(layout());
+  Walk run;
+  const auto walker = run.open(php);
+  ASSERT_TRUE(walker->kernel_walk());
+  const auto function = php.user("before", 0, "/app/a.php", 1, 9);
+  Sent sent;
+  sent.call(php, function, 3);
+  php.make_user(function, "after", 0, "/app/a.php", 1, 9);
+  EXPECT_EQ(walk_sent(run, *walker, sent), Walked::Whole);
+  EXPECT_THAT(run.names(), ElementsAre("[function freed since]"));
+  EXPECT_EQ(run.context.unresolved, 1u);
+  // Met while it was there, it keeps its name.
+  Sent later;
+  later.call(php, function, 4);
+  walk_sent(run, *walker, later);
+  php.make_user(function, "third", 0, "/app/a.php", 1, 9);
+  walk_sent(run, *walker, later);
+  EXPECT_THAT(run.names(), ElementsAre("after:4"));
+}
+
+TEST(PhpWalker, OfAStackTornInTheKernelNothingIsShown) {
+  FakePhp php(layouts().back());
+  Walk run;
+  const auto walker = run.open(php);
+  ASSERT_TRUE(walker->kernel_walk());
+  const auto function = php.user("work", 0, "/app/a.php", 1, 9);
+  Sent torn(SAMPAN_PHP_TORN), cut(SAMPAN_PHP_CUT), deep;
+  torn.call(php, function, 3);
+  EXPECT_EQ(walk_sent(run, *walker, torn), Walked::Failed);
+  cut.call(php, function, 3);
+  EXPECT_EQ(walk_sent(run, *walker, cut), Walked::Truncated);
+  EXPECT_THAT(run.names(), ElementsAre("[truncated]", "work:3"));
+  for (int i = 0; i < SAMPAN_PHP_MOST_FRAMES + 1; ++i) deep.call(php, function, 3);
+  EXPECT_EQ(walk_sent(run, *walker, deep), Walked::Truncated);
+  EXPECT_EQ(run.ids.size(), SAMPAN_PHP_MOST_FRAMES + 1u);
+  EXPECT_EQ(run.names()[SAMPAN_PHP_HALF], "[truncated]");
+  deep.bytes.resize(deep.bytes.size() / 3);
+  EXPECT_EQ(walk_sent(run, *walker, deep), Walked::Failed);
+  EXPECT_EQ(walk_sent(run, *walker, Sent()), Walked::NoFrames);
+  php.push(function, 4);
+  Registers registers;
+  ThreadSnapshot sleeping;
+  sleeping.inner_tid = 77;
+  sleeping.registers = &registers;
+  run.ids.clear();
+  EXPECT_EQ(walker->walk(sleeping, run.ids), Walked::Whole) << "one that slept before is read";
+  EXPECT_THAT(run.names(), ElementsAre("work:4"));
+}
+
 INSTANTIATE_TEST_SUITE_P(Php, EveryPhp, testing::Range(std::size_t{0}, layouts().size()), [](const auto& row) {
   std::string name = layouts()[row.param].release;
   name[1] = '_';

@@ -4,14 +4,15 @@
 #include <cstring>
 #include <optional>
 
+#include "samplers/node/flow.hpp"
+
 namespace sampan::node {
 namespace {
 
 constexpr std::int32_t kElements = 16, kWrapped = 8;
 constexpr std::uint32_t kMostFrames = 256, kMostOperations = 200'000;
 constexpr std::size_t kInliningBytes = 16;
-constexpr std::size_t kMostAhead = 4096;       // bytes of code that are looked through for the next exit
-constexpr std::uint32_t kExitBytes = 4;
+constexpr std::int64_t kExitBytes = 4;
 
 std::uint64_t literal(const Heap& heap, const Code& code, std::int64_t index) {
   const Row& row = heap.layout().row;
@@ -130,28 +131,23 @@ std::optional<std::uint32_t> exits_start(const Row& row, const Code& code) {
   return static_cast<std::uint32_t>(smi(elements[at]));
 }
 
-// The deoptimisation that lies next ahead of a running place: a conditional jump to an exit, or a call's safepoint.
-std::int32_t next_deopt_index(const Heap& heap, const Code& code, std::uint32_t offset) {
+// The deoptimisation that comes next as the code runs on from a place: a conditional jump to an exit, or a call's safepoint.
+std::int32_t next_deopt_index(const Heap& heap, const Code& code, CodeFlow& flow, std::uint32_t offset) {
   const Row& row = heap.layout().row;
-  std::uint32_t nearest = UINT32_MAX;
-  std::int32_t index = -1;
-  each_safepoint(row, code, [&](const Safepoint& point) {
-    if (point.index >= 0 && point.pc > offset && point.pc < nearest) nearest = point.pc, index = point.index;
-    return false;
-  });
-  if (heap.layout().processor->architecture->link_register) return index;   // the jumps are read of x86_64's code alone
   const auto exits = exits_start(row, code);
-  const std::size_t deopt_count = (code.deoptimization.elements.size() - std::min<std::size_t>(code.deoptimization.elements.size(), row.deopts->first_entry)) / 3;
-  if (!exits || code.size <= offset) return index;
-  std::vector<std::byte> ahead(std::min<std::uint64_t>({kMostAhead, code.size - offset, nearest == UINT32_MAX ? kMostAhead : nearest - offset}));
-  if (ahead.size() < 6 || !heap.memory().read(code.start + offset, ahead)) return index;
-  for (std::size_t at = 0; at + 6 <= ahead.size(); ++at) {
-    if (ahead[at] != std::byte{0x0f} || (ahead[at + 1] & std::byte{0xf0}) != std::byte{0x80}) continue;
-    const std::int64_t target = std::int64_t{offset} + static_cast<std::int64_t>(at) + 6 + read_at<std::int32_t>(ahead, at + 2);
-    const std::int64_t past = target - *exits;
-    if (past < 0 || past % kExitBytes != 0 || static_cast<std::size_t>(past / kExitBytes) >= deopt_count) continue;
-    return static_cast<std::int32_t>(past / kExitBytes);
-  }
+  const std::size_t first = row.deopts->first_entry, elements = code.deoptimization.elements.size();
+  const auto count = static_cast<std::int64_t>((elements - std::min(elements, first)) / 3);
+  const bool exits_known = exits && !heap.layout().processor->architecture->link_register;   // they are read of x86_64's code alone
+  std::int32_t index = -1;
+  flow.follow(offset, [&](const CodeFlow::Instruction& instruction) {
+    if (instruction.kind == CodeFlow::Kind::Call) {
+      index = deopt_index_of_call(row, code, instruction.next);
+    } else if (exits_known && instruction.kind == CodeFlow::Kind::Branch) {
+      const std::int64_t past = instruction.target - *exits;
+      if (past >= 0 && past % kExitBytes == 0 && past / kExitBytes < count) index = static_cast<std::int32_t>(past / kExitBytes);
+    }
+    return index >= 0;
+  });
   return index;
 }
 
@@ -217,30 +213,31 @@ std::int32_t deopt_index_of_call(const Row& row, const Code& code, std::uint32_t
 bool find_spots(const Heap& heap, const Code& code, std::uint64_t pc, bool exact, std::vector<Spot>& out) {
   const Row& row = heap.layout().row;
   const auto offset = static_cast<std::uint32_t>(pc - code.start);
-  const auto looked_up = static_cast<std::int32_t>(offset) - (exact ? 0 : 1);
-  if (!row.deopts || code.deoptimization.safepoints.empty()) return spots_by_positions(heap, code, looked_up, out);
-  if (!exact) {
+  const bool translates = row.deopts && !code.deoptimization.safepoints.empty();
+  if (translates && !exact) {
     const std::int32_t index = deopt_index_of_call(row, code, offset);
     if (index >= 0 && spots_by_translation(heap, code, static_cast<std::uint32_t>(index), out)) return true;
-    return spots_by_positions(heap, code, looked_up, out);
   }
+  CodeFlow flow(heap.memory(), *heap.layout().processor->architecture, code.start, code.size);
+  const auto told = told_at(flow, code.positions, offset, exact);
   std::vector<Spot> own, ahead;
-  const bool positions = spots_by_positions(heap, code, looked_up, own);
-  const std::int32_t index = next_deopt_index(heap, code, offset);
-  const bool translated = index >= 0 && spots_by_translation(heap, code, static_cast<std::uint32_t>(index), ahead);
-  if (!positions) {
-    out.insert(out.end(), ahead.begin(), ahead.end());
-    return translated;
+  if (told) spots_by_positions(heap, code, static_cast<std::int32_t>(*told), own);
+  if (translates) {
+    const std::int32_t index = next_deopt_index(heap, code, flow, offset);
+    if (index >= 0) spots_by_translation(heap, code, static_cast<std::uint32_t>(index), ahead);
   }
+  if (own.empty()) own.swap(ahead);
+  // Nothing tells which inlined function it is, if any.
+  if (own.empty()) own.push_back({outer_function(heap, code), Spot::kNone, Spot::kNone});
   // Outer functions in which both are at the same call: their places are the translation's.
-  for (std::size_t i = 1; translated && i < own.size() && i < ahead.size(); ++i) {
+  for (std::size_t i = 1; i < own.size() && i < ahead.size(); ++i) {
     Spot& mine = own[own.size() - i];
     const Spot& theirs = ahead[ahead.size() - i];
     if (mine.shared != theirs.shared || own[own.size() - i - 1].shared != ahead[ahead.size() - i - 1].shared) break;
     mine = theirs;
   }
   out.insert(out.end(), own.begin(), own.end());
-  return true;
+  return own.front().shared != 0;
 }
 
 }  // namespace sampan::node

@@ -22,6 +22,7 @@ BUILDS = {
     "plugin.so": ["gcc", "-O2", "-fomit-frame-pointer", "-DPLUGIN", "-shared", "-fPIC", SOURCES / "plugin.c", "-o"],
     "beat": ["gcc", "-O2", SOURCES / "beat.c", "-o"],
     "named": ["gcc", "-O1", "-static", "-no-pie", SOURCES / "named.c", "-o"],
+    "two_threads": ["gcc", "-O1", "-pthread", SOURCES / "two_threads.c", "-o"],
     "waits": ["gcc", "-O2", "-pthread", SOURCES / "waits.c", "-o"],
 }
 AFTER = {"split_go": [SOURCES / "split.go"], "server_go": [SOURCES / "server.go"],

@@ -1,7 +1,9 @@
 """Native stacks are whole without frame pointers, in both tiers: C++, stripped C++, signals, PLT, dlopen, clang, Python,
 Node, Go, Rust; and known shares of time come out as they are."""
 import math
+import os
 import statistics
+import time
 
 import sampan
 from native_programs import SOURCES, build, start
@@ -110,6 +112,36 @@ def in_step(tier):
                 period, tier, ", ".join("%.1f %%" % (100 * s) for s in shares), result.taken))
 
 
+def two_threads(tier):
+    """Each has the samples of its own processor time, whichever of them the agent displaces when it wakes."""
+    program, places = build("two_threads"), sorted(os.sched_getaffinity(0))
+    if len(places) < 2 or not program or not sampan.need("taskset", "two busy threads"):
+        return sampan.skip("two busy threads", "two processors and a C compiler are needed")
+    for agents in places[:2]:
+        two_threads_beside(tier, program, places, agents)
+
+
+def two_threads_beside(tier, program, places, agents):
+    with start(program) as load:
+        tids = [load.pid, *(int(tid) for tid in os.listdir("/proc/%d/task" % load.pid) if int(tid) != load.pid)]   # two, one
+        for tid, place in zip(tids, places):
+            os.sched_setaffinity(tid, {place})
+
+        def ran():
+            return [int(open("/proc/%d/task/%d/schedstat" % (load.pid, tid)).read().split()[0]) for tid in tids]
+
+        before, begun_at = ran(), time.monotonic()
+        result = sampan.profile(pid=load.pid, tier=tier, rate=100, seconds=3, group_by=[], _prefix=["taskset", "-c", str(agents)])
+        used = [after - begun for after, begun in zip(ran(), before)]
+        if sum(used) < 0.75 * len(tids) * 1e9 * (time.monotonic() - begun_at):
+            return sampan.skip("two busy threads, %s" % tier, "the processors are busy elsewhere: they had %.1f s of both" % (sum(used) / 1e9))
+        seen = [sum(count for frames, count in result.stacks() if name in frames[-1]) for name in ("two", "one")]
+        true, total = used[0] / sum(used), sum(seen)
+        share = seen[0] / total if total else 0
+        check(total >= 100 and abs(share - true) <= 0.03 + 3 * (true * (1 - true) / max(total, 1)) ** 0.5,
+              "two busy threads, %s beside the %s: %d and %d samples, %.1f %% in one of them, which had %.1f %% of the time" % (tier, ("first", "second")[places.index(agents)], *seen, 100 * share, 100 * true))
+
+
 def joined(tier):
     program = build("cgo")
     if not program:
@@ -139,5 +171,6 @@ for each in ("ebpf", "ptrace"):
         whole(each)
         truth(each)
         in_step(each)
+        two_threads(each)
         joined(each)
 sampan.finish()

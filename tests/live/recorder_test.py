@@ -160,12 +160,12 @@ def oom_condition():
 
 def idle_cost():
     """Beside a plain run of the same target, while nothing happens."""
-    def cost(seconds, **params):
+    def cost(length, **params):
         with Agent(pid=load.pid, **params) as agent:
             sampan.wait_for(agent.samples, 20, "sampling")
             time.sleep(1)
             begun = agent.cpu_ns()
-            time.sleep(seconds)
+            time.sleep(length)
             return agent.cpu_ns() - begun
 
     seconds, rounds = (10, 5) if sampan.LONG else (4, 3)

@@ -162,6 +162,12 @@ std::string_view function_of(std::string_view label, std::string& scratch) {
   return scratch;
 }
 
+bool may_differ(const Description& description, std::string_view label) {
+  if (!description.changed) return true;
+  std::string scratch;
+  return std::binary_search(description.changed->begin(), description.changed->end(), function_of(label, scratch), std::less<>());
+}
+
 Labels::Labels(const Profile& profile, By by) {
   const std::size_t count = profile.frame_count();
   std::vector<std::size_t> ends(count);

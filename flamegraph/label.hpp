@@ -24,6 +24,9 @@ Frame parse_label(std::string_view label);
 // The label without its line number: frames of one function share it.
 std::string_view function_of(std::string_view label, std::string& scratch);
 
+// Whether a label's function differs by more than chance; true wherever that was not judged.
+bool may_differ(const Description& description, std::string_view label);
+
 // A profile's labels: frames that read the same are one.
 struct Labels {
   enum class By { Kind, Text };

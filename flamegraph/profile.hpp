@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <memory>
 #include <span>
 #include <string>
@@ -55,6 +56,7 @@ struct Description {
   std::vector<std::string> alerts;   // one sentence each that no reader should miss: it was throttled
   std::vector<std::string> notes;    // one sentence each: quality, what was lost, what failed
   bool differential = false;         // Node::baseline holds the first profile
+  std::optional<std::vector<std::string>> changed;   // of a diff that was judged: labels without lines of what differs by more than chance, sorted
 };
 
 class Profile {

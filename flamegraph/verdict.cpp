@@ -6,6 +6,8 @@
 #include <tuple>
 #include <utility>
 
+#include "flamegraph/label.hpp"
+
 namespace sampan {
 namespace {
 
@@ -28,6 +30,7 @@ class Functions {
   }
   std::size_t size() const { return all_.size(); }
   const std::string& name(FunctionId id) const { return std::get<1>(*all_[id]); }
+  const std::string& file(FunctionId id) const { return std::get<2>(*all_[id]); }
   FrameKind kind(FunctionId id) const { return std::get<0>(*all_[id]); }
 
  private:
@@ -174,7 +177,7 @@ DiffVerdict judge(std::span<const Profile> before, std::span<const Profile> afte
   std::vector<double> chances;
   std::vector<std::pair<double, double>> of_change;   // of each, self's and total's chance; over 1: not judged
   for (FunctionId id = 0; id < functions.size(); ++id) {
-    FunctionChange c{functions.name(id), functions.kind(id), b.share(id, &Count::self), a.share(id, &Count::self), b.share(id, &Count::total), a.share(id, &Count::total)};
+    FunctionChange c{functions.name(id), functions.kind(id), functions.file(id), b.share(id, &Count::self), a.share(id, &Count::self), b.share(id, &Count::total), a.share(id, &Count::total)};
     if (b.samples(c.total_before) + a.samples(c.total_after) < kLeastSamples) continue;
     const Difference self = compare(b, a, id, &Count::self, c.self_before, c.self_after);
     const Difference total = compare(b, a, id, &Count::total, c.total_before, c.total_after);
@@ -198,6 +201,16 @@ DiffVerdict judge(std::span<const Profile> before, std::span<const Profile> afte
     return rank(x) > rank(y);
   });
   return verdict;
+}
+
+std::vector<std::string> changed_labels(const DiffVerdict& verdict) {
+  std::vector<std::string> labels;
+  for (const FunctionChange& c : verdict.changes) {
+    if (c.self_changed || c.total_changed) labels.push_back(frame_label({c.kind, c.name, c.file}));
+  }
+  std::sort(labels.begin(), labels.end());
+  labels.erase(std::unique(labels.begin(), labels.end()), labels.end());
+  return labels;
 }
 
 }  // namespace sampan

@@ -16,6 +16,7 @@ namespace sampan {
 struct FunctionChange {
   std::string name;
   FrameKind kind = FrameKind::Native;
+  std::string file;
   double self_before = 0, self_after = 0;      // where it is the innermost frame
   double total_before = 0, total_after = 0;    // where it is in the stack at all
   double low = 0, high = 0;                    // self_after - self_before: 95 % interval
@@ -33,5 +34,8 @@ struct DiffVerdict {
 // tell it too. Without either the samples are taken for independent. Functions with fewer than twenty samples on both sides
 // together are not judged. Only the profiles' shares count: their lengths need not be equal.
 DiffVerdict judge(std::span<const Profile> before, std::span<const Profile> after);
+
+// Description::changed of it.
+std::vector<std::string> changed_labels(const DiffVerdict& verdict);
 
 }  // namespace sampan

@@ -110,7 +110,9 @@ Result<Comparison> compare_inputs(const std::vector<std::string>& inputs, const 
   if (!before) return tl::unexpected(before.error());
   auto after = read_side(named ? all : all.last(1), window, progress);
   if (!after) return tl::unexpected(after.error());
-  return Comparison{diff(merged(*before), merged(*after)), judge(*before, *after)};
+  Comparison compared{diff(merged(*before), merged(*after)), judge(*before, *after)};
+  if (!compared.verdict.changes.empty()) compared.difference.description.changed = changed_labels(compared.verdict);
+  return compared;
 }
 
 }  // namespace sampan

@@ -50,6 +50,15 @@ void append_endings(std::string& out, const Labels& labels, const std::vector<st
   out += "</endings>\n";
 }
 
+// A number a line: the names whose functions differ by more than chance.
+void append_changed(std::string& out, const Description& d, const Labels& labels, const std::vector<std::uint32_t>& order) {
+  out += "<changed>";
+  for (std::size_t at = 1; at < order.size(); ++at) {
+    if (may_differ(d, labels.all[order[at]].text)) fmt::format_to(std::back_inserter(out), "{}\n", at);
+  }
+  out += "</changed>\n";
+}
+
 void append_tree(std::string& out, const Layout& layout, const std::vector<std::uint32_t>& name_of, bool differential) {
   out += "<tree>";
   Base64 tree(out);
@@ -107,6 +116,7 @@ void append_data(std::string& out, const Profile& profile, const Labels& labels,
   for (std::uint32_t at = 0; at < order.size(); ++at) name_of[order[at]] = at;
   append_names(out, labels, order);
   append_endings(out, labels, name_of);
+  if (d.changed) append_changed(out, d, labels, order);
   append_tree(out, layout, name_of, d.differential);
   if (!d.differential) append_time(out, profile, box_of);
   out += "</profile></metadata>\n";

@@ -44,7 +44,7 @@ void FramePen::draw(const Box& box, double x, double y, double width) {
   at_ = put_fixed(at_, std::max(width - 0.6, 0.4), 2);
   put("\" height=\"17\" rx=\"1.5\" ");
   if (description_.differential) {
-    const auto step = static_cast<std::size_t>(change_step(box.base_total, box.total) + 4);
+    const auto step = name.may_differ ? static_cast<std::size_t>(change_step(box.base_total, box.total) + 4) : 4;
     at_ = fmt::format_to(at_, "class=\"d{}\" fill=\"{}\"/>", step, kChanges[step]);
   } else {
     put(name.looks);
@@ -89,7 +89,7 @@ const FramePen::Name& FramePen::name_of(std::uint32_t label) {
   }
   const auto whole = fit(text, kPageWidth, kLetters);
   const auto endings = labels_.endings.find(label);
-  names_.push_back({text, xml, looks_of(label, text), whole.bytes == text.size() ? whole.width : kPageWidth,
+  names_.push_back({text, xml, looks_of(label, text), whole.bytes == text.size() ? whole.width : kPageWidth, sampan::may_differ(description_, labels_.all[label].text),
                     endings == labels_.endings.end() ? std::string_view() : endings->second});
   drawn_[label] = static_cast<std::uint32_t>(names_.size());
   return names_.back();

@@ -29,6 +29,7 @@ class FramePen {
   struct Name {
     std::string_view text, xml, looks;
     double width;
+    bool may_differ;            // of a diff
     std::string_view endings;   // what its symbols end in; empty: they say no more than the name
   };
   struct Row {

@@ -89,7 +89,7 @@ class Page {
     double x = kMargin;
     if (description_.differential) {
       swatch(x, "d0", kChanges[0], "\u2212 less than before");
-      swatch(x, "d4", kChanges[4], "the same");
+      swatch(x, "d4", kChanges[4], description_.changed ? "the same, or not told from chance" : "the same");
       swatch(x, "d8", kChanges[8], "+ more than before");
     } else {
       for (const Share& share : summary_.shares) {
@@ -165,18 +165,18 @@ class Page {
   }
 
   void table_row(const Function& f) {
-    constexpr std::string_view kInk = "class=\"ink\" fill=\"#1b1f24\"";
+    const std::string_view ink = may_differ(description_, f.name) ? "class=\"ink\" fill=\"#1b1f24\"" : "class=\"dim\" fill=\"#57606a\"";
     y_ += 18;
     const auto figure = [&](std::uint64_t before, std::uint64_t after) {
       const std::string now = percent(after, summary_.total);
       return description_.differential ? percent(before, summary_.base_total) + " \u2192 " + now : now;
     };
-    text_at(kMargin, figure(f.base_self, f.self), 12, kInk);
-    text_at(kMargin + 120, figure(f.base_total, f.total), 12, kInk);
+    text_at(kMargin, figure(f.base_self, f.self), 12, ink);
+    text_at(kMargin + 120, figure(f.base_total, f.total), 12, ink);
     put(FMT_COMPILE("<rect x=\"{}\" y=\"{:.6g}\" width=\"10\" height=\"10\" rx=\"2\" class=\"k-{}\" fill=\"{}\"/>\n"), kMargin + 240,
         y_ - 9, hue(f.kind).code, hue(f.kind).light);
     const std::string name = clean(f.name);
-    text_at(kMargin + 256, name.substr(0, fit(name, kChart - 260, 12).bytes), 12, kInk);
+    text_at(kMargin + 256, name.substr(0, fit(name, kChart - 260, 12).bytes), 12, ink);
   }
 
   std::string& out_;

@@ -161,7 +161,7 @@ function looksOf(id) {
   const name = view.name[id];
   const hit = search.hits !== null && id !== 0 && (isFolded(id) ? foldHit(view.fold[id]) : search.hits[name] === 1);
   if (isFolded(id) && id !== state.focus && !differs) return {kind: 'fold', strength: '1', hit};
-  if (differs) return {kind: 'd' + (changeStep(view.before[id], view.total[id]) + 4), strength: '1', hit};
+  if (differs) return {kind: 'd' + ((byChance(functionOf[name]) ? 0 : changeStep(view.before[id], view.total[id])) + 4), strength: '1', hit};
   return {kind: 'k-' + (id === 0 ? 'p' : kinds[name]), strength: strength(name), hit};
 }
 
@@ -215,6 +215,7 @@ function describe(id) {
   if (isFolded(id) && id !== state.focus) return foldLabel(id) + ' that only lead on, ' + figures(id) + (search.hits && foldHit(id) ? ', matches inside' : '');
   const name = view.name[id], kind = languages.get(kinds[name]);
   let out = labels[name] + (id === 0 || isGroup(kinds[name]) || !kind ? '' : ', ' + kind) + ', ' + figures(id);
+  if (differs && id !== 0 && !isGroup(kinds[name]) && byChance(functionOf[name])) out += ', not told from chance';
   if (endings.has(name)) out += ', compiled as ' + endings.get(name);
   if (search.hits && search.hits[name] && id !== 0) out += ', matches';
   return out;

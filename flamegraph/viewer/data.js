@@ -19,6 +19,8 @@ const endings = new Map();              // by name id: what compilers appended t
 for (const element of profile.getElementsByTagNameNS(DATA, 'endings')) {
   for (const line of element.textContent.split('\n')) endings.set(parseInt(line, 10), line.replace(/^\d+ /, ''));
 }
+const judged = profile.getElementsByTagNameNS(DATA, 'changed')[0];   // a diff's functions that differ by more than chance
+const changed = judged ? new Set(judged.textContent.split('\n').map((name) => functionOf[Number(name)])) : null;
 const base = readTree();
 
 function readNames() {
@@ -37,6 +39,9 @@ function readNames() {
     kinds.push(kind);
   }
 }
+
+// Of a diff that was judged: whether a function's change is no more than chance.
+function byChance(id) { return changed !== null && !changed.has(id); }
 
 function isGroup(kind) { return /^[omdbpt]$/.test(kind); }
 

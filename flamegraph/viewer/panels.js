@@ -123,7 +123,7 @@ function fillFound() {
 function fillLegend() {
   ui.legend.textContent = '';
   if (differs) {
-    for (const [step, text] of [[0, '\u2212 less than before'], [4, 'the same'], [8, '+ more than before']]) {
+    for (const [step, text] of [[0, '\u2212 less than before'], [4, changed ? 'the same, or not told from chance' : 'the same'], [8, '+ more than before']]) {
       ui.legend.append(tag('span', {class: 'chip'}, tag('span', {class: 'swatch d' + step}), text));
     }
     return;
@@ -170,7 +170,7 @@ function addShare(shares, kind, weight) {
 function fillTable() {
   const weigh = differs ? (row) => table.sort === 'self' ? Math.abs(row.self - row.selfBefore) : Math.abs(row.total - row.before)
     : (row) => row[table.sort];
-  const rows = [...table.rows].sort((a, b) => weigh(b) - weigh(a) || b.total - a.total || a.id - b.id);
+  const rows = [...table.rows].sort((a, b) => byChance(a.id) - byChance(b.id) || weigh(b) - weigh(a) || b.total - a.total || a.id - b.id);
   const body = tag('tbody');
   for (const row of rows.slice(0, table.shown)) body.append(tableRow(row));
   const head = tag('tr', {}, sortHead('self', 'Own'), sortHead('total', 'With callees'), tag('th', {scope: 'col'}, 'Function'));
@@ -210,7 +210,7 @@ function tableRow(row) {
   if (page.side > 0) name.title = f.label;
   const bar = tag('span', {class: 'meter', 'aria-hidden': 'true'}, tag('span', {class: 'k-' + f.kind}));
   bar.firstChild.style.width = (table.total > 0 ? Math.min(100 * row.self / table.total, 100) : 0) + '%';
-  return tag('tr', {}, tag('td', {}, figure(row.selfBefore, row.self), bar), tag('td', {}, figure(row.before, row.total)), tag('td', {}, name));
+  return tag('tr', byChance(row.id) ? {class: 'chance'} : {}, tag('td', {}, figure(row.selfBefore, row.self), bar), tag('td', {}, figure(row.before, row.total)), tag('td', {}, name));
 }
 
 function fillWords() {

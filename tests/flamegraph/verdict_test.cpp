@@ -1,8 +1,12 @@
 #include "flamegraph/verdict.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <random>
+
+#include "flamegraph/diff.hpp"
+#include "flamegraph/svg/svg.hpp"
 
 namespace sampan {
 namespace {
@@ -106,6 +110,26 @@ TEST(Verdict, SeveralProfilesASideAreOneSide) {
   EXPECT_NEAR(of(verdict, "f0").self_after, 0.6, 0.04);
   EXPECT_TRUE(of(verdict, "f0").self_changed);
   EXPECT_FALSE(of(verdict, "handle").total_changed);   // all of the time before and after
+}
+
+std::size_t coloured(const Profile& difference) {
+  const std::string picture = render_svg(difference);
+  std::size_t found = 0;
+  for (std::size_t at = 0; (at = picture.find("rx=\"1.5\" class=\"d", at)) != std::string::npos; ++at) found += picture[at + 17] != '4';
+  return found;
+}
+
+// The picture of what was judged colours only what is more than chance.
+TEST(Verdict, WhatChangedByChanceIsGrey) {
+  Service service(11);
+  const Profile before = service.sample(fifty_functions(), 30, 4), same = service.sample(fifty_functions(), 30, 4), slower = service.sample(fifty_functions(2), 30, 4);
+  Profile by_chance = diff(before, same), real = diff(before, slower);
+  EXPECT_GT(coloured(by_chance), 5u) << "not judged: a change is a change";
+  by_chance.description.changed = changed_labels(judge({&before, 1}, {&same, 1}));
+  EXPECT_EQ(coloured(by_chance), 0u);
+  real.description.changed = changed_labels(judge({&before, 1}, {&slower, 1}));
+  EXPECT_THAT(*real.description.changed, testing::Contains("f0 (app.py)"));
+  EXPECT_GE(coloured(real), 1u);
 }
 
 TEST(Verdict, AHandfulOfSamplesIsNotJudged) {

@@ -5,10 +5,12 @@
 #include <cstdint>
 #include <span>
 
+#include "samplers/ruby/kernel_walk.h"
+
 namespace sampan::ruby {
 
 using Offset = std::uint16_t;
-constexpr Offset kNone = 0xffff;
+constexpr Offset kNone = SAMPAN_RUBY_NONE;
 
 struct Version {
   std::uint8_t major = 0, minor = 0, patch = 0;

@@ -121,7 +121,9 @@ FrameId Names::name_method(const ControlFrame& frame, bool with_line) {
   std::uint32_t line = 0;
   const auto first = read_at<std::uint64_t>(body, 8);
   const auto size = read_at<std::uint32_t>(body, 4);
-  if (with_line && frame.pc >= first && frame.pc - first <= std::uint64_t{size} * 8) {
+  const bool inside = frame.pc >= first && frame.pc - first <= std::uint64_t{size} * 8;
+  if (frame.sent && !inside) return torn_note_;   // freed since, and another's by now
+  if (with_line && inside) {
     const std::uint64_t next = (frame.pc - first) / 8;   // pc is that of the next instruction
     line = find_line(memory_, layout_, at, next == 0 ? 0 : next - 1).value_or(0);
   }

@@ -15,6 +15,7 @@ struct ControlFrame {
   std::uint64_t kind = 0;        // its environment's word 0: the frame's type and flags
   std::uint64_t method = 0;      // its nearest method entry or cref, as the environments chain to it; 0: none
   bool own_method = false;       // found in its own environment
+  bool sent = false;             // by the kernel, a while ago
 };
 
 class Names {

@@ -1,6 +1,8 @@
 // The registry's row for CRuby.
 #include "samplers/ruby/walker.hpp"
 
+extern "C" const char ruby_kernel_walk[], ruby_kernel_walk_end[];   // ruby.bpf.c, compiled
+
 namespace sampan {
 namespace {
 
@@ -15,6 +17,6 @@ Result<std::unique_ptr<Walker>> open(Process& process, Context& context) {
 
 }  // namespace
 
-Runtime ruby_runtime() { return {"ruby", matches, open, true, {}, true}; }
+Runtime ruby_runtime() { return {"ruby", matches, open, true, std::as_bytes(std::span(ruby_kernel_walk, ruby_kernel_walk_end)), true}; }
 
 }  // namespace sampan

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "samplers/elf/library.hpp"
+#include "samplers/elf/thread_pointer.hpp"
 
 namespace sampan::ruby {
 namespace {
@@ -145,7 +146,7 @@ Result<std::unique_ptr<Vm>> open_vm(const Process& process, ElfCache& elfs) {
   for (const Layout* row : rows) {
     const std::uint64_t address = find_vm(memory, *library, *row, variables);
     if (address == 0) continue;
-    auto vm = std::make_unique<Vm>(Vm{memory, *row, address, Objects(memory, *row)});
+    auto vm = std::make_unique<Vm>(Vm{memory, *row, address, Objects(memory, *row), descriptor_distance(process, elfs)});
     // The table of names comes after the VM: one that has just begun is looked at again.
     if (!find_symbols(vm->objects, variables) && age_ns(process.id) < kYoung) {
       return fail(Exit::CannotSample, "process {}: its Ruby {} has not started yet", process.id.pid, release);

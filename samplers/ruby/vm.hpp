@@ -16,6 +16,7 @@ struct Vm {
   const Layout& layout;
   std::uint64_t address;        // rb_vm_t
   Objects objects;
+  std::optional<std::uint64_t> descriptor = {};   // elf/thread_pointer.hpp
 };
 
 // True where one of the process's files is CRuby's.

@@ -187,6 +187,7 @@ void RubyWalker::resolve_methods(Known& known) {
 // The thread's control frames with their methods, as they are now.
 Walked RubyWalker::read_frames(Known& known) {
   stack_.clear();
+  gap_ = kNoGap;
   const Walked walked = read_stack(known);
   if (walked != Walked::Whole && walked != Walked::Suspect) return walked;
   collect(known);
@@ -205,6 +206,7 @@ void RubyWalker::observe_stopped(const ThreadSnapshot& thread) {
 
 Walked RubyWalker::walk(const ThreadSnapshot& thread, std::vector<FrameId>& frames) {
   const bool held = std::exchange(held_tid_, 0) == thread.inner_tid && thread.inner_tid != 0;
+  if (kernel_walks_ && !thread.registers) return append(read_sent(thread.interpreter), frames);   // else it sleeps
   if (held && held_read_ != Walked::NoFrames) return append(held_read_, frames);
   if (held) list();                           // its structure is another thread's by now
   Known* known = find(thread.inner_tid);
@@ -219,17 +221,55 @@ Walked RubyWalker::walk(const ThreadSnapshot& thread, std::vector<FrameId>& fram
   return append(walked, frames);
 }
 
+// The frames that the kernel sent; of a deep stack both ends, with a gap between them.
+Walked RubyWalker::read_sent(Bytes sent) {
+  stack_.clear();
+  gap_ = kNoGap;
+  if (sent.size() < sizeof(sampan_ruby_stack)) return Walked::NoFrames;
+  const auto head = read_at<sampan_ruby_stack>(sent, 0);
+  if (head.flags & SAMPAN_RUBY_TORN) return Walked::Failed;
+  cut_ = (head.flags & SAMPAN_RUBY_CUT) != 0;
+  collecting_ = (head.flags & SAMPAN_RUBY_COLLECTING) != 0;
+  for (std::uint32_t i = 0; i < head.frames; ++i) {
+    if (i == SAMPAN_RUBY_HALF && head.frames > SAMPAN_RUBY_MOST_FRAMES) {
+      gap_ = stack_.size();
+      stack_.push_back({});
+      i = head.frames - SAMPAN_RUBY_HALF;
+    }
+    const std::size_t slot = i < SAMPAN_RUBY_HALF ? i : SAMPAN_RUBY_HALF + i % SAMPAN_RUBY_HALF;
+    const std::size_t at = sizeof(sampan_ruby_stack) + slot * sizeof(sampan_ruby_frame);
+    if (at + sizeof(sampan_ruby_frame) > sent.size()) return Walked::Failed;
+    const auto frame = read_at<sampan_ruby_frame>(sent, at);
+    stack_.push_back({frame.pc, frame.iseq, 0, frame.flags & SAMPAN_RUBY_COMPILED, frame.kind, frame.method, (frame.flags & SAMPAN_RUBY_OWN_METHOD) != 0, true});
+  }
+  return Walked::Whole;
+}
+
+// From now on frames come from the kernel; of a thread that slept before the first sample they are still read.
+Result<KernelWalk> RubyWalker::kernel_walk() {
+  if (!vm_->descriptor) {
+    return fail(Exit::CannotSample, "this C library does not tell where its threads' descriptors are, by which the kernel finds Ruby's threads: tier \"memory\" does without");
+  }
+  const Layout& at = layout_;
+  given_ = {.vm = vm_->address, .space = space_, .descriptor = static_cast<std::uint32_t>(*vm_->descriptor), .collecting = at.vm.collecting,
+            .vm_threads = at.vm.threads, .ractor_node = at.ractor.node, .ractor_threads = at.ractor.threads, .ractor_running = at.ractor.running,
+            .thread_vm = at.thread.vm, .thread_ec = at.thread.ec, .thread_native = at.thread.native, .thread_descriptor = at.thread.descriptor,
+            .ec_thread = at.ec_thread, .frame_size = at.frame_size, .frame_jit_return = at.frame_jit_return, .padding = 0};
+  kernel_walks_ = true;
+  return KernelWalk{std::as_bytes(std::span(&given_, 1)), false};
+}
+
 Walked RubyWalker::append(Walked read, std::vector<FrameId>& frames) {
   if (read != Walked::Whole && read != Walked::Suspect) return read;
   const std::size_t before = frames.size();
   if (cut_) frames.push_back(cut_note_);
   for (std::size_t i = stack_.size(); i-- > 0;) {
-    const FrameId id = names_.of(stack_[i], i == 0);
+    const FrameId id = i == gap_ ? cut_note_ : names_.of(stack_[i], i == 0);
     if (id != Profile::kNoFrame) frames.push_back(id);
   }
   if (collecting_) frames.push_back(garbage_);
   if (frames.size() == before) return Walked::NoFrames;
-  return cut_ ? Walked::Truncated : read;
+  return cut_ || gap_ != kNoGap ? Walked::Truncated : read;
 }
 
 bool RubyWalker::holds(const Known& known) {
@@ -239,6 +279,7 @@ bool RubyWalker::holds(const Known& known) {
 }
 
 bool RubyWalker::holds_lock(const ThreadSnapshot& thread) {
+  if (kernel_walks_ && !thread.registers) return (read_at<sampan_ruby_stack>(thread.interpreter, 0).flags & SAMPAN_RUBY_LOCK) != 0;
   if (held_tid_ == thread.inner_tid && thread.inner_tid != 0) return held_lock_;
   const Known* known = find(thread.inner_tid);
   return known && holds(*known);

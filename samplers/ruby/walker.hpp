@@ -1,5 +1,5 @@
 // Ruby's frames of one process: a thread's execution context, its control frames and their environments in one call, taken
-// as they are; while the thread stands stopped, where it is.
+// as they are, while the thread stands stopped where it is; or as the kernel walked them.
 #pragma once
 
 #include <set>
@@ -17,8 +17,10 @@ class RubyWalker final : public Walker {
   bool holds_lock(const ThreadSnapshot& thread) override;
   void observe_stopped(const ThreadSnapshot& thread) override;
   void refresh() override;
+  Result<KernelWalk> kernel_walk() override;
 
  private:
+  static constexpr std::size_t kNoGap = ~std::size_t{0};
   struct Head {                  // of rb_execution_context_t
     std::uint64_t stack, words, frame;
   };
@@ -33,6 +35,7 @@ class RubyWalker final : public Walker {
   void list();
   bool holds(const Known& known);
   Walked read_frames(Known& known);
+  Walked read_sent(Bytes sent);
   Walked append(Walked read, std::vector<FrameId>& frames);
   Walked read_stack(Known& known);
   bool learn_stack(Known& known);
@@ -60,9 +63,12 @@ class RubyWalker final : public Walker {
   bool collecting_ = false;                      // the thread holds its lock and garbage is being collected
   bool cut_ = false;                             // the stack is deeper than is read
   std::vector<ControlFrame> stack_;              // innermost first
+  std::size_t gap_ = kNoGap;                     // of those, one that stands for frames that the kernel did not send
   pid_t held_tid_ = 0;                           // whose frames observe_stopped() left in stack_
   Walked held_read_ = Walked::NoFrames;
   bool held_lock_ = false;
+  bool kernel_walks_ = false;
+  sampan_ruby_process given_{};                  // to the kernel
   FrameId garbage_, cut_note_;
 };
 

@@ -30,7 +30,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const Options options;
   Context context{profile, options, {}};
   is_vm(ruby.image, ruby.layout, ruby.vm);
-  RubyWalker walker(context, ruby.open(), 77);
+  auto vm = ruby.open();
+  vm->descriptor = 0;
+  RubyWalker walker(context, std::move(vm), 77);
   std::vector<FrameId> frames;
   for (const pid_t tid : {77, 77, 1}) {
     ThreadSnapshot snapshot;
@@ -40,6 +42,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const FrameId id : frames) profile.frame(id);
     walker.holds_lock(snapshot);
     walker.refresh();
+  }
+  if (walker.kernel_walk()) {   // what the kernel's walk sent is as hostile
+    const Bytes all = std::as_bytes(std::span(data, size));
+    std::vector<std::byte> sent(all.begin(), all.end());
+    const std::uint32_t flags = data[0] & 3;
+    std::memcpy(sent.data(), &flags, sizeof flags);
+    ThreadSnapshot snapshot;
+    snapshot.inner_tid = 77;
+    snapshot.interpreter = sent;
+    frames.clear();
+    walker.walk(snapshot, frames);
   }
   return 0;
 }

@@ -49,7 +49,7 @@ def built(name):
 # runtime: (its program, the outermost frame, a frame that most samples hold, the tiers that take it)
 ROWS = {
     "python": (python, r"^<module> \(.*shares\.py:\d+\)$", r"^sixty \(.*shares\.py", ("memory", "ptrace", "ebpf")),
-    "ruby": (ruby, r"^<main> \(.*truth\.rb:\d+\)$", r"Basket#hot", ("memory", "ptrace")),
+    "ruby": (ruby, r"^<main> \(.*truth\.rb:\d+\)$", r"Basket#hot", ("memory", "ptrace", "ebpf")),
     "php": (php, r"^\{main\} \(.*truth\.php:\d+\)$", r"Basket::hot", ("memory", "ptrace", "ebpf")),
     "java": (java, r"^Simple\.main \(|^clone3?$|^start_thread$|^_start$", r"^Simple\.spin", ("ptrace", "ebpf")),
     "node": (node, r"^(_start|clone3?|start_thread)\b", r"^hot \(.*shares\.js:\d+\)", ("ptrace", "ebpf")),

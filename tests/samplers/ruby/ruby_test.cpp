@@ -134,6 +134,95 @@ TEST_P(EveryRuby, IsSeenAsItStood) {
   EXPECT_EQ(walker->walk(stranger, run.ids), Walked::NoFrames);
 }
 
+// What the kernel's walk sends of these frames.
+struct Sent {
+  std::vector<std::byte> bytes;
+  explicit Sent(std::uint32_t flags = SAMPAN_RUBY_THREAD) { add(sampan_ruby_stack{flags, 0}); }
+
+  void frame(std::uint64_t pc, std::uint64_t iseq, std::uint64_t kind, Value method, std::uint32_t flags = 0) {
+    add(sampan_ruby_frame{pc, iseq, method, static_cast<std::uint32_t>(kind), flags});
+    auto head = read_at<sampan_ruby_stack>(bytes, 0);
+    ++head.frames;
+    std::memcpy(bytes.data(), &head, sizeof head);
+  }
+  ThreadSnapshot snapshot() const {
+    ThreadSnapshot snapshot;
+    snapshot.inner_tid = 77;
+    snapshot.interpreter = bytes;
+    snapshot.deferred = true;
+    return snapshot;
+  }
+
+ private:
+  template <typename T>
+  void add(const T& value) {
+    const Bytes all = std::as_bytes(std::span(&value, 1));
+    bytes.insert(bytes.end(), all.begin(), all.end());
+  }
+};
+
+std::unique_ptr<RubyWalker> open_in_kernel(Walk& run, FakeRuby& ruby) {
+  auto vm = ruby.open();
+  vm->descriptor = 0;
+  auto walker = std::make_unique<RubyWalker>(run.context, std::move(vm), 77);
+  const auto given = walker->kernel_walk();
+  EXPECT_TRUE(given && given->layout.size() == sizeof(sampan_ruby_process));
+  return walker;
+}
+
+TEST_P(EveryRuby, TakesWhatTheKernelSent) {
+  FakeRuby ruby(layout());
+  Walk run;
+  const auto walker = open_in_kernel(run, ruby);
+  const auto work = ruby.iseq("work", "/app/b.rb", {{0, 10}, {4, 11}}), block = ruby.iseq("block in work", "/app/b.rb", {{0, 14}}, work);
+  const Value me = ruby.method(ruby.klass("A::B"), "work", work), each = ruby.method(ruby.klass("Array"), "each", 0);
+  Sent sent(SAMPAN_RUBY_THREAD | SAMPAN_RUBY_LOCK | SAMPAN_RUBY_COLLECTING);
+  sent.frame(ruby.pc(block, 2), block, FakeRuby::kBlock, me);
+  sent.frame(0, 0, FakeRuby::kCfunc | FakeRuby::kLocal, each, SAMPAN_RUBY_OWN_METHOD);
+  sent.frame(ruby.pc(work, 5), work, FakeRuby::kMethod | FakeRuby::kLocal, me, SAMPAN_RUBY_OWN_METHOD);
+  sent.frame(0, 0, FakeRuby::kDummy | FakeRuby::kLocal, 0);
+  EXPECT_TRUE(walker->holds_lock(sent.snapshot()));
+  EXPECT_EQ(walker->walk(sent.snapshot(), run.ids), Walked::Whole);
+  EXPECT_THAT(run.names(), ElementsAre("A::B#work:11", "Array#each", "block in A::B#work:14", "[garbage collection]"));
+  Sent freed(0);
+  freed.frame(ruby.pc(work, 5) + 8 * 8192, work, FakeRuby::kMethod | FakeRuby::kLocal, me, SAMPAN_RUBY_OWN_METHOD);
+  run.ids.clear();
+  EXPECT_FALSE(walker->holds_lock(freed.snapshot()));
+  walker->walk(freed.snapshot(), run.ids);
+  EXPECT_THAT(run.names(), ElementsAre("[torn frame]")) << "its instructions are others by now";
+}
+
+TEST_P(EveryRuby, OfAStackTornInTheKernelNothingIsShown) {
+  FakeRuby ruby(layout());
+  push_example(ruby);
+  Walk run;
+  const auto walker = open_in_kernel(run, ruby);
+  const auto work = ruby.iseq("work", "/app/b.rb", {{0, 10}});
+  const auto take = [&](Sent& sent, unsigned frames) {
+    for (unsigned i = 0; i < frames; ++i) sent.frame(ruby.pc(work, 0), work, FakeRuby::kMethod | FakeRuby::kLocal, 0);
+    run.ids.clear();
+    return walker->walk(sent.snapshot(), run.ids);
+  };
+  Sent torn(SAMPAN_RUBY_TORN), cut(SAMPAN_RUBY_CUT), deep, none;
+  EXPECT_EQ(take(torn, 1), Walked::Failed);
+  EXPECT_EQ(take(cut, 1), Walked::Truncated);
+  EXPECT_THAT(run.names(), ElementsAre("[truncated]", "work:10"));
+  EXPECT_EQ(take(deep, SAMPAN_RUBY_MOST_FRAMES + 1), Walked::Truncated);
+  EXPECT_EQ(run.ids.size(), SAMPAN_RUBY_MOST_FRAMES + 1u);
+  EXPECT_EQ(run.names()[SAMPAN_RUBY_HALF], "[truncated]");
+  deep.bytes.resize(deep.bytes.size() / 3);
+  EXPECT_EQ(take(deep, 0), Walked::Failed);
+  EXPECT_EQ(take(none, 0), Walked::NoFrames);
+  Registers registers;
+  ThreadSnapshot sleeping;
+  sleeping.inner_tid = 77;
+  sleeping.registers = &registers;
+  sleeping.fp_known = false;
+  run.ids.clear();
+  EXPECT_EQ(walker->walk(sleeping, run.ids), Walked::Whole) << "one that slept before is read";
+  EXPECT_THAT(run.names(), testing::SizeIs(5));
+}
+
 INSTANTIATE_TEST_SUITE_P(Ruby, EveryRuby, testing::Range(std::size_t{0}, layouts().size()), [](const auto& row) {
   const Version& v = layouts()[row.param].since;
   return "V" + std::to_string(v.major) + "_" + std::to_string(v.minor) + "_" + std::to_string(v.patch);

@@ -149,9 +149,8 @@ def cells():
         interpreter = name.startswith(("python", "ruby", "php"))
         if interpreter:
             yield Cell("%s memory" % name, name, profile("memory"), rights="+sys_ptrace", usual=program.usual)
-        if not name.startswith(("ruby", "php")):
-            yield Cell("%s ptrace" % name, name, profile("ptrace"), rights="+sys_ptrace", usual=program.usual)
-            yield Cell("%s ebpf" % name, name, profile("ebpf"), usual=program.usual)
+        yield Cell("%s ptrace" % name, name, profile("ptrace"), rights="+sys_ptrace", usual=program.usual)
+        yield Cell("%s ebpf" % name, name, profile("ebpf"), usual=program.usual)
         if name.startswith("python"):
             yield Cell("%s ebpf with native frames" % name, name, profile("ebpf", native=True), usual=program.usual)
     # Another program runs beside the container: none of its frames may be there.

@@ -179,7 +179,8 @@ def in_root(name, folder, versions, program, *options):
             continue
         shutil.copy(sampan.WORKLOADS / name / program, root / "tmp" / program)
         words = [*IN_ROOT, root, "/usr/bin/" + name + version, *options, "/tmp/" + program, 1000]
-        corrupt("%s %s" % (name, version), words, "^/usr/bin/%s%s .*%s 1000" % (name, version, program), ["memory"], name)
+        corrupt("%s %s" % (name, version), words, "^/usr/bin/%s%s .*%s 1000" % (name, version, program),
+                [tier for tier in ("memory", "ebpf", "ptrace") if tier in chaos.TIERS], name)
 
 
 def ruby_and_php():

@@ -1,4 +1,5 @@
-"""Ruby and PHP by the tiers that see a stack as it stood: methods of 50 ns without an impossible stack, shares as when stopped."""
+"""Ruby and PHP by the tiers that see a stack as it stood: methods of 50 ns without an impossible stack, shares as when stopped;
+where they wait and for how long; who holds Ruby's lock."""
 import re
 import shutil
 
@@ -11,6 +12,40 @@ ROOTS = {"ruby": (CACHE / "rubies", ("2.7", "3.1", "3.3", "3.4")), "php": (CACHE
 JIT = ["-d", "zend_extension=opcache", "-d", "opcache.enable_cli=1", "-d", "opcache.jit_buffer_size=64M", "-d", "opcache.jit=tracing"]
 MORE = {("ruby", "3.3"): [["--yjit"]], ("php", "8.2"): [JIT]}   # as else without these words
 OUTER = {"ruby": ["<main>", "Object#main", "Worker#turn"], "php": ["{main}", "main", "Worker::turn"]}
+
+
+# Adds up what each of two functions waited, by its own clock, and tells it.
+WAITS = {
+    "ruby": ["ruby", "-e", """
+def long; sleep 0.03; end
+def short; sleep 0.01; end
+def now; Process.clock_gettime(Process::CLOCK_MONOTONIC); end
+$stdout.sync = true
+waited = [0.0, 0.0]
+loop do
+  began = now; long; waited[0] += now - began
+  began = now; short; waited[1] += now - began
+  puts "waited #{waited.join(' ')}"
+end"""],
+    "php": ["php", "-n", "-r", r"""
+function long() { usleep(30000); }
+function short() { usleep(10000); }
+$waited = [0.0, 0.0];
+while (true) {
+    $began = microtime(true); long(); $waited[0] += microtime(true) - $began;
+    $began = microtime(true); short(); $waited[1] += microtime(true) - $began;
+    echo "waited $waited[0] $waited[1]\n";
+}"""],
+}
+# One thread computes, another compresses outside the lock.
+LOCK = ["ruby", "-rzlib", "-e", """
+TEXT = 'hello world ' * 500_000
+def computes; loop { 1000.times {} }; end
+def compresses; loop { Zlib::Deflate.deflate(TEXT, 9) }; end
+Thread.new { computes }
+$stdout.sync = true
+puts 'ready'
+compresses"""]
 
 
 def named(frame):
@@ -80,7 +115,45 @@ def judge(language, what, command):
         sampan.check(off <= allowed, "%s: the tiers' shares within %.2f points (%.2f allowed)" % (what, off, allowed))
 
 
+def waits(language, command):
+    def told():
+        line = [line for line in load.output().splitlines(True) if line.startswith("waited ") and line.endswith("\n")][-1]
+        return [float(word) for word in line.split()[1:]]
+
+    with sampan.Workload(command, ready=lambda load: load.output().count("waited") > 1) as load:
+        before = told()
+        run = sampan.take("%s, off-CPU" % language, "ebpf", pid=load.pid, seconds=SECONDS + 1, event="offcpu", group_by=[], lines=False)
+        own = [after - then for after, then in zip(told(), before)]
+    if not run:
+        return
+    stacks = run.stacks()
+    total = sum(count for _, count in stacks)
+    long, short = (sampan.share(stacks, r"^(Object#)?%s\b" % name) for name in ("long", "short"))
+    inner = {frames[-1].split(" (")[0] for frames, _ in stacks}
+    sampan.check(inner == {{"ruby": "Kernel#sleep", "php": "usleep"}[language]}, "%s waits in its function: %s" % (language, inner))
+    shares = [100 * one / max(one + other, 1e-9) for one, other in ((long, short), own)]
+    sampan.check(abs(shares[0] - shares[1]) < 3 and total > 0.5e9 * (SECONDS + 1), "%s: %.1f %% of %.2f s of waits in one function, %.1f by its own clock"
+                 % (language, shares[0], total / 1e9, shares[1]))
+
+
+def lock():
+    with sampan.Workload(LOCK, ready=lambda load: load.says("ready")) as load:
+        for tier in TIERS["ruby"]:
+            with_lock, all_cpu = (sampan.take("Ruby's lock, event %s" % event, tier, pid=load.pid, seconds=SECONDS, rate=200, event=event, group_by=[], lines=False)
+                                  for event in ("gil", "cpu"))
+            if not with_lock or not all_cpu:
+                continue
+            holds, runs = ([sampan.share(run.stacks(), name) for name in ("computes", "compresses")] for run in (with_lock, all_cpu))
+            sampan.check(holds[0] > 0.9 and holds[1] < 0.1 and runs[1] > max(0.03, 1.5 * holds[1]), "%s tier: who computes holds the lock in %.0f %%, who compresses in %.0f %%; of all time they take %.0f and %.0f %%"
+                         % (tier, *(100 * share for share in holds), *(100 * share for share in runs)))
+
+
 def main():
+    for language, command in WAITS.items():
+        if sampan.need(command[0], "where %s waits" % language):
+            waits(language, command)
+    if sampan.need("ruby", "who holds Ruby's lock"):
+        lock()
     for language in ROOTS:
         for what, command in commands(language):
             judge(language, what, command)

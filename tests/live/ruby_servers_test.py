@@ -47,9 +47,11 @@ def puma():
     port = sampan.free_port()
     prefix = "puma: cluster worker"
     with server("puma", ["puma", "-w", "2", "-t", "5:5", "-b", "tcp://127.0.0.1:%d" % port, "/tmp/config.ru"], port, prefix, 2) as puma:
-        idle = sampan.profile(procname_prefix=prefix, seconds=2)
-        wanted, taken = (idle.result.get("quality", {}).get(key, 0) for key in ("wanted", "taken"))
-        check(idle.code == 0 and wanted > 500 and taken < 0.05 * wanted, "puma, no load: %d of %d thread samples ran" % (taken, wanted))
+        for tier in ("memory", "ebpf"):   # the kernel samples what runs alone: 2,000 moments
+            idle = sampan.take("puma, no load", tier, procname_prefix=prefix, seconds=2)
+            wanted, taken = (idle.result.get("quality", {}).get(key, 0) if idle else 0 for key in ("wanted", "taken"))
+            check(not idle or (taken < 0.05 * max(wanted, 2000) and (tier == "ebpf" or wanted > 500)),
+                  "puma, no load, %s tier: %d of %d thread samples ran" % (tier, taken, wanted))
 
         load = Load("http://127.0.0.1:%d/search" % port, 8)
         run = sampan.profile(procname_prefix=prefix, seconds=4, group_by=["process", "thread"])

@@ -24,6 +24,17 @@ std::optional<std::uint64_t> find_variable(const Process& process, ElfCache& elf
   return holder ? holder->address(symbol) : std::nullopt;
 }
 
+// The loop's own function is exported; its `.cold` part is named only where .symtab is left.
+std::vector<AddressRange> find_loop(const Library& library) {
+  std::vector<AddressRange> found;
+  const auto add = [&](const ElfSymbol& symbol) { found.push_back({symbol.address + library.bias, symbol.address + library.bias + symbol.size}); };
+  if (const auto loop = library.elf->symbol("execute_ex")) add(*loop);
+  library.elf->each_symbol([&](const ElfSymbol& symbol) {
+    if (symbol.name.starts_with("execute_ex.")) add(symbol);
+  });
+  return found;
+}
+
 std::string read_text(Memory& memory, std::uint64_t address) {
   std::array<char, 24> text{};
   memory.read(address, std::as_writable_bytes(std::span(text)));
@@ -119,7 +130,7 @@ Result<Php> open_php(const Process& process, ElfCache& elfs) {
   if (!module) return fail(Exit::CannotSample, "process {}: PHP's release is not to be found in it", process.id.pid);
   const Layout* layout = find_layout(module->api);
   if (!layout) return fail(Exit::CannotSample, "process {}: PHP {} is older than 7.0, the first that is known", process.id.pid, module->version);
-  Php php{memory, *layout, module->thread_safe, 0, 0, {}, {}};
+  Php php{memory, *layout, module->thread_safe, 0, 0, {}, {}, find_loop(*library)};
   if (!php.thread_safe) {
     const auto globals = find_variable(process, elfs, "executor_globals");
     if (!globals) return fail(Exit::CannotSample, "process {}: PHP {} hides its executor_globals", process.id.pid, module->version);

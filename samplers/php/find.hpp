@@ -8,6 +8,7 @@
 #include "samplers/php/layout.hpp"
 #include "samplers/process/pthread.hpp"
 #include "samplers/sampler.hpp"
+#include "samplers/unwind/address_space.hpp"
 
 namespace sampan::php {
 
@@ -19,6 +20,7 @@ struct Php {
   std::uint64_t table = 0;           // thread-safe: address of the pointer to TSRM's table of threads; 0: not found yet
   std::vector<std::uint64_t> variables;   // thread-safe: where that pointer may lie
   std::optional<std::uint64_t> descriptor = {};   // thread-safe: elf/thread_pointer.hpp
+  std::vector<AddressRange> loop = {};   // of the VM
 };
 
 bool holds_php(const Process& process, ElfCache& elfs);

@@ -36,6 +36,7 @@ struct Call {
   std::uint32_t line = 0;            // filled by check(), or sent; 0: not known
   std::uint64_t check = 0;           // sent
   Function* known = nullptr;
+  bool entry = false;                // of a user function: the outermost of one call of the VM's loop
 };
 
 class Functions {

@@ -26,8 +26,7 @@ struct sampan_php_process {
   __u64 table;               /* where the pointer to that table is; 0: the main thread alone runs PHP */
   __u32 slots;               /* of the table, at most */
   __u32 descriptor;          /* how far below the thread pointer a thread's pthread_t is */
-  __u32 current_execute_data, filename, generator_frame;   /* of the layout */
-  __u32 padding;
+  __u32 current_execute_data, filename, generator_frame, entry_bit;   /* of the layout */
 };
 
 enum sampan_php_walk_flags {
@@ -45,7 +44,12 @@ struct sampan_php_frame {
   __u64 function;            /* zend_function */
   __u64 check;               /* of what it held then: below */
   __u32 line;                /* of the opline, where it is PHP's own code; 0: not known */
-  __u32 delegates;           /* one of several generators that delegate, of which the outermost comes first */
+  __u32 flags;
+};
+
+enum sampan_php_frame_flags {
+  SAMPAN_PHP_DELEGATES = 1,  /* one of several generators that delegate, of which the outermost comes first */
+  SAMPAN_PHP_ENTRY = 2,      /* the outermost of one call of the VM's loop */
 };
 
 /* The words that tell a function from another that lies there later, one after the other: type, name, scope, the name's

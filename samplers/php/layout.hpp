@@ -19,6 +19,7 @@ struct Layout {
   Offset current_execute_data;
   Offset filename;               // in an op_array; line_start and line_end follow it
   Offset generator_frame;        // execute_data in a zend_generator; its parent lies 96 bytes on
+  std::uint8_t entry_bit;        // ZEND_CALL_TOP, of a frame's This.u1.type_info: the VM's loop was called for it
 };
 
 // The same in every release from 7.0 on.

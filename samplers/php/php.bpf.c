@@ -63,7 +63,7 @@ static __always_inline long php_torn(struct php_walk *w) {
 }
 
 static __always_inline long php_call(struct php_walk *w, const struct sampan_php_process *p, struct sampan_php_stack *out,
-                                     __u64 function, __u64 opline, __u32 delegates) {
+                                     __u64 function, __u64 opline, __u32 flags) {
   struct sampan_php_frame *frames = (void *)(out + 1);
   __u32 at = w->count;
   if (at >= SAMPAN_PHP_HALF) at = SAMPAN_PHP_HALF | (at & (SAMPAN_PHP_HALF - 1));
@@ -75,16 +75,17 @@ static __always_inline long php_call(struct php_walk *w, const struct sampan_php
   __u64 check = sampan_php_check(sampan_php_check(sampan_php_check(0, type), name), w->of_function[2]);
   check = sampan_php_check(check, name ? php_word(name + SAMPAN_PHP_STRING_HASH) : 0);
   frame->line = 0;
+  frame->flags = flags & SAMPAN_PHP_DELEGATES;
   if (type == SAMPAN_PHP_USER || type == SAMPAN_PHP_EVAL) {
     if (bpf_probe_read_user(w->of_file, sizeof(w->of_file), (void *)(function + p->filename))) return php_torn(w);
     const __u64 file = w->of_file[0];
     check = sampan_php_check(sampan_php_check(check, file), w->of_file[1]);
     check = sampan_php_check(check, file ? php_word(file + SAMPAN_PHP_STRING_HASH) : 0);
     if (opline) frame->line = php_int(opline + SAMPAN_PHP_OP_LINE);
+    frame->flags = flags;
   }
   frame->function = function;
   frame->check = check;
-  frame->delegates = delegates;
   ++w->count;
   return 0;
 }
@@ -99,7 +100,7 @@ static __always_inline long php_generator(struct php_walk *w, const struct sampa
   if (bpf_probe_read_user(w->of_frame, sizeof(w->of_frame), (void *)frame) || !php_pointer(w->of_frame[3])) return 0;
   w->generator = parent;
   ++w->generators;
-  return php_call(w, p, out, w->of_frame[3], w->of_frame[0], 1);
+  return php_call(w, p, out, w->of_frame[3], w->of_frame[0], SAMPAN_PHP_DELEGATES);
 }
 
 static __always_inline long php_frame(struct php_walk *w, const struct sampan_php_process *p, struct sampan_php_stack *out) {
@@ -108,7 +109,8 @@ static __always_inline long php_frame(struct php_walk *w, const struct sampan_ph
   w->frame = w->of_frame[6];
   w->generators = 0;
   const __u64 function = w->of_frame[3];
-  if (php_pointer(function)) return php_call(w, p, out, function, w->of_frame[0], 0);
+  const __u32 entry = w->of_frame[5] >> (p->entry_bit & 31) & 1 ? SAMPAN_PHP_ENTRY : 0;
+  if (php_pointer(function)) return php_call(w, p, out, function, w->of_frame[0], entry);
   if ((__u8)w->of_frame[5] == SAMPAN_PHP_OBJECT) w->generator = w->of_frame[4];
   return 0;
 }

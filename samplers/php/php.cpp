@@ -12,7 +12,7 @@ Result<std::unique_ptr<Walker>> open(Process& process, Context& context) {
   auto found = php::open_php(process, context.elfs);
   if (!found) return tl::unexpected(found.error());
   const pid_t inner = Thread(process.id.pid, process.id.pid).inner_tid();
-  return std::make_unique<php::PhpWalker>(context, std::move(*found), inner);
+  return std::make_unique<php::PhpWalker>(context, std::move(*found), inner, &process);
 }
 
 }  // namespace

@@ -16,14 +16,20 @@ constexpr std::uint32_t kMostSlots = 64;  // of TSRM's table, that the kernel lo
 
 }  // namespace
 
-PhpWalker::PhpWalker(Context& context, Php php, pid_t inner_pid)
+PhpWalker::PhpWalker(Context& context, Php php, pid_t inner_pid, const Process* process)
     : context_(context), php_(std::move(php)), functions_(php_.memory, php_.layout), inner_pid_(inner_pid) {
   truncated_ = context_.profile.intern({.kind = FrameKind::Note, .name = "[truncated]", .file = {}});
   freed_ = context_.profile.intern({.kind = FrameKind::Note, .name = "[function freed since]", .file = {}});
+  if (process && context_.options.native) mixed_.emplace(*process, context_, php_.loop);
   refresh();
 }
 
+void PhpWalker::resolve(Profile&) {
+  if (mixed_) mixed_->resolve();
+}
+
 void PhpWalker::refresh() {
+  if (mixed_) mixed_->refresh();
   if (!php_.thread_safe && !globals_.empty()) return;
   std::map<pid_t, Globals> fresh;
   for (const auto& [tid, address] : list_globals(php_, pthreads_, inner_pid_)) {
@@ -81,7 +87,7 @@ bool PhpWalker::collect(std::uint64_t innermost) {
     }
     const Bytes frame = Bytes(stack_).subspan(at - stack_start_, kFrameSize);
     const auto function = read_at<std::uint64_t>(frame, kFrameFunction);
-    if (is_pointer(function)) calls_.push_back({function, read_at<std::uint64_t>(frame, kFrameOpline), 0, 0, nullptr});
+    if (is_pointer(function)) calls_.push_back({function, read_at<std::uint64_t>(frame, kFrameOpline), 0, 0, nullptr, (read_at<std::uint32_t>(frame, kFrameThisType) >> php_.layout.entry_bit & 1) != 0});
     else if (read_at<std::uint8_t>(frame, kFrameThisType) == SAMPAN_PHP_OBJECT) collect_generators(read_at<std::uint64_t>(frame, kFrameThis));
     at = read_at<std::uint64_t>(frame, kFramePrevious);
   }
@@ -98,7 +104,7 @@ void PhpWalker::collect_generators(std::uint64_t outermost) {
     if (!php_.memory.read_into(at + php_.layout.generator_frame, frame) || !is_pointer(frame)) break;
     if (!php_.memory.read_into(at + php_.layout.generator_frame + kGeneratorParent, parent) || parent == 0) break;
     if (!php_.memory.read(frame, std::as_writable_bytes(std::span(words))) || !is_pointer(words[kFrameFunction / 8])) break;
-    calls_.push_back({words[kFrameFunction / 8], words[kFrameOpline / 8], 0, 0, nullptr});
+    calls_.push_back({words[kFrameFunction / 8], words[kFrameOpline / 8], 0, 0, nullptr, false});
     at = parent;
   }
   std::reverse(calls_.begin() + static_cast<std::ptrdiff_t>(before), calls_.end());
@@ -143,13 +149,31 @@ Walked PhpWalker::read_sent(Bytes sent) {
     const std::size_t at = sizeof(sampan_php_stack) + slot * sizeof(sampan_php_frame);
     if (at + sizeof(sampan_php_frame) > sent.size()) return Walked::Failed;
     const auto frame = read_at<sampan_php_frame>(sent, at);
-    delegating = frame.delegates ? delegating + 1 : 0;
-    calls_.insert(calls_.end() - static_cast<std::ptrdiff_t>(delegating == 0 ? 0 : delegating - 1), {frame.function, 0, frame.line, frame.check, nullptr});
+    delegating = frame.flags & SAMPAN_PHP_DELEGATES ? delegating + 1 : 0;
+    calls_.insert(calls_.end() - static_cast<std::ptrdiff_t>(delegating == 0 ? 0 : delegating - 1),
+                  {frame.function, 0, frame.line, frame.check, nullptr, (frame.flags & SAMPAN_PHP_ENTRY) != 0});
   }
   if (calls_.empty()) return Walked::NoFrames;
   functions_.recall(calls_);
   if (head.flags & SAMPAN_PHP_CUT) calls_.push_back({});
   return deep || (head.flags & SAMPAN_PHP_CUT) ? Walked::Truncated : Walked::Whole;
+}
+
+// The machine's frames with PHP's in their places, one segment for each call of the VM's loop; a thread without PHP is shown by
+// its machine frames alone.
+Walked PhpWalker::weave(const ThreadSnapshot& thread, Walked read, std::vector<FrameId>& frames) {
+  if (read == Walked::NoFrames || read == Walked::Failed) calls_.clear();
+  ids_.clear();
+  segments_.clear();
+  std::size_t begin = 0;
+  for (std::size_t i = 0; i < calls_.size(); ++i) {
+    const bool outermost = i + 1 == calls_.size();
+    if (const FrameId id = name(calls_[i], outermost); id != Profile::kNoFrame) ids_.push_back(id);
+    const bool entry = calls_[i].entry && calls_[i].known && calls_[i].known->user();
+    if (entry || outermost) segments_.push_back({std::exchange(begin, ids_.size()), ids_.size()});
+  }
+  const Walked walked = mixed_->weave(thread, ids_, segments_, frames);
+  return walked == Walked::Whole && read != Walked::NoFrames && read != Walked::Failed ? read : walked;
 }
 
 Walked PhpWalker::append(Walked read, std::vector<FrameId>& frames) {
@@ -164,6 +188,7 @@ Walked PhpWalker::append(Walked read, std::vector<FrameId>& frames) {
 void PhpWalker::observe_stopped(const ThreadSnapshot& thread) {
   held_read_ = read_calls(thread.inner_tid);
   held_tid_ = thread.inner_tid;
+  if (mixed_) mixed_->observe_stopped(thread);
 }
 
 // From now on frames come from the kernel; of a thread that slept before the first sample they are still read.
@@ -174,15 +199,17 @@ Result<KernelWalk> PhpWalker::kernel_walk() {
   }
   if (php_.thread_safe && php_.table == 0) return fail(Exit::CannotSample, "PHP's table of threads is not to be found: tier \"memory\" or \"ptrace\" says more");
   given_ = {php_.globals, php_.table, php_.thread_safe ? kMostSlots : 0, static_cast<std::uint32_t>(php_.descriptor.value_or(0)),
-            at.current_execute_data, at.filename, at.generator_frame, 0};
+            at.current_execute_data, at.filename, at.generator_frame, at.entry_bit};
   kernel_walks_ = true;
-  return KernelWalk{std::as_bytes(std::span(&given_, 1)), false};
+  return KernelWalk{std::as_bytes(std::span(&given_, 1)), mixed_.has_value()};
 }
 
 Walked PhpWalker::walk(const ThreadSnapshot& thread, std::vector<FrameId>& frames) {
   const bool held = std::exchange(held_tid_, 0) == thread.inner_tid && thread.inner_tid != 0;
-  if (kernel_walks_ && !thread.registers) return append(read_sent(thread.interpreter), frames);   // else it sleeps
-  return append(held ? held_read_ : read_calls(thread.inner_tid), frames);
+  const bool sent = kernel_walks_ && !thread.registers;   // else it sleeps, or stood
+  const Walked read = sent ? read_sent(thread.interpreter) : held ? held_read_ : read_calls(thread.inner_tid);
+  const bool machine = mixed_ && (sent || thread.registers);
+  return machine ? weave(thread, read, frames) : append(read, frames);
 }
 
 FrameId PhpWalker::name(const Call& call, bool outermost) {

@@ -6,16 +6,19 @@
 
 #include "samplers/php/find.hpp"
 #include "samplers/php/functions.hpp"
+#include "samplers/symbols/mixed_stack.hpp"
 
 namespace sampan::php {
 
 class PhpWalker final : public Walker {
  public:
-  PhpWalker(Context& context, Php php, pid_t inner_pid);
+  // `process` outlives it; without one no native frames are mixed in.
+  PhpWalker(Context& context, Php php, pid_t inner_pid, const Process* process = nullptr);
   Walked walk(const ThreadSnapshot& thread, std::vector<FrameId>& frames) override;
   void observe_stopped(const ThreadSnapshot& thread) override;
   void refresh() override;
   Result<KernelWalk> kernel_walk() override;
+  void resolve(Profile& profile) override;
 
  private:
   struct Globals {                   // one thread's
@@ -28,6 +31,7 @@ class PhpWalker final : public Walker {
 
   Walked read_calls(pid_t inner_tid);
   Walked read_sent(Bytes sent);
+  Walked weave(const ThreadSnapshot& thread, Walked read, std::vector<FrameId>& frames);
   Walked append(Walked read, std::vector<FrameId>& frames);
   bool read_stack(Globals& globals, std::uint64_t& innermost, bool& changed);
   bool collect(std::uint64_t innermost);
@@ -43,6 +47,9 @@ class PhpWalker final : public Walker {
   std::vector<std::byte> stack_;     // copied from stack_start_ on
   std::uint64_t stack_start_ = 0;
   std::vector<Call> calls_;          // innermost first
+  std::optional<MixedStack> mixed_;  // options.native
+  std::vector<FrameId> ids_;
+  std::vector<MixedStack::Segment> segments_;
   pid_t held_tid_ = 0;               // whose calls observe_stopped() left in calls_
   Walked held_read_ = Walked::NoFrames;
   bool kernel_walks_ = false;

@@ -8,12 +8,9 @@
 #include "samplers/elf/elf_file.hpp"
 #include "samplers/process/process.hpp"
 #include "samplers/python/layout.hpp"
+#include "samplers/unwind/address_space.hpp"
 
 namespace sampan::python {
-
-struct AddressRange {
-  std::uint64_t start, end;
-};
 
 struct Interpreter {
   Offsets offsets{};

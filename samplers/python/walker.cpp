@@ -8,10 +8,10 @@
 #include "samplers/python/codes.hpp"
 #include "samplers/python/find.hpp"
 #include "samplers/python/frames.hpp"
-#include "samplers/python/mixed.hpp"
 #include "samplers/python/several.hpp"
 #include "samplers/python/threads.hpp"
 #include "samplers/sampler.hpp"
+#include "samplers/symbols/mixed_stack.hpp"
 
 extern "C" const char python_kernel_walk[], python_kernel_walk_end[];   // python.bpf.c, compiled
 
@@ -36,7 +36,7 @@ class PythonWalker final : public Walker {
         codes_(memory_, python_, context.profile, context.options.lines),
         descriptor_(descriptor_distance(process, context.elfs)) {
     threads_.refresh(true);
-    if (context.options.native) mixed_.emplace(process, context, python_);
+    if (context.options.native) mixed_.emplace(process, context, python_.eval);
   }
 
   Walked walk(const ThreadSnapshot& thread, std::vector<FrameId>& frames) override {
@@ -199,12 +199,24 @@ class PythonWalker final : public Walker {
     for (const FrameSite& site : sites_) ids_.push_back(frame_of(site, true));
     if (std::find(ids_.begin(), ids_.end(), Profile::kNoFrame) != ids_.end()) return Walked::Failed;
     const std::size_t before = frames.size();
-    Walked walked = mixed_->weave(thread, sites_, ids_, frames);
+    split();
+    Walked walked = mixed_->weave(thread, ids_, segments_, frames);
     if (frames.size() - before <= 2 * kEnd) return walked;
     const auto cut = frames.begin() + static_cast<std::ptrdiff_t>(before + kEnd);
     frames.erase(cut + 1, frames.end() - static_cast<std::ptrdiff_t>(kEnd));
     *cut = truncated();
     return Walked::Truncated;
+  }
+
+  // One segment for each call of the loop.
+  void split() {
+    segments_.clear();
+    std::size_t begin = 0;
+    for (std::size_t i = 0; i < sites_.size(); ++i) {
+      if (!sites_[i].entry && i + 1 != sites_.size()) continue;
+      segments_.push_back({begin, i + 1});
+      begin = i + 1;
+    }
   }
 
   FrameId frame_of(const FrameSite& site, bool last_try) { return site.code ? codes_.frame(site, last_try) : truncated(); }
@@ -263,6 +275,7 @@ class PythonWalker final : public Walker {
   std::optional<MixedStack> mixed_;         // options.native
   std::vector<FrameSite> sites_;
   std::vector<FrameId> ids_;
+  std::vector<MixedStack::Segment> segments_;
   std::uint64_t listed_ = coarse_now();
   std::uint64_t generation_ = 0;
   std::uint64_t verified_ = 0;              // when code objects were last looked at, of a walk in the kernel

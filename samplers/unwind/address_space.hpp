@@ -10,6 +10,10 @@
 
 namespace sampan {
 
+struct AddressRange {
+  std::uint64_t start, end;
+};
+
 struct CodeRegion {
   std::uint64_t start = 0, end = 0;
   std::uint64_t bias = 0;                        // process address - bias = file address

@@ -148,6 +148,48 @@ def lock():
                          % (tier, *(100 * share for share in holds), *(100 * share for share in runs)))
 
 
+def called(frames):
+    return [frame.split(" (")[0] for frame in frames]
+
+
+def mixed(what, command, tier):
+    """C below PHP and PHP below C, each where it stands."""
+    with sampan.Workload(command, ready=lambda load: load.says("ready")) as load:
+        run = sampan.take("%s, native" % what, tier, pid=load.pid, seconds=SECONDS + 1, rate=300, native=True, group_by=[])
+    if not run:
+        return
+    what = "%s, %s tier, native" % (what, tier)
+    stacks = [(called(frames), count) for frames, count in run.stacks()]
+    total = sum(count for _, count in stacks)
+    whole = sum(count for frames, count in stacks if frames[0] == "_start" and "{main}" in frames and "[truncated]" not in frames)
+    loop = sum(count for frames, count in stacks if any(frame.startswith("execute_ex") for frame in frames))
+    sampan.check(total > 30 and sampan.at_least(whole, total, 0.99), "%s: %d of %d stacks are whole" % (what, whole, total))
+    sampan.check(sampan.at_least(total - loop, total, 0.99), "%s: the VM's loop shows in %d" % (what, loop))
+    # Of the samples that hold the first: what stands right below it, and somewhere below it.
+    for function, right_below, below in (("press", r"gzcompress", r"deflate|libz"), ("digest", r"hash$", r"PHP_SHA256|php"),
+                                         ("keyed", r"usort$", r"sort")):
+        mine = [(frames[frames.index(function) + 1:], count) for frames, count in stacks if function in frames]
+        mine = [(frames, count) for frames, count in mine if frames]
+        hits = sum(count for frames, count in mine if re.search(right_below, frames[0]) and re.search(below, " ".join(frames[1:])))
+        every = sum(count for _, count in mine)
+        sampan.check(every < 5 or sampan.at_least(hits, every, 0.9), "%s: below %s its C (%d of %d)" % (what, function, hits, every))
+    # A key function is called by the sort, a conversion by the engine, never by the PHP function above those.
+    for name, caller in ((r"\{closure", "usort"), (r"Text::__toString$", "texts")):
+        inner = [(frames, next(i for i, frame in enumerate(frames) if re.match(name, frame)), count) for frames, count in stacks if any(re.match(name, frame) for frame in frames)]
+        good = sum(count for frames, at, count in inner if caller in frames[:at] and frames.index(caller) + 1 < at)
+        every = sum(count for _, _, count in inner)
+        sampan.check(every < 5 or sampan.at_least(good, every, 0.97), "%s: C stands between %s and %s (%d of %d)" % (what, caller, name, good, every))
+
+
+def natives():
+    roots, versions = ROOTS["php"]
+    for version in versions:
+        if (roots / version / ".complete").exists():
+            shutil.copy(WORKLOADS / "php" / "native.php", roots / version / "tmp" / "native.php")
+            for tier in TIERS["php"]:
+                mixed("php " + version, ["chroot", roots / version, "php" + version, "-n", "/tmp/native.php", 300], tier)
+
+
 def main():
     for language, command in WAITS.items():
         if sampan.need(command[0], "where %s waits" % language):
@@ -157,6 +199,7 @@ def main():
     for language in ROOTS:
         for what, command in commands(language):
             judge(language, what, command)
+    natives()
     sampan.finish()
 
 

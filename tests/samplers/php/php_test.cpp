@@ -113,7 +113,7 @@ struct Sent {
   std::vector<std::byte> bytes;
   explicit Sent(std::uint32_t flags = 0) { add(sampan_php_stack{flags, 0}); }
 
-  void call(FakePhp& php, std::uint64_t function, std::uint32_t line = 0, bool hashes = true, std::uint32_t delegates = 0) {
+  void call(FakePhp& php, std::uint64_t function, std::uint32_t line = 0, bool hashes = true, std::uint32_t flags = 0) {
     const auto word = [&](std::uint64_t at) { return php.image.read_as<std::uint64_t>(at); };
     const auto hash = [&](std::uint64_t string) { return string && hashes ? word(string + kStringHash) : 0; };
     const auto type = php.image.read_as<std::uint8_t>(function);
@@ -123,7 +123,7 @@ struct Sent {
       const std::uint64_t file = word(function + php.layout.filename);
       for (const std::uint64_t each : {file, word(function + php.layout.filename + 8u), hash(file)}) check = sampan_php_check(check, each);
     }
-    add(sampan_php_frame{function, check, line, delegates});
+    add(sampan_php_frame{function, check, line, flags});
     auto head = read_at<sampan_php_stack>(bytes, 0);
     ++head.frames;
     std::memcpy(bytes.data(), &head, sizeof head);
@@ -157,8 +157,8 @@ TEST_P(EveryPhp, TakesWhatTheKernelSent) {
   for (const bool hashes : {true, false}) {
     Sent sent;   // innermost first, but for generators that delegate
     sent.call(php, php.internal("strlen"), 0, hashes);
-    sent.call(php, outer, 3, hashes, 1);
-    sent.call(php, inner, 13, hashes, 1);
+    sent.call(php, outer, 3, hashes, SAMPAN_PHP_DELEGATES);
+    sent.call(php, inner, 13, hashes, SAMPAN_PHP_DELEGATES);
     sent.call(php, fill, 41, hashes);   // a line outside
     sent.call(php, main, 7, hashes);
     EXPECT_EQ(walk_sent(run, *walker, sent), Walked::Whole);

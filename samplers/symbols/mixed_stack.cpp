@@ -1,12 +1,13 @@
-#include "samplers/python/mixed.hpp"
+#include "samplers/symbols/mixed_stack.hpp"
 
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <utility>
 
 #include "samplers/unwind/branches.hpp"
 
-namespace sampan::python {
+namespace sampan {
 namespace {
 
 constexpr std::uint64_t kMostCode = 1 << 20;
@@ -36,8 +37,8 @@ std::optional<AddressRange> cold_part(Memory& memory, const AddressSpace& space,
 
 }  // namespace
 
-MixedStack::MixedStack(const Process& process, Context& context, const Interpreter& python)
-    : native_(process, context), loop_(python.eval) {
+MixedStack::MixedStack(const Process& process, Context& context, std::vector<AddressRange> loop)
+    : native_(process, context), loop_(std::move(loop)) {
   if (loop_.size() != 1) return;
   if (const auto cold = cold_part(*process.memory, native_.space(), loop_[0])) loop_.push_back(*cold);
 }
@@ -47,32 +48,20 @@ bool MixedStack::in_loop(std::uint64_t address) const {
                      [&](const AddressRange& range) { return address >= range.start && address < range.end; });
 }
 
-// One segment for each call of the loop, innermost first.
-void MixedStack::split(std::span<const FrameSite> sites) {
-  segments_.clear();
-  std::size_t begin = 0;
-  for (std::size_t i = 0; i < sites.size(); ++i) {
-    if (!sites[i].entry && i + 1 != sites.size()) continue;
-    segments_.push_back({begin, i + 1});
-    begin = i + 1;
-  }
-}
-
-Walked MixedStack::weave(const ThreadSnapshot& thread, std::span<const FrameSite> sites, std::span<const FrameId> ids,
+Walked MixedStack::weave(const ThreadSnapshot& thread, std::span<const FrameId> ids, std::span<const Segment> segments,
                          std::vector<FrameId>& frames) {
   addresses_.clear();
   const bool rooted = native_.addresses(thread, addresses_);
-  split(sites);
   const auto loops = static_cast<std::size_t>(std::count_if(addresses_.begin(), addresses_.end(), [&](auto a) { return in_loop(a); }));
   const auto emit = [&](const Segment& segment) {
     for (std::size_t i = segment.end; i-- > segment.begin;) frames.push_back(ids[i]);
   };
   // A loop that is being entered or left has no frame yet or no more: then the outermost ones belong together where the
   // machine stack is whole, the innermost ones where its outer part is missing.
-  std::size_t next = segments_.size();
+  std::size_t next = segments.size();
   std::size_t without = 0;      // loops before the first that has a segment
   if (!rooted) {
-    while (next > loops) emit(segments_[--next]);
+    while (next > loops) emit(segments[--next]);
     without = loops - next;
     frames.push_back(native_.truncated());
   }
@@ -80,11 +69,11 @@ Walked MixedStack::weave(const ThreadSnapshot& thread, std::span<const FrameSite
     const bool loop = in_loop(addresses_[i]);
     if (!loop) frames.push_back(native_.frame(addresses_[i]));
     else if (without > 0) --without;
-    else if (next > 0) emit(segments_[--next]);
+    else if (next > 0) emit(segments[--next]);
   }
-  while (next > 0) emit(segments_[--next]);
+  while (next > 0) emit(segments[--next]);
   for (std::size_t i = thread.kernel.size(); i-- > 0;) frames.push_back(native_.kernel_frame(thread.kernel[i]));
   return rooted ? Walked::Whole : Walked::Truncated;
 }
 
-}  // namespace sampan::python
+}  // namespace sampan

@@ -9,7 +9,7 @@ namespace sampan::node {
 namespace {
 
 constexpr std::int32_t kFunctionData = 8;                                  // SharedFunctionInfo
-constexpr std::int32_t kScriptSource = 8, kScriptName = 16, kScriptLineOffset = 24, kScriptId = 64;
+constexpr std::int32_t kScriptSource = 8, kScriptLineOffset = 24, kScriptId = 64;
 constexpr std::int32_t kScopeLocalsPastFlags = 16, kScopeStart = 32;        // ScopeInfo
 constexpr std::int32_t kInterpretedBytecodes = 8, kBaselineDataBytecodes = 16;   // InterpreterData, BaselineData (9.x)
 constexpr std::int32_t kFeedbackFields = 64;                               // FeedbackVector: bytes before its slots
@@ -34,15 +34,14 @@ std::vector<std::uint32_t> find_line_ends(const Heap::Text& source) {
 
 int hex_digit(char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1; }
 
-// Control characters would spoil what is printed.
+}  // namespace
+
 std::string printable(std::string text) {
   for (char& c : text) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
   }
   return text;
 }
-
-}  // namespace
 
 std::string plain_file_name(std::string name) {
   if (name.rfind("file:///", 0) != 0) return name;

@@ -83,6 +83,9 @@ class Functions {
   mutable std::size_t script_lines_ = 0;
 };
 
+constexpr std::int32_t kScriptName = 16;     // of a Script
+// Control characters would spoil what is printed.
+std::string printable(std::string text);
 // `file:///a%20b.mjs` is /a b.mjs.
 std::string plain_file_name(std::string name);
 

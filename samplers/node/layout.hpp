@@ -41,6 +41,7 @@ struct Row {
   bool positions_shifted;            // a code offset of the position table is VLQ >> 2, else zigzag with -v-1
   const struct Deopts* deopts;       // nullptr: call frames by the position table
   BytecodeSizes bytecodes;
+  const struct Wasm* wasm = nullptr; // nullptr: functions of WebAssembly have no names
 };
 
 // How deoptimization data says which frames a call of optimised code stands for.
@@ -51,6 +52,16 @@ struct Deopts {
   std::uint8_t safepoint_words;      // u32s before the entries: TurboFan
   std::uint8_t safepoint_words_maglev;
   const char* operands;              // per opcode, a digit each
+};
+
+// How a frame of WebAssembly leads to its module, and that to its code and names. Sources: src/wasm/wasm-objects.h,
+// src/wasm/wasm-code-manager.h; the offsets as the accessors in the binary have them (v8::internal::WasmFrame, NativeModule::Lookup).
+struct Wasm {
+  Offset instance;                   // from what the frame keeps to the WasmInstanceObject; 0: it is that
+  Offset module;                     // WasmInstanceObject -> WasmModuleObject
+  Offset native, script;             // WasmModuleObject -> Managed, Script
+  Offset codes, wire;                // NativeModule: its std::map of code, its shared_ptr of bytes
+  Offset code_size, code_index;      // WasmCode: its module and start are at 0 and 8
 };
 
 struct FrameTypes {

@@ -21,11 +21,12 @@ constexpr std::int64_t kExitFunctionSlot = 3;          // BuiltinExitFrame: the 
 
 Walk::Walk(const Layout& layout, const Builtins& builtins, Memory& memory, NativeStack& native, Context& context)
     : layout_(layout), builtins_(builtins), live_(memory, kMostReads, kMostBytes), memory_(live_), native_(native), context_(context), heap_(memory_, layout),
-      functions_(heap_, builtins.names(), context.profile, context.options.lines), codes_(heap_) {}
+      functions_(heap_, builtins.names(), context.profile, context.options.lines), codes_(heap_), wasm_(heap_, context.profile) {}
 
 Walked Walk::run(const ThreadSnapshot& thread, std::vector<FrameId>& frames) {
   functions_.trim();
   codes_.trim();
+  wasm_.trim();
   live_.start();
   late_ = thread.deferred && thread.taken_at;
   taken_at_ = thread.taken_at;
@@ -140,12 +141,18 @@ Walk::Went Walk::standing_frame(const Place& place) {
   return leave(*caller_pc, fp + bytes, *caller_fp);
 }
 
+const WasmFunction* Walk::wasm_function() {
+  const WasmFunction* function = wasm_.find(at_.lookup(), stack_.word(slot(at_.registers.fp, kFunctionSlot)).value_or(0));
+  return function && (!late_ || function->since <= taken_at_) ? function : nullptr;
+}
+
 void Walk::stub(std::uint64_t type, const Place& place) {
   if (type == layout_.frames.builtin_exit) {
     const auto function = stack_.word(slot(at_.registers.fp, kExitFunctionSlot));
     if (Function* known = function ? functions_.of_js_function(*function) : nullptr) push(known, 0);
   } else if (type == layout_.frames.wasm) {
-    found_.push_back(context_.profile.intern({FrameKind::Node, "(wasm function)", {}, 0, 0}));
+    const WasmFunction* function = wasm_function();
+    found_.push_back(function ? function->frame : context_.profile.intern({FrameKind::Node, "(wasm function)", {}, 0, 0}));
   } else if (at_.exact && place.where == Where::Builtin) {
     found_.push_back(native_.frame(at_.registers.pc));
   }

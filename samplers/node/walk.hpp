@@ -12,6 +12,7 @@
 #include "samplers/node/codes.hpp"
 #include "samplers/node/deopt.hpp"
 #include "samplers/node/functions.hpp"
+#include "samplers/node/wasm.hpp"
 #include "samplers/process/bounded_memory.hpp"
 #include "samplers/process/cached_memory.hpp"
 #include "samplers/sampler.hpp"
@@ -53,6 +54,10 @@ class Walk {
   std::optional<Went> builtin_top();
   Went unframed_caller();                // of a builtin that took no frame
 
+  Went wasm_top(const WasmFunction& function, const Place& place);
+  // Of a frame that the frame pointer shows; nullptr: not known, or not known by when the sample was taken.
+  const WasmFunction* wasm_function();
+
   void stub(std::uint64_t marker, const Place& place);
   void javascript(const Place& place);
   bool interpreted(std::uint64_t function);
@@ -84,6 +89,7 @@ class Walk {
   Heap heap_;
   Functions functions_;
   Codes codes_;
+  WasmFunctions wasm_;
 
   StackView stack_;
   FrameState at_;                        // where the walk stands

@@ -125,6 +125,19 @@ std::optional<Walk::Went> Walk::builtin_top() {
   return {};
 }
 
+// A function of WebAssembly, whose own frame may not stand yet or no more.
+Walk::Went Walk::wasm_top(const WasmFunction& function, const Place& place) {
+  const FrameState before = at_;
+  const bool sure = !late_ || function.since <= taken_at_;
+  found_.push_back(sure ? function.frame : context_.profile.intern({FrameKind::Node, "(wasm function)", {}, 0, 0}));
+  Code range;
+  range.start = function.start, range.size = function.size;
+  if ((layout_.processor->architecture->link_register ? link_top(place) : jit_top(range)) == Went::On) return Went::On;
+  at_ = before;
+  const auto pc = stack_.word(at_.registers.fp + 8), fp = stack_.word(at_.registers.fp);
+  return pc && fp && at_.registers.fp >= at_.registers.sp ? leave(*pc, at_.registers.fp + 16, *fp) : Went::Lost;
+}
+
 Walk::Went Walk::v8_top(const Place& place) {
   const Registers r = at_.registers;
   const FrameState before = at_;
@@ -141,7 +154,10 @@ Walk::Went Walk::v8_top(const Place& place) {
     if (const auto stepped = may_push ? pushed_over(*own) : std::nullopt) return *stepped;
     return standing_frame(place);
   }
-  Code* code = codes_.find(r.pc, place.low);
+  const WasmFunction* wasm = wasm_.known(r.pc);
+  Code* code = wasm ? nullptr : codes_.find(r.pc, place.low);
+  if (!wasm && !code) wasm = wasm_.find(r.pc, stack_.word(slot(r.fp, kFunctionSlot)).value_or(0));
+  if (wasm) return wasm_top(*wasm, place);
   if (!code) return standing_frame(place);
   // Named before the step: at_ still stands in it.
   const bool framed = slot_pushed(-2) && r.fp >= r.sp;

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "samplers/node/positions.hpp"
+#include "samplers/node/wasm.hpp"
 
 using namespace sampan;
 
@@ -17,5 +18,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::uint32_t pc = read_at<std::uint16_t>(std::as_bytes(std::span(data, size)), 1);
   const auto offset = node::baseline_bytecode(input.first(half), input.subspan(half), row->bytecodes, pc);
   if (offset && *offset >= 0 && static_cast<std::size_t>(*offset) >= input.size() - half) __builtin_trap();
+  FakeMemory memory;
+  memory.put(4096, input);
+  node::wasm_names(memory, 4096, input.size());
   return 0;
 }

@@ -1,5 +1,5 @@
 """Node.js where it lives: workers of a cluster by their titles, beside a primary and an npm that wait; what the event loop waits
-for; `dump`; scripts that are as large and as many as can be."""
+for; WebAssembly; `dump`; scripts that are as large and as many as can be."""
 import json
 import pathlib
 import re
@@ -107,9 +107,43 @@ def hostile(version, node):
                       f"node {version}, {tier}: {cost['cpu_seconds']:.1f} s of processor in {3 * SECONDS} s, {cost['rss_bytes'] >> 20} MiB, {quality['taken']} stacks, {quality['suspect']} in doubt")
 
 
+WASM_NAMED = ("20.", "22.")   # the V8 whose rows tell where a module keeps its functions
+
+
+def wasm(version, node):
+    """Functions of WebAssembly in each tier of V8: by the module's name section, by their number, never by another's name."""
+    chain = ["wasm-function[4]", "outer", "middle"]
+    for compiled, options in (("as it comes", []), ("Liftoff", ["--liftoff", "--no-wasm-tier-up"]), ("TurboFan", ["--no-liftoff"])):
+        with sampan.Workload([node, *options, PROGRAMS / "wasm.js"], ready=lambda w: w.says("ready")) as load:
+            sampan.wait_for(lambda: nodes.cpu_seconds(load.pid) > 0.5, what="node %s to be warm" % version)
+            for tier in ("ptrace", "ebpf"):
+                what = f"node {version} WebAssembly, {compiled}"
+                run = take(what, tier, pid=load.pid, seconds=SECONDS, rate=200, max_cpu_percent=100)
+                if not run:
+                    continue
+                right = unnamed = wrong = 0
+                rows = version.startswith(WASM_NAMED)
+                for frames, count in run.stacks():
+                    start = next((i for i, f in enumerate(frames) if f.startswith("drive (")), len(frames))
+                    seen = [re.sub(r" \(wasm://wasm/[0-9a-f]+\)$", "", f) for f in frames[start + 1:] if f == "(wasm function)" or "(wasm://" in f]
+                    if seen and "[truncated]" not in frames:
+                        named = "(wasm function)" not in seen
+                        # The fourth is the loop, or what V8 made to call the imported function by: that bears its number.
+                        innermost = seen[3:] in ([], ["spin"], ["wasm-function[0]"], ["(wasm function)"])
+                        good = innermost and all(f in ("(wasm function)", c) for f, c in zip(seen, chain))
+                        if rows:   # newer ones inline functions of WebAssembly: fewer frames stand
+                            good = good and (len(seen) == 3 or not any(f.startswith("back (") for f in frames))
+                        right, unnamed, wrong = right + count * (good and named), unnamed + count * (good and not named), wrong + count * (not good)
+                        if not good:
+                            print(f"      {count} × {';'.join(frames[start:])}")
+                check(right + unnamed > 0 and wrong == 0, f"{what}, {tier}: {wrong} of {right + unnamed + wrong} with a wrong name or order")
+                if rows:
+                    check(sampan.at_least(right, right + unnamed, 0.9), f"{what}, {tier}: {right} named whole, {unnamed} not")
+
+
 def main():
     for version, node in nodes.fetch(sys.argv[1:] or (["16.20.2", "22.23.3", "26.12.1"] if sampan.LONG else ["22.23.3"])).items():
-        for part in (cluster, npm, waits, dump, top, hostile):
+        for part in (cluster, npm, waits, wasm, dump, top, hostile):
             part(version, node)
 
 

@@ -35,6 +35,14 @@ std::vector<AddressRange> find_loop(const Library& library) {
   return found;
 }
 
+sampan_php_registers find_registers(const Library& library) {
+  constexpr sampan_php_registers kRows[] = {{sampan_x86_64.machine, 14, 15}, {sampan_aarch64.machine, 27, 28}};
+  for (const auto& row : kRows) {
+    if (row.machine == library.elf->architecture().machine) return row;
+  }
+  return {};
+}
+
 std::string read_text(Memory& memory, std::uint64_t address) {
   std::array<char, 24> text{};
   memory.read(address, std::as_writable_bytes(std::span(text)));
@@ -130,7 +138,7 @@ Result<Php> open_php(const Process& process, ElfCache& elfs) {
   if (!module) return fail(Exit::CannotSample, "process {}: PHP's release is not to be found in it", process.id.pid);
   const Layout* layout = find_layout(module->api);
   if (!layout) return fail(Exit::CannotSample, "process {}: PHP {} is older than 7.0, the first that is known", process.id.pid, module->version);
-  Php php{memory, *layout, module->thread_safe, 0, 0, {}, {}, find_loop(*library)};
+  Php php{memory, *layout, module->thread_safe, 0, 0, {}, {}, find_loop(*library), find_registers(*library)};
   if (!php.thread_safe) {
     const auto globals = find_variable(process, elfs, "executor_globals");
     if (!globals) return fail(Exit::CannotSample, "process {}: PHP {} hides its executor_globals", process.id.pid, module->version);

@@ -21,6 +21,7 @@ struct Php {
   std::vector<std::uint64_t> variables;   // thread-safe: where that pointer may lie
   std::optional<std::uint64_t> descriptor = {};   // thread-safe: elf/thread_pointer.hpp
   std::vector<AddressRange> loop = {};   // of the VM
+  sampan_php_registers registers = {};   // while that runs
 };
 
 bool holds_php(const Process& process, ElfCache& elfs);

@@ -20,13 +20,23 @@ enum sampan_php_types {
   SAMPAN_PHP_OBJECT = 8,            /* zval: IS_OBJECT */
 };
 
+/* Which registers of the processor, by DWARF number, hold execute_data and the opline that runs while the VM's loop does: the
+   frame's own opline is written only before what may throw (Zend/zend_execute.c: ZEND_VM_FP_GLOBAL_REG, …_IP_GLOBAL_REG). */
+struct sampan_php_registers {
+  __u32 machine;             /* of ELF */
+  __u32 frame, opline;
+};
+
 /* Of one process. */
 struct sampan_php_process {
+  __u64 loop[2][2];          /* the VM's loop and what was split off it: start, end */
   __u64 globals;             /* executor_globals; of a thread-safe build, their offset in a thread's entry of TSRM's table */
   __u64 table;               /* where the pointer to that table is; 0: the main thread alone runs PHP */
   __u32 slots;               /* of the table, at most */
   __u32 descriptor;          /* how far below the thread pointer a thread's pthread_t is */
   __u32 current_execute_data, filename, generator_frame, entry_bit;   /* of the layout */
+  struct sampan_php_registers registers;
+  __u32 padding;
 };
 
 enum sampan_php_walk_flags {

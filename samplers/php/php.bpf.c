@@ -14,6 +14,7 @@ struct php_walk {
   __u64 thread;                  // its pthread_t
   __u64 table, entry;            // thread-safe: where the search stands
   __u64 frame, generator;        // where the walk stands: execute_data, zend_generator
+  __u64 running, opline;         // the frame that the VM's loop runs and where, as registers have it; 0: another runs
   __u32 slot, generators;
   __u32 count, flags;
   __u32 walking, padding;
@@ -106,11 +107,12 @@ static __always_inline long php_generator(struct php_walk *w, const struct sampa
 static __always_inline long php_frame(struct php_walk *w, const struct sampan_php_process *p, struct sampan_php_stack *out) {
   if (!php_pointer(w->frame)) return w->frame ? php_torn(w) : 1;
   if (bpf_probe_read_user(w->of_frame, sizeof(w->of_frame), (void *)w->frame)) return php_torn(w);
+  const __u64 function = w->of_frame[3], opline = w->frame == w->running ? w->opline : w->of_frame[0];
   w->frame = w->of_frame[6];
   w->generators = 0;
-  const __u64 function = w->of_frame[3];
+  w->running = 0;                // of the innermost alone
   const __u32 entry = w->of_frame[5] >> (p->entry_bit & 31) & 1 ? SAMPAN_PHP_ENTRY : 0;
-  if (php_pointer(function)) return php_call(w, p, out, function, w->of_frame[0], entry);
+  if (php_pointer(function)) return php_call(w, p, out, function, opline, entry);
   if ((__u8)w->of_frame[5] == SAMPAN_PHP_OBJECT) w->generator = w->of_frame[4];
   return 0;
 }
@@ -118,6 +120,14 @@ static __always_inline long php_frame(struct php_walk *w, const struct sampan_ph
 static __always_inline long php_step(struct php_walk *w, const struct sampan_php_process *p, struct sampan_php_stack *out) {
   if (!w->walking) return php_search(w, p);
   return w->generator ? php_generator(w, p, out) : php_frame(w, p, out);
+}
+
+static __always_inline void php_running(struct php_walk *w, const struct sampan_php_process *p, const struct sampan_registers *registers) {
+  for (int i = 0; i < 2; ++i) {
+    if (registers->pc < p->loop[i][0] || registers->pc >= p->loop[i][1]) continue;
+    w->running = registers->general[p->registers.frame & (SAMPAN_REGISTERS - 1)];
+    w->opline = registers->general[p->registers.opline & (SAMPAN_REGISTERS - 1)];
+  }
 }
 
 __noinline int php_steps(__u32 which) {
@@ -140,6 +150,7 @@ static __always_inline __u64 walk_php(__u32 which, struct sampan_work *work) {
   if (!process) return 0;
   __builtin_memset(w, 0, sizeof(*w));
   w->thread = work->registers.thread_pointer - process->descriptor;
+  php_running(w, process, &work->registers);
   if (process->table) w->table = php_word(process->table);
   else if (work->record.tid == work->record.tgid) php_enter(w, process, process->globals);
   else return 0;

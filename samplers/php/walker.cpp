@@ -110,8 +110,14 @@ void PhpWalker::collect_generators(std::uint64_t outermost) {
   std::reverse(calls_.begin() + static_cast<std::ptrdiff_t>(before), calls_.end());
 }
 
-// The calls of a thread as they are now, each with its function and line.
-Walked PhpWalker::read_calls(pid_t inner_tid) {
+// Where the VM's loop is in a frame that it runs, as the registers of a thread that stands have it; 0: it runs another.
+std::uint64_t PhpWalker::running_opline(const Registers& registers, std::uint64_t frame) const {
+  const bool runs = std::any_of(php_.loop.begin(), php_.loop.end(), [&](const AddressRange& range) { return registers.pc >= range.start && registers.pc < range.end; });
+  return runs && registers.general[php_.registers.frame] == frame ? registers.general[php_.registers.opline] : 0;
+}
+
+// The calls of a thread as they are now, each with its function and line; with the registers of one that stands.
+Walked PhpWalker::read_calls(pid_t inner_tid, const Registers* registers) {
   calls_.clear();
   const auto globals = globals_.find(inner_tid);
   if (globals == globals_.end()) return Walked::NoFrames;
@@ -122,6 +128,7 @@ Walked PhpWalker::read_calls(pid_t inner_tid) {
     if (innermost == 0) return Walked::NoFrames;
     whole = collect(innermost);
     if (calls_.empty()) return whole ? Walked::NoFrames : Walked::Failed;
+    if (const std::uint64_t running = registers ? running_opline(*registers, innermost) : 0) calls_.front().opline = running;
     functions_.check(calls_);
     // A chain that changed and does not end in a script's own code was read while its last link was written.
     if (!changed || (whole && calls_.back().known->script())) break;
@@ -186,7 +193,7 @@ Walked PhpWalker::append(Walked read, std::vector<FrameId>& frames) {
 }
 
 void PhpWalker::observe_stopped(const ThreadSnapshot& thread) {
-  held_read_ = read_calls(thread.inner_tid);
+  held_read_ = read_calls(thread.inner_tid, thread.registers);
   held_tid_ = thread.inner_tid;
   if (mixed_) mixed_->observe_stopped(thread);
 }
@@ -198,8 +205,9 @@ Result<KernelWalk> PhpWalker::kernel_walk() {
     return fail(Exit::CannotSample, "this C library does not tell where its threads' descriptors are, by which the kernel finds PHP's threads: tier \"memory\" does without");
   }
   if (php_.thread_safe && php_.table == 0) return fail(Exit::CannotSample, "PHP's table of threads is not to be found: tier \"memory\" or \"ptrace\" says more");
-  given_ = {php_.globals, php_.table, php_.thread_safe ? kMostSlots : 0, static_cast<std::uint32_t>(php_.descriptor.value_or(0)),
-            at.current_execute_data, at.filename, at.generator_frame, at.entry_bit};
+  const auto loop = [&](std::size_t i) { return i < php_.loop.size() ? php_.loop[i] : AddressRange{}; };
+  given_ = {{{loop(0).start, loop(0).end}, {loop(1).start, loop(1).end}}, php_.globals, php_.table, php_.thread_safe ? kMostSlots : 0, static_cast<std::uint32_t>(php_.descriptor.value_or(0)),
+            at.current_execute_data, at.filename, at.generator_frame, at.entry_bit, php_.registers, 0};
   kernel_walks_ = true;
   return KernelWalk{std::as_bytes(std::span(&given_, 1)), mixed_.has_value()};
 }

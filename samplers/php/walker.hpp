@@ -29,7 +29,8 @@ class PhpWalker final : public Walker {
     std::uint64_t words[6];
   };
 
-  Walked read_calls(pid_t inner_tid);
+  Walked read_calls(pid_t inner_tid, const Registers* registers = nullptr);
+  std::uint64_t running_opline(const Registers& registers, std::uint64_t frame) const;
   Walked read_sent(Bytes sent);
   Walked weave(const ThreadSnapshot& thread, Walked read, std::vector<FrameId>& frames);
   Walked append(Walked read, std::vector<FrameId>& frames);

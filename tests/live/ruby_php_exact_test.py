@@ -181,12 +181,26 @@ def mixed(what, command, tier):
         sampan.check(every < 5 or sampan.at_least(good, every, 0.97), "%s: C stands between %s and %s (%d of %d)" % (what, caller, name, good, every))
 
 
+def lines(what, command, tier):
+    """The line that runs: the loop's own (6) keeps no place in its frame, and takes about as long as each of the other two."""
+    with sampan.Workload(command, ready=lambda load: load.says("ready")) as load:
+        run = sampan.take("%s, lines" % what, tier, pid=load.pid, seconds=SECONDS, rate=300, group_by=[])
+    if run:
+        stacks = run.stacks()
+        shares = [sampan.leaf_share(stacks, r"^work \(.*lines\.php:%d\)" % line) for line in (6, 7, 8)]
+        total = sum(count for _, count in stacks)
+        sampan.check(total > 30 and sampan.at_least(shares[0] * total, total, 0.15) and min(shares[1:]) > 0.05 and sampan.at_least(sum(shares) * total, total, 0.95),
+                     "%s, %s tier: lines 6, 7 and 8 of its loop take %s %%" % (what, tier, " ".join("%.0f" % (100 * share) for share in shares)))
+
+
 def natives():
     roots, versions = ROOTS["php"]
     for version in versions:
         if (roots / version / ".complete").exists():
-            shutil.copy(WORKLOADS / "php" / "native.php", roots / version / "tmp" / "native.php")
+            for program in ("native.php", "lines.php"):
+                shutil.copy(WORKLOADS / "php" / program, roots / version / "tmp" / program)
             for tier in TIERS["php"]:
+                lines("php " + version, ["chroot", roots / version, "php" + version, "-n", "/tmp/lines.php", 300], tier)
                 mixed("php " + version, ["chroot", roots / version, "php" + version, "-n", "/tmp/native.php", 300], tier)
 
 

@@ -108,6 +108,32 @@ TEST_P(EveryPhp, IsSeenAsItStood) {
   EXPECT_THAT(run.names(), ElementsAre("{main}:7", "work:13", "strlen"));
 }
 
+// The frame's own opline is behind where the VM's loop is.
+TEST_P(EveryPhp, TheLineThatRunsIsTheRegisters) {
+  FakePhp php(layout());
+  php.push(php.user("", 0, "/app/index.php", 1, 50), 7);
+  const auto frame = php.push(php.user("work", 0, "/app/a.php", 10, 20), 12);
+  auto opened = php.open();
+  opened.loop = {{0x1000, 0x2000}};
+  opened.registers = {62, 14, 15};
+  Walk run;
+  PhpWalker walker(run.context, std::move(opened), 77);
+  Registers registers;
+  ThreadSnapshot snapshot;
+  snapshot.inner_tid = 77;
+  snapshot.registers = &registers;
+  registers.general[15] = php.opline(15);
+  for (const bool in_loop : {true, false}) {
+    for (const bool runs_it : {true, false}) {
+      registers.pc = in_loop ? 0x1800 : 0x2000;
+      registers.general[14] = runs_it ? frame : php.page + 24;
+      walker.observe_stopped(snapshot);
+      EXPECT_EQ(run.walk(walker), Walked::Whole);
+      EXPECT_THAT(run.names(), ElementsAre("{main}:7", in_loop && runs_it ? "work:15" : "work:12"));
+    }
+  }
+}
+
 // What the kernel's walk sends of these calls (outermost first), with and without the hashes of strings.
 struct Sent {
   std::vector<std::byte> bytes;

@@ -108,7 +108,7 @@ def exact(language, what, load, tier):
         return
     wrong = [(frames, count) for frames, count in stacks if not possible(language, frames)]
     count = sum(count for _, count in wrong)
-    sampan.check(total >= 30 and count == 0, "%s, %s tier: %d of %d stacks impossible %s" % (what, tier, count, total, wrong[:3]))
+    sampan.check(total >= 10 and count == 0, "%s, %s tier: %d of %d stacks impossible %s" % (what, tier, count, total, wrong[:3]))
     dropped = {name: quality.get(name, 0) for name in ("failed", "suspect", "truncated", "lost") if quality.get(name, 0)}
     sampan.check(not dropped, "%s, %s tier: nothing dropped or suspect %s" % (what, tier, dropped))
     return [100 * sampan.leaf_share(stacks, kind) for kind in (r"\bleaf\d", r"\bmid\d", r"\btop\d", r"\bturn")], total
@@ -142,7 +142,7 @@ def waits(language, command):
     inner = {frames[-1].split(" (")[0] for frames, _ in stacks}
     sampan.check(inner == {{"ruby": "Kernel#sleep", "php": "usleep"}[language]}, "%s waits in its function: %s" % (language, inner))
     shares = [100 * one / max(one + other, 1e-9) for one, other in ((long, short), own)]
-    sampan.check(abs(shares[0] - shares[1]) < 3 and total > 0.5e9 * (SECONDS + 1), "%s: %.1f %% of %.2f s of waits in one function, %.1f by its own clock"
+    sampan.check(abs(shares[0] - shares[1]) < 5 and total > 0.5e9 * (SECONDS + 1), "%s: %.1f %% of %.2f s of waits in one function, %.1f by its own clock"
                  % (language, shares[0], total / 1e9, shares[1]))
 
 
@@ -175,7 +175,7 @@ def mixed(what, command, tier):
         return
     whole = sum(count for frames, count in stacks if frames[0] == "_start" and "{main}" in frames and "[truncated]" not in frames)
     loop = sum(count for frames, count in stacks if any(frame.startswith("execute_ex") for frame in frames))
-    sampan.check(total > 30 and sampan.at_least(whole, total, 0.99), "%s: %d of %d stacks are whole" % (what, whole, total))
+    sampan.check(total >= 10 and sampan.at_least(whole, total, 0.99), "%s: %d of %d stacks are whole" % (what, whole, total))
     sampan.check(sampan.at_least(total - loop, total, 0.99), "%s: the VM's loop shows in %d" % (what, loop))
     # Of the samples that hold the first: what stands right below it, and somewhere below it.
     for function, right_below, below in (("press", r"gzcompress", r"deflate|libz"), ("digest", r"hash$", r"PHP_SHA256|php"),
@@ -204,7 +204,7 @@ def lines(what, command, tier):
     if too_few("%s, %s tier, lines" % (what, tier), tier, total):
         return
     shares = [sampan.leaf_share(stacks, r"^work \(.*lines\.php:%d\)" % line) for line in (6, 7, 8)]
-    sampan.check(total > 30 and sampan.at_least(shares[0] * total, total, 0.15) and min(shares[1:]) > 0.05 and sampan.at_least(sum(shares) * total, total, 0.95),
+    sampan.check(total >= 10 and sampan.at_least(shares[0] * total, total, 0.15) and min(shares[1:]) > 0.05 and sampan.at_least(sum(shares) * total, total, 0.95),
                  "%s, %s tier: lines 6, 7 and 8 of its loop take %s %%" % (what, tier, " ".join("%.0f" % (100 * share) for share in shares)))
 
 

@@ -1,5 +1,6 @@
 // A real application at work (fastify, typescript, terser), beside V8's own profiler: app.js APP SECONDS PROFILE. Prints `profiling`
-// when it is warm and the profiler has started, `written` when its profile lies in PROFILE. Modules come from NODE_PATH.
+// when it is warm and the profiler has started; works until PROFILE.stop is there, at most SECONDS, and prints `written` when its
+// profile lies in PROFILE. Modules come from NODE_PATH.
 'use strict';
 const fs = require('fs');
 const http = require('http');
@@ -39,9 +40,9 @@ const apps = {
 };
 
 async function work(step, milliseconds) {
-  const until = Date.now() + milliseconds;
+  const until = Date.now() + milliseconds, stop = file + '.stop';
   let rounds = 0;
-  for (; Date.now() < until; rounds++) await step();
+  for (; Date.now() < until && !(rounds % 8 === 7 && fs.existsSync(stop)); rounds++) await step();
   return rounds;
 }
 

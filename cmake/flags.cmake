@@ -19,7 +19,7 @@ target_include_directories(sampan_flags INTERFACE ${CMAKE_SOURCE_DIR} ${CMAKE_BI
 target_compile_definitions(sampan_flags INTERFACE SAMPAN_VERSION="${PROJECT_VERSION}" _GNU_SOURCE)
 # GCC 12 sees overlaps in std::string that are none (its bug 105329): no -Wrestrict.
 target_compile_options(sampan_flags INTERFACE
-  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wnon-virtual-dtor -Wno-restrict
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor> -Wno-restrict
   -fstack-protector-strong -ffunction-sections -fdata-sections
   "-ffile-prefix-map=${CMAKE_SOURCE_DIR}=." -gno-record-gcc-switches
   $<$<BOOL:${SAMPAN_WERROR}>:-Werror>)

@@ -17,7 +17,8 @@ namespace sampan {
 namespace {
 
 constexpr std::uint64_t kSecond = 1'000'000'000;
-constexpr std::uint64_t kLookEvery = kSecond / 2;
+constexpr std::uint64_t kLookEvery = kSecond / 2, kLookAtLeastEvery = 5 * kSecond;
+constexpr std::uint64_t kRestAfterLook = 200;         // times what a look took of a processor: half a percent of a core
 constexpr std::uint64_t kFirstLook = kSecond;
 constexpr std::uint64_t kFirstLookEvery = kSecond / 10, kSoonest = kSecond / 200;   // where nothing was forked since, and where it was
 constexpr std::uint64_t kYoung = 5 * kSecond;         // an interpreter is up by then, though its start be slow
@@ -136,8 +137,15 @@ void Intake::take_new(const std::vector<Found>& found) {
 
 void Intake::look(std::uint64_t now) {
   if (!std::exchange(sampling_, true)) next_look_ = now + kLookEvery;
-  if (now < next_look_) return;
+  if (now >= next_look_) discover();
+  look_again(now);
+}
+
+// On a node of many processes a look takes long: it is taken the more rarely, once all that was found is known.
+void Intake::discover() {
+  const std::uint64_t used = now_ns(CLOCK_THREAD_CPUTIME_ID);
   auto found = discovery_.look();
+  const std::uint64_t rest = kRestAfterLook * (now_ns(CLOCK_THREAD_CPUTIME_ID) - used);
   std::erase_if(found, [&](const Found& one) { return !first_.contains(one.id) && !may_grow(); });
   std::erase_if(known_, [&](const Found& one) {
     if (std::find(found.begin(), found.end(), one) != found.end()) return false;
@@ -145,8 +153,8 @@ void Intake::look(std::uint64_t now) {
     return true;
   });
   take_new(found);
-  look_again(now);
-  next_look_ = monotonic_ns() + kLookEvery;
+  const bool all_known = known_.size() + skipped_.size() >= found.size();
+  next_look_ = monotonic_ns() + (all_known ? std::clamp(rest, kLookEvery, kLookAtLeastEvery) : kLookEvery);
 }
 
 void Intake::hurry(std::uint64_t now) { next_look_ = std::min(next_look_, now + kLookEvery / 5); }

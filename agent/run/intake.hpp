@@ -36,6 +36,7 @@ class Intake {
     unsigned tries;
   };
   std::vector<Found> wait_for_target();
+  void discover();
   void take_new(const std::vector<Found>& found);
   void look_again(std::uint64_t now);
   void skip(const Found& found);

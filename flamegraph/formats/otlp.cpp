@@ -149,16 +149,17 @@ class Writer {
 
   const std::vector<std::int32_t>& attributes_of(Owner owner) {
     const auto [at, fresh] = attributes_.try_emplace(owner);
-    if (!fresh) return at->second;
+    std::vector<std::int32_t>& attributes = at->second;
+    if (!fresh) return attributes;
     const auto add = [&](FrameId id, std::string_view name_key, std::string_view id_key) {
       if (id == 0) return;
       const Frame& frame = profile_.frame(id);
-      at->second.push_back(dictionary_.attribute(name_key, clean(frame.name)));
-      if (frame.line != 0) at->second.push_back(dictionary_.attribute(id_key, static_cast<std::int64_t>(frame.line)));
+      attributes.push_back(dictionary_.attribute(name_key, clean(frame.name)));
+      if (frame.line != 0) attributes.push_back(dictionary_.attribute(id_key, static_cast<std::int64_t>(frame.line)));
     };
     add(owner.process, "process.command_line", "process.pid");
     add(owner.thread, "thread.name", "thread.id");
-    return at->second;
+    return attributes;
   }
 
   const Profile& profile_;

@@ -1,8 +1,10 @@
 """Names as `go tool pprof` shows them: `<module>`, `<lambda>`, `<main>`, Rust's `<A as T>::f` are not cut."""
 import os
+import pathlib
 import re
 import shutil
 import subprocess
+import tempfile
 
 import sampan
 from native_programs import build, start
@@ -11,7 +13,7 @@ from sampan import check
 GO = next((go for go in (shutil.which("go"), "/usr/lib/go-1.19/bin/go") if go and os.path.exists(go)), None)
 
 PYTHON = "work = lambda: sum(i * i for i in range(7000))\nwhile True: work()"
-PHP = "function work_here() { for ($i = 0, $x = 0; $i < 7000; $i++) $x += strlen('a'); } while (true) work_here();"
+PHP = "<?php function work_here() { for ($i = 0, $x = 0; $i < 7000; $i++) $x += strlen('a'); } while (true) work_here();"
 RUBY = "loop { (1..7000).sum { |i| i * i } }"
 
 
@@ -20,7 +22,9 @@ def loads():
     if sampan.need("ruby", "ruby's names"):
         yield "ruby", ["ruby", "-e", RUBY], ["<main>"]
     if sampan.need("php", "PHP's names"):
-        yield "php", ["php", "-r", PHP], ["<main>", "work_here"]
+        script = pathlib.Path(tempfile.mkdtemp(prefix="sampan-names-")) / "names.php"
+        script.write_text(PHP)
+        yield "php", ["php", script], ["{main}", "work_here"]
     program = build("split_rust")
     if program:
         yield "rust", [program], ["split::sixty"]

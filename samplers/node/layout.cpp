@@ -14,22 +14,26 @@ namespace {
 constexpr Deopts kDeopts12_4{11, 12, false, 2, 4, "5333213432103311111111111111111101111121"};
 constexpr Deopts kDeopts13_6{12, 14, true, 3, 4, "643321343331003311101111111111111111101111121"};
 
+constexpr Wasm kWasm9_4{0, 0xd0, 0x18, 0x28, 0x1a8, 0x138, 0x20, 0x30};
 constexpr Wasm kWasm11_3{0, 0xd0, 0x18, 0x20, 0x138, 0xc8, 0x18, 0x2c};
+constexpr Wasm kWasm11_8{0, 0xd8, 0x18, 0x20, 0x138, 0xc8, 0x18, 0x2c};
 constexpr Wasm kWasm12_4{0xa0, 0x20, 0x18, 0x20, 0x190, 0xc8, 0x18, 0x2c};
+constexpr Wasm kWasm13_6{0x98, 0x20, 0x18, 0x20, 0x140, 0xf0, 0x20, 0x38};
+constexpr Wasm kWasm14_6{0x68, 0x20, 0x18, 0x20, 0x138, 0xe8, 0x20, 0x38};
 
 constexpr Row kRows[] = {
     // version shared name script scope      word recv  stream start size flags deopt pos  bytecode  kinds          deopt data   shift
     {9, 0, 24, 16, 32, 16, 40, false, true, kAbsent, 96, 40, 48, 16, 24, 32, 54, 3, 11, -2, 14, 2, 5, 6, 7, false, false, nullptr, kBytecodes9_0},
-    {9, 4, 24, 16, 32, 8, 32, false, true, kAbsent, 96, 40, 48, 16, 24, 32, 54, 3, 11, -2, 13, 2, 5, 6, 7, false, false, nullptr, kBytecodes9_4},
+    {9, 4, 24, 16, 32, 8, 32, false, true, kAbsent, 96, 40, 48, 16, 24, 32, 54, 3, 11, -2, 13, 2, 5, 6, 7, false, false, nullptr, kBytecodes9_4, &kWasm9_4},
     {9, 6, 24, 16, 32, 8, 32, false, true, kAbsent, 128, 40, 48, 16, 24, 32, 54, 3, 11, -2, 13, 2, 5, 6, 7, false, false, nullptr, kBytecodes9_6},
     {10, 1, 24, 16, 32, 8, 32, false, false, kAbsent, 128, 40, 48, 16, 24, 32, 54, 3, 11, 12, 13, 2, 5, 6, 7, false, false, nullptr, kBytecodes10_1},
-    {10, 2, 24, 16, 32, 8, 32, false, false, kAbsent, 128, 40, 48, 16, 24, 32, 56, 3, 11, 12, 13, 2, 5, 6, 7, false, false, nullptr, kBytecodes10_2},
+    {10, 2, 24, 16, 32, 8, 32, false, false, kAbsent, 128, 40, 48, 16, 24, 32, 56, 3, 11, 12, 13, 2, 5, 6, 7, false, false, nullptr, kBytecodes10_2, &kWasm9_4},
     {11, 3, 24, 16, 32, 8, 32, false, false, 8, 40, 56, 48, 16, 24, 32, 54, 3, 11, 12, 13, 2, 5, 6, 7, false, false, nullptr, kBytecodes11_3, &kWasm11_3},
-    {11, 8, 32, 16, 32, 8, 32, false, false, 8, 32, 44, 40, 8, 16, 32, 52, 3, 11, 12, 13, 2, 5, 6, 7, false, false, nullptr, kBytecodes11_8},
+    {11, 8, 32, 16, 32, 8, 32, false, false, 8, 32, 44, 40, 8, 16, 32, 52, 3, 11, 12, 13, 2, 5, 6, 7, false, false, nullptr, kBytecodes11_8, &kWasm11_8},
     {12, 4, 32, 16, 32, 8, 32, false, false, 8, 40, 52, 48, 8, 16, 24, 64, 3, 10, 11, 12, 2, 5, 6, 7, false, false, &kDeopts12_4, kBytecodes12_4, &kWasm12_4},
-    {13, 6, 32, 24, 40, 8, 48, true, false, 8, 40, 56, 52, 8, 16, 24, 64, 3, 10, 11, 12, 3, 6, 7, 8, true, false, &kDeopts13_6, kBytecodes13_6},
-    {14, 1, 32, 24, 40, 8, 48, true, false, 8, 40, 56, 52, 8, 16, 24, 64, 3, 10, 11, 12, 3, 6, 7, 8, true, true, &kDeopts13_6, kBytecodes14_1},
-    {14, 6, 32, 24, 40, 8, 48, true, false, 8, 40, 56, 52, 8, 16, 24, 64, 4, 11, 12, 13, 3, 6, 7, 8, true, true, &kDeopts13_6, kBytecodes14_6},
+    {13, 6, 32, 24, 40, 8, 48, true, false, 8, 40, 56, 52, 8, 16, 24, 64, 3, 10, 11, 12, 3, 6, 7, 8, true, false, &kDeopts13_6, kBytecodes13_6, &kWasm13_6},
+    {14, 1, 32, 24, 40, 8, 48, true, false, 8, 40, 56, 52, 8, 16, 24, 64, 3, 10, 11, 12, 3, 6, 7, 8, true, true, &kDeopts13_6, kBytecodes14_1, &kWasm13_6},
+    {14, 6, 32, 24, 40, 8, 48, true, false, 8, 40, 56, 52, 8, 16, 24, 64, 4, 11, 12, 13, 3, 6, 7, 8, true, true, &kDeopts13_6, kBytecodes14_6, &kWasm14_6},
 };
 
 constexpr std::int32_t kNoSuchType = 0xfffe;

@@ -14,6 +14,7 @@ namespace {
 constexpr Deopts kDeopts12_4{11, 12, false, 2, 4, "5333213432103311111111111111111101111121"};
 constexpr Deopts kDeopts13_6{12, 14, true, 3, 4, "643321343331003311101111111111111111101111121"};
 
+constexpr Wasm kWasm9_0{0, 0x88, 0x18, 0x28, 0x1a8, 0x138, 0x20, 0x30};
 constexpr Wasm kWasm9_4{0, 0xd0, 0x18, 0x28, 0x1a8, 0x138, 0x20, 0x30};
 constexpr Wasm kWasm11_3{0, 0xd0, 0x18, 0x20, 0x138, 0xc8, 0x18, 0x2c};
 constexpr Wasm kWasm11_8{0, 0xd8, 0x18, 0x20, 0x138, 0xc8, 0x18, 0x2c};
@@ -23,10 +24,10 @@ constexpr Wasm kWasm14_6{0x68, 0x20, 0x18, 0x20, 0x138, 0xe8, 0x20, 0x38};
 
 constexpr Row kRows[] = {
     // version shared name script scope      word recv  stream start size flags deopt pos  bytecode  kinds          deopt data   shift
-    {9, 0, 24, 16, 32, 16, 40, false, true, kAbsent, 96, 40, 48, 16, 24, 32, 54, 3, 11, -2, 14, 2, 5, 6, 7, false, false, nullptr, kBytecodes9_0},
+    {9, 0, 24, 16, 32, 16, 40, false, true, kAbsent, 96, 40, 48, 16, 24, 32, 54, 3, 11, -2, 14, 2, 5, 6, 7, false, false, nullptr, kBytecodes9_0, &kWasm9_0},
     {9, 4, 24, 16, 32, 8, 32, false, true, kAbsent, 96, 40, 48, 16, 24, 32, 54, 3, 11, -2, 13, 2, 5, 6, 7, false, false, nullptr, kBytecodes9_4, &kWasm9_4},
-    {9, 6, 24, 16, 32, 8, 32, false, true, kAbsent, 128, 40, 48, 16, 24, 32, 54, 3, 11, -2, 13, 2, 5, 6, 7, false, false, nullptr, kBytecodes9_6},
-    {10, 1, 24, 16, 32, 8, 32, false, false, kAbsent, 128, 40, 48, 16, 24, 32, 54, 3, 11, 12, 13, 2, 5, 6, 7, false, false, nullptr, kBytecodes10_1},
+    {9, 6, 24, 16, 32, 8, 32, false, true, kAbsent, 128, 40, 48, 16, 24, 32, 54, 3, 11, -2, 13, 2, 5, 6, 7, false, false, nullptr, kBytecodes9_6, &kWasm9_4},
+    {10, 1, 24, 16, 32, 8, 32, false, false, kAbsent, 128, 40, 48, 16, 24, 32, 54, 3, 11, 12, 13, 2, 5, 6, 7, false, false, nullptr, kBytecodes10_1, &kWasm9_4},
     {10, 2, 24, 16, 32, 8, 32, false, false, kAbsent, 128, 40, 48, 16, 24, 32, 56, 3, 11, 12, 13, 2, 5, 6, 7, false, false, nullptr, kBytecodes10_2, &kWasm9_4},
     {11, 3, 24, 16, 32, 8, 32, false, false, 8, 40, 56, 48, 16, 24, 32, 54, 3, 11, 12, 13, 2, 5, 6, 7, false, false, nullptr, kBytecodes11_3, &kWasm11_3},
     {11, 8, 32, 16, 32, 8, 32, false, false, 8, 32, 44, 40, 8, 16, 32, 52, 3, 11, 12, 13, 2, 5, 6, 7, false, false, nullptr, kBytecodes11_8, &kWasm11_8},

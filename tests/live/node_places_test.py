@@ -108,7 +108,7 @@ def hostile(version, node):
 
 
 # Which lines' rows tell where a module keeps its functions; the newer of them inline functions of WebAssembly.
-WASM_NAMED, WASM_INLINED = ("16", "18", "20", "21", "22", "24", "25", "26"), ("24", "25", "26")
+WASM_NAMED, WASM_INLINED = ("16", "17", "18", "20", "21", "22", "24", "25", "26"), ("24", "25", "26")
 
 
 def in_order(seen, chain):

@@ -2,6 +2,7 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "agent/contract/container_ids.hpp"
 #include "agent/target/containers.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -68,7 +68,7 @@ std::optional<CodeState> follow_to_return(Bytes code, std::size_t start, CodeSta
   while (!paths.empty()) {
     Path path = std::move(paths.back());
     paths.pop_back();
-    for (; most > 0 && path.at + 4 <= code.size() && !seen[path.at]; --most) {
+    for (; most > 0 && path.at < code.size() && code.size() - path.at >= 4 && !seen[path.at]; --most) {
       seen[path.at] = true;
       const Instruction i = decode_arm64(read_at<std::uint32_t>(code, path.at));
       if (i.effect == Effect::Unknown || i.effect == Effect::IndirectJump) break;

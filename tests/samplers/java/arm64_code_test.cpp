@@ -131,6 +131,7 @@ TEST_F(Arm64Follow, GivesUpWhereItCannotKnow) {
   EXPECT_FALSE(follow({0x927ced3f, 0xd65f03c0})) << "and sp";
   EXPECT_FALSE(follow({0x97fffffe, 0xd65f03c0})) << "a call left its own return address in x30";
   EXPECT_FALSE(follow({0x14000000})) << "a loop";
+  EXPECT_FALSE(follow({0x17ffffff, 0xd65f03c0})) << "a jump back out of the code";
   EXPECT_FALSE(follow({0x00000000, 0xd65f03c0})) << "data";
   EXPECT_FALSE(follow({}));
   EXPECT_FALSE(kArm64Code.return_from({0x2000, 0, true, 0, false}, word));

@@ -154,10 +154,16 @@ bool Codes::qualify(const FrameSite& site, Code& code) const {
     if (auto full = objects_.qualified_name(site.code, code.check.name, argument, site.address); !full.empty()) code.name = std::move(full);
     return true;
   }
-  const Read reads[] = {{site.address + o_.frame_locals, std::as_writable_bytes(std::span(&argument, 1))},
-                        {site.address + o_.frame_code, std::as_writable_bytes(std::span(&runs, 1))}};
-  if (memory_.read_batch(reads) != 2 || runs != site.code || argument == 0) return false;
-  if (auto full = objects_.qualified_name(site.code, code.check.name, argument); !full.empty()) code.name = std::move(full);
+  const auto stands = [&](std::uint64_t& first) {
+    const Read reads[] = {{site.address + o_.frame_locals, std::as_writable_bytes(std::span(&first, 1))},
+                          {site.address + o_.frame_code, std::as_writable_bytes(std::span(&runs, 1))}};
+    return memory_.read_batch(reads) == 2 && runs == site.code && first != 0;
+  };
+  if (!stands(argument)) return false;
+  auto full = objects_.qualified_name(site.code, code.check.name, argument);
+  // An argument that has gone meanwhile proves nothing: its memory may be another's.
+  if (std::uint64_t now = 0; full.empty()) return stands(now) && now == argument;
+  code.name = std::move(full);
   return true;
 }
 

@@ -55,6 +55,7 @@ bool is_between(FrameKind kind) { return kind == FrameKind::Native || kind == Fr
 struct Place {
   FrameId handler = Profile::kNoFrame;
   const Rule* awaits = nullptr;   // a dispatcher has been met: what it calls is the handler
+  bool torn = false;              // a frame above is not known: it may have been the script
 };
 
 class Router {
@@ -67,13 +68,14 @@ class Router {
   Place step(Place at, FrameId id) {
     const Frame& frame = from_.frame(id);
     if (is_group(frame.kind)) return {};
-    if (rule_of_[id] != nullptr) return {at.handler, rule_of_[id]};
+    if (rule_of_[id] != nullptr) return {at.handler, rule_of_[id], at.torn};
+    at.torn |= frame.kind == FrameKind::Note;
     if (is_between(frame.kind)) return at;
     if (at.awaits != nullptr) {
       if (holds_any(frame, at.awaits->own)) return at;
       if (!is_framework(frame)) at.handler = route(frame);
       at.awaits = nullptr;
-    } else if (frame.kind == FrameKind::Php && at.handler == Profile::kNoFrame && !frame.file.empty()) {
+    } else if (frame.kind == FrameKind::Php && at.handler == Profile::kNoFrame && !at.torn && !frame.file.empty()) {
       at.handler = out_.intern({FrameKind::Route, frame.file, {}});
     }
     return at;

@@ -70,6 +70,8 @@ TEST(Routes, AScriptOfPhpIsItsRouteUntilAFrameworkSaysMore) {
   EXPECT_EQ(routes_of({{{Php, "<main>", "/var/www/cart.php"}, {Php, "burn", "/var/www/lib.php"}},
                        {{Php, "<main>", "/var/www/index.php"}, {Php, "Illuminate\\Routing\\ControllerDispatcher::dispatch", "/v/ControllerDispatcher.php"}, {Php, "App\\Cart::show", "/var/www/Cart.php"}}}),
             (std::map<std::string, std::uint64_t>{{"/var/www/cart.php", 10}, {"App\\Cart::show (/var/www/Cart.php)", 10}}));
+  // The script was freed before it was named: what it called is no script.
+  EXPECT_EQ(routes_of({{{FrameKind::Note, "[function freed since]", ""}, {Php, "burn", "/var/www/lib.php"}}}), (std::map<std::string, std::uint64_t>{{"[no route]", 10}}));
 }
 
 TEST(Routes, MomentsGoOnUnderTheirStacks) {

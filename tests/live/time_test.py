@@ -70,7 +70,8 @@ def truth(runtime, command, tier):
     with sampan.Workload(command, ready=lambda load: load.says("ready")) as load:
         run = sampan.profile(pid=load.pid, tier=tier, seconds=SECONDS, rate=RATE, formats=["svg", "folded"], group_by=["process", "thread"],
                              max_cpu_percent=100)
-        told = [(int(thread), float(start), float(end)) for thread, start, end in re.findall(r"b (\d) ([\d.]+) ([\d.]+)\n", load.output())]
+        output = load.output()
+        told = [(int(thread), float(start), float(end)) for thread, start, end in re.findall(r"b (\d) ([\d.]+) ([\d.]+)\n", output)]
     if run.code == 4:
         return skip(what, run.result.get("sentence", ""))
     if not check(run.code == 0, "%s: delivered (%s)" % (what, run.result.get("sentence", run.err[-300:]))):
@@ -84,6 +85,8 @@ def truth(runtime, command, tier):
     # The program's threads in the order in which it made them, which is their numbers'.
     workers = sorted({tid(frames) for frames, _ in run.stacks() if in_b(frames)})
     numbers = sorted({thread for thread, _, _ in told})
+    known = {int(tid): int(thread) for thread, tid in re.findall(r"thread (\d) is (\d+)\n", output)}   # where they begin in another order
+    workers.sort(key=lambda worker: (known.get(worker, 0), worker))
     if not check(len(workers) == len(numbers), "%s: both threads were seen at work_b: %s" % (what, workers)):
         return
     tried = seen = hits = 0

@@ -4,6 +4,7 @@ package main
 import (
 	"fmt"
 	"runtime"
+	"syscall"
 	"time"
 )
 
@@ -31,6 +32,7 @@ func work_b(thread int, until float64) {
 
 func run(thread int, offset float64) {
 	runtime.LockOSThread()
+	fmt.Printf("thread %d is %d\n", thread, syscall.Gettid()) // goroutines do not begin in order
 	work_a(thread, now()+offset)
 	for {
 		work_a(thread, now()+2.2)

@@ -159,6 +159,7 @@ TEST_F(PtraceTier, ALateStopIsLetGoAtOnce) {
   Child child([] {
     while (true) {
       if (vfork() == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);   // it would outlive the test, and hold its output open
         shared_->ready = 1;
         while (shared_->ready.load() != 2) usleep(1000);
         _exit(0);

@@ -1,6 +1,7 @@
 // The ptrace tier on real children: nothing is lost, nothing stays stopped, what others hold is left alone.
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <unistd.h>
 

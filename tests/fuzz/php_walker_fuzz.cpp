@@ -1,6 +1,7 @@
 // PHP's walker on a small process whose memory is spoilt and changes while it is read: it ends, whatever it meets.
 #include "samplers/php/walker.hpp"
 #include "tests/fuzz/mutations.hpp"
+#include "tests/fuzz/sent_frames.hpp"
 #include "tests/samplers/php/fake_php.hpp"
 
 using namespace sampan;
@@ -44,17 +45,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const FrameId id : frames) profile.frame(id);
     walker.refresh();
   }
-  if (walker.kernel_walk()) {   // what the kernel's walk sent is as hostile
-    const Bytes all = std::as_bytes(std::span(data, size));
-    std::vector<std::byte> sent(all.begin(), all.end());
-    const std::uint32_t flags = data[0] & 3;
-    std::memcpy(sent.data(), &flags, sizeof flags);
-    ThreadSnapshot snapshot;
-    snapshot.inner_tid = 77;
-    snapshot.interpreter = sent;
-    frames.clear();
-    walker.walk(snapshot, frames);
-  }
+  walk_sent(walker, data, size, frames);
   Php with_threads{php.image, php.layout, true, 256, 0, {threads.variable}, {}};
   PthreadIds pthreads;
   list_globals(with_threads, pthreads, 77);

@@ -1,6 +1,7 @@
 // Ruby's walker on a small VM whose memory is spoilt and changes while it is read: it ends, whatever it meets.
 #include "samplers/ruby/walker.hpp"
 #include "tests/fuzz/mutations.hpp"
+#include "tests/fuzz/sent_frames.hpp"
 #include "tests/samplers/ruby/fake_ruby.hpp"
 
 using namespace sampan;
@@ -43,16 +44,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     walker.holds_lock(snapshot);
     walker.refresh();
   }
-  if (walker.kernel_walk()) {   // what the kernel's walk sent is as hostile
-    const Bytes all = std::as_bytes(std::span(data, size));
-    std::vector<std::byte> sent(all.begin(), all.end());
-    const std::uint32_t flags = data[0] & 3;
-    std::memcpy(sent.data(), &flags, sizeof flags);
-    ThreadSnapshot snapshot;
-    snapshot.inner_tid = 77;
-    snapshot.interpreter = sent;
-    frames.clear();
-    walker.walk(snapshot, frames);
-  }
+  walk_sent(walker, data, size, frames);
   return 0;
 }

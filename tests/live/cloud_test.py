@@ -45,13 +45,8 @@ def served(handle):
 def render(upload, environment=None, **params):
     source = WORK / "in.folded"
     source.write_text(FOLDED)
-    saved = dict(os.environ)
-    os.environ.update(environment or {})
-    try:
+    with sampan.environment(environment or {}):
         return sampan.profile(mode="render", inputs=str(source), upload=upload, **params)
-    finally:
-        os.environ.clear()
-        os.environ.update(saved)
 
 
 def expiration(seconds):
@@ -167,14 +162,11 @@ def merge_from(bucket, environment):
         (bucket / "runs" / ("a b" if i % 2 else "deep") ).mkdir(exist_ok=True)
         (bucket / "runs" / ("a b" if i % 2 else "deep") / ("%04d.folded" % i)).write_text(text)
     (bucket / "runs" / "deep" / "notes.txt").write_text("no profile")
-    saved = dict(os.environ)
-    os.environ.update(environment)
-    begun = time.monotonic()
-    from_store = sampan.profile(mode="merge", inputs=["s3://profiles/runs/deep/*.folded", "s3://profiles/runs/a b/"], _timeout=500)
-    took, begun = time.monotonic() - begun, time.monotonic()
-    none = sampan.profile(mode="merge", inputs=["s3://profiles/nothing/"])
-    os.environ.clear()
-    os.environ.update(saved)
+    with sampan.environment(environment):
+        begun = time.monotonic()
+        from_store = sampan.profile(mode="merge", inputs=["s3://profiles/runs/deep/*.folded", "s3://profiles/runs/a b/"], _timeout=500)
+        took = time.monotonic() - begun
+        none = sampan.profile(mode="merge", inputs=["s3://profiles/nothing/"])
     files = sorted(str(path) for path in (bucket / "runs").rglob("*.folded"))
     begun = time.monotonic()
     from_disk = sampan.profile(mode="merge", inputs=files, _timeout=500)

@@ -23,13 +23,8 @@ def render(upload, environment=None, **params):
     """Draws a small folded file and delivers it: all of delivery, without a second of sampling."""
     source = WORK / "in.folded"
     source.write_text(FOLDED)
-    saved = dict(os.environ)
-    os.environ.update(environment or {})
-    try:
+    with sampan.environment(environment or {}):
         return sampan.profile(mode="render", inputs=str(source), upload=upload, **params)
-    finally:
-        os.environ.clear()
-        os.environ.update(saved)
 
 
 def openssl(*arguments):

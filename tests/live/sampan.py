@@ -1,5 +1,6 @@
 """What live tests share: run the binary, read its results, start workloads and end them, skip visibly."""
 import concurrent.futures
+import contextlib
 import json
 import os
 import pathlib
@@ -65,6 +66,18 @@ def parse_folded(text):
         stack, _, count = line.rpartition(" ")
         stacks.append((stack.split(";"), int(count)))
     return stacks
+
+
+@contextlib.contextmanager
+def environment(variables):
+    """These variables beside this process's own, for what is run inside; afterwards all is as it was."""
+    saved = dict(os.environ)
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(saved)
 
 
 def profile(_binary=BINARY, _timeout=120, _prefix=(), **params):

@@ -3,28 +3,14 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <zlib.h>
 
 #include <protozero/pbf_reader.hpp>
 
 #include "flamegraph/diff.hpp"
+#include "tests/flamegraph/formats/gunzip.hpp"
 
 namespace sampan {
 namespace {
-
-std::string gunzip(const std::string& data) {
-  z_stream stream{};
-  if (inflateInit2(&stream, 15 + 16) != Z_OK) return {};
-  std::string out(4 << 20, '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(data.data()));
-  stream.avail_in = static_cast<uInt>(data.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  const bool done = inflate(&stream, Z_FINISH) == Z_STREAM_END;
-  out.resize(done ? stream.total_out : 0);
-  inflateEnd(&stream);
-  return out;
-}
 
 // The one Profile message (resource_profiles 1, scope_profiles 2, profiles 2) and the strings (dictionary 2, string_table 5).
 struct Decoded {

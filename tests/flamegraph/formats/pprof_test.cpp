@@ -2,7 +2,6 @@
 #include "flamegraph/formats/pprof.hpp"
 
 #include <gtest/gtest.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <map>
@@ -14,23 +13,10 @@
 
 #include "flamegraph/diff.hpp"
 #include "flamegraph/formats/folded.hpp"
+#include "tests/flamegraph/formats/gunzip.hpp"
 
 namespace sampan {
 namespace {
-
-std::string gunzip(const std::string& data) {
-  z_stream stream{};
-  if (inflateInit2(&stream, 15 + 16) != Z_OK) return {};
-  std::string out(1 << 20, '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(data.data()));
-  stream.avail_in = static_cast<uInt>(data.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  const bool done = inflate(&stream, Z_FINISH) == Z_STREAM_END;
-  out.resize(done ? stream.total_out : 0);
-  inflateEnd(&stream);
-  return out;
-}
 
 // A message's fields by number, in the order written.
 struct Message {

@@ -44,6 +44,7 @@ int run_safely(const sampan::Params& params, sampan::Courier* courier, sampan::P
 }
 
 int run() {
+  sampan::share_one_heap();
   sampan::Progress progress;
   auto params = sampan::read_params();
   if (!params) return end_with(progress, params.error());

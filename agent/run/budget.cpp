@@ -1,5 +1,6 @@
 #include "agent/run/budget.hpp"
 
+#include <malloc.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -83,6 +84,9 @@ void raise_descriptors() {
   files.rlim_cur = files.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &files);
 }
+
+void share_one_heap() { ::mallopt(M_ARENA_MAX, 1); }
+void return_freed_memory() { ::malloc_trim(0); }
 
 std::uint64_t resident_bytes() {
   unsigned long long whole = 0, resident = 0;

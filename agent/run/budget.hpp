@@ -22,6 +22,10 @@ std::uint64_t cgroup_memory_limit(const std::string& cgroup_text, const std::str
 void enforce(const MemoryBudget& budget);
 // Lifts the soft limit of open files to the hard one: two a thread of a target are kept.
 void raise_descriptors();
+// One heap for all threads, before any starts: a thread's own would keep what it once had.
+void share_one_heap();
+// Gives the system back what was freed: what one profile took is not the agent's until the next.
+void return_freed_memory();
 // What of it is in memory now, bytes (/proc/self/statm).
 std::uint64_t resident_bytes();
 

@@ -1,7 +1,5 @@
 #include "agent/run/loop.hpp"
 
-#include <malloc.h>
-
 #include <algorithm>
 #include <memory>
 #include <new>
@@ -275,7 +273,7 @@ struct Run {
       recorder->begin();
       profile = Profile();
       profile.moments.want();
-      ::malloc_trim(0);
+      return_freed_memory();
     }
   }
 

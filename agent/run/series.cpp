@@ -6,6 +6,7 @@
 #include <deque>
 
 #include "agent/contract/clock.hpp"
+#include "agent/run/budget.hpp"
 #include "agent/run/signals.hpp"
 
 namespace sampan {
@@ -80,6 +81,7 @@ Exit run_series(const SeriesOptions& options, Progress& progress, const std::fun
   Shelf shelf;
   Exit last = Exit::Delivered;
   for (unsigned done = 0; options.count == 0 || done < options.count; ++done) {
+    if (done > 0) return_freed_memory();
     if (done > 0 && options.every > 0) due = wait_for_next(due, options.every * kSecond);
     if (done > 0 && signals_seen() > 0) break;
     const RunResult outcome = once();

@@ -12,7 +12,8 @@ namespace sampan {
 namespace {
 
 constexpr std::uint64_t kRefreshEvery = 250'000'000;
-constexpr std::uint64_t kWakeNs = 30'000;             // from a thread's giving way to this agent until the agent looks at the clock
+// From a thread's giving way to this agent until the agent looks at the clock: what the agent ran for since it lay down, within these.
+constexpr std::uint64_t kLeastWakeNs = 30'000, kMostWakeNs = 200'000;
 constexpr std::uint64_t kPromptNs = 1'000'000;           // a thread that runs has stopped by then
 constexpr std::uint64_t kStopWithinNs = 100'000'000;
 constexpr std::size_t kStackBytes = 64 * 1024;
@@ -54,6 +55,7 @@ class PtraceTier final : public Sampler {
 
   bool tick() override {
     woke_ns_ = now_ns();
+    wake_took_ns_ = std::clamp(now_ns(CLOCK_THREAD_CPUTIME_ID) - lay_down_ns_, kLeastWakeNs, kMostWakeNs);
     waited_ = false;
     const bool refresh = woke_ns_ - refreshed_ns_ >= kRefreshEvery;
     if (refresh) refreshed_ns_ = woke_ns_;
@@ -63,7 +65,11 @@ class PtraceTier final : public Sampler {
   }
 
   bool waited() const override { return waited_; }
-  bool settle(std::uint64_t until) override { return tracer_.settle(until); }
+  bool settle(std::uint64_t until) override {
+    const bool settled = tracer_.settle(until);
+    lay_down_ns_ = now_ns(CLOCK_THREAD_CPUTIME_ID);
+    return settled;
+  }
   void abandon() override { tracer_.abandon(); }
 
   void resolve() override {
@@ -119,7 +125,7 @@ class PtraceTier final : public Sampler {
     };
     switch (tracer_.capture(thread.tid(), *traced.target.process->memory, kStopWithinNs, traced.capture, meanwhile)) {
       case Stopped::Copied: {
-        const bool ran = was_running(before, at_stop, traced.capture.stopped_at, woke_ns_);
+        const bool ran = was_running(before, at_stop, traced.capture.stopped_at);
         if (traced.capture.slept) woke_ns_ = traced.capture.taken_at;
         if (context_.options.event == Event::Cpu && !ran) return idle();
         record(traced, thread, true);
@@ -137,10 +143,10 @@ class PtraceTier final : public Sampler {
 
   // One that had to wait for a processor before it could stop was not running, and where it waits says nothing of where
   // it spends its time; unless it gave way to this agent.
-  static bool was_running(const SchedStat& before, const SchedStat& at_stop, std::uint64_t stopped_at, std::uint64_t agent_woke_at) {
+  bool was_running(const SchedStat& before, const SchedStat& at_stop, std::uint64_t stopped_at) const {
     if (at_stop.turns == before.turns) return true;
     const std::uint64_t waits_since = stopped_at - (at_stop.waited - before.waited);
-    return std::max(waits_since, agent_woke_at) - std::min(waits_since, agent_woke_at) <= kWakeNs;
+    return std::max(waits_since, woke_ns_) - std::min(waits_since, woke_ns_) <= wake_took_ns_;
   }
 
   void look_at_sleeping(Traced& traced, Thread& thread) {
@@ -192,7 +198,9 @@ class PtraceTier final : public Sampler {
   Tracer tracer_;
   std::uint64_t refreshed_ns_ = now_ns();
   bool waited_ = false;
-  std::uint64_t woke_ns_ = 0;   // CLOCK_MONOTONIC: when this agent was last put on a processor
+  std::uint64_t woke_ns_ = 0;   // CLOCK_MONOTONIC: when this agent was last put on a processor, at the latest
+  std::uint64_t wake_took_ns_ = kLeastWakeNs;   // and how long before that it may have been
+  std::uint64_t lay_down_ns_ = 0;   // this thread's own processor time when it went to rest before this tick
 };
 
 }  // namespace

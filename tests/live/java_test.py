@@ -219,6 +219,18 @@ def collectors(jdk):
                 check(any(re.match(r"main\b", frames[0]) for frames, _ in run.stacks()), f"{jdk.name} {option}: thread names")
 
 
+def tail(jdk):
+    """C1 records no place behind a method's last call: what runs there has the last one's line, and is no frame of its own."""
+    with jdk.run("Tail", 3600, options=["-XX:TieredStopAtLevel=1", "-XX:CompileCommand=dontinline,Tail.seed", "-XX:CompileCommand=dontinline,Tail.tail"]) as load:
+        for tier in TIERS:
+            run = take(f"{jdk.name} tail", load, tier)
+            if not run:
+                continue
+            found = [(frame, count) for frames, count in run.stacks() for frame in frames if frame.startswith("Tail.tail")]
+            total, lined = sum(c for _, c in found), sum(c for f, c in found if re.fullmatch(r"Tail\.tail \(Tail\.java:(2[7-9]|3[0-9])\)", f))
+            check(lined == total > 100, f"{jdk.name}, {tier}: {total - lined} of {total} samples of a method's tail have no line")
+
+
 if not jdks.classes():
     skip("Java", "javac is not installed")
     sampan.finish()
@@ -240,6 +252,7 @@ for jdk in found if sampan.LONG else newest:
     unloading(jdk)
     collectors(jdk)
     closed_container(jdk)
+    tail(jdk)
 for jdk in newest:
     many_threads(jdk)
     late(jdk)

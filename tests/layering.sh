@@ -42,4 +42,8 @@ fi
 if grep -rnE '/root\b' samplers agent --include='*.hpp' --include='*.cpp' | grep -vE '^[^:]*:[0-9]+:.*// .*/root|^samplers/process/files\.(cpp|hpp):'; then
   echo "broken: /proc/PID/root is named elsewhere than in samplers/process/files"; status=1
 fi
+# ThreadSanitizer looks at the agent alone: nothing below starts a thread.
+if grep -rnE 'std::(jthread|thread\b|async)|pthread_create' flamegraph samplers --include='*.hpp' --include='*.cpp'; then
+  echo "broken: a thread is started below the agent, where ThreadSanitizer does not look"; status=1
+fi
 exit $status

@@ -47,13 +47,13 @@ def moment(seconds):
 
 
 def window(picture, start, end):
-    """Samples of work_b and of all, by thread, between two moments of the wall clock."""
+    """Samples of work_b and of all work, by thread, between two moments of the wall clock. (On a starved machine Go's own scheduler is most of a thread's.)"""
     run = sampan.profile(mode="render", inputs=[str(picture)], **{"from": moment(start), "to": moment(end)})
     counts = {}
     for frames, count in run.stacks():
         thread = tid(frames)
         b, total = counts.get(thread, (0, 0))
-        counts[thread] = (b + (count if in_b(frames) else 0), total + count)
+        counts[thread] = (b + (count if in_b(frames) else 0), total + (count if at_work(frames) else 0))
     return counts
 
 
@@ -63,6 +63,10 @@ def tid(frames):
 
 def in_b(frames):
     return any(re.search(r"work_?[bB]\b", frame) for frame in frames)
+
+
+def at_work(frames):
+    return any(re.search(r"work_?[aAbB]\b", frame) for frame in frames)
 
 
 def truth(runtime, command, tier):

@@ -162,8 +162,6 @@ class Sampler {
   virtual bool settle(std::uint64_t) { return true; }
   // The process that sampled was ended in the midst of it, and the kernel has let its tracees go: figures are set right.
   virtual void abandon() {}
-  // Whether the last tick had to wait for a thread to stop: moments that passed meanwhile are no chance ones any more.
-  virtual bool waited() const { return false; }
   // Samples less often from now on, where something other than the ticks keeps the rate.
   virtual void set_rate(double) {}
   // Names what is not named yet, for who looks on while sampling goes on.

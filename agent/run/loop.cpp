@@ -43,6 +43,7 @@ class Loop {
   void look_at_targets(std::uint64_t now);
   void take_vitals(std::uint64_t now);
   void rest_until(std::uint64_t time);
+  bool unhurried(std::uint64_t now);
   void govern(std::uint64_t now, Ticker& ticker);
   void pace(std::uint64_t now, Ticker& ticker);
   bool over(std::uint64_t now);
@@ -59,7 +60,7 @@ class Loop {
   Recorder* recorder_;
   VitalSigns signs_;
   Chronicle chronicle_;
-  std::uint64_t next_vitals_ = 0;
+  std::uint64_t next_vitals_ = 0, hurried_since_ = UINT64_MAX;
   double kept_seconds_ = 0;             // by the recorder
   double rate_;
   std::uint64_t start_ = 0, end_ = 0, gone_since_ = 0, next_govern_ = 0, stopped_ = 0, ticks_ = 0, late_ = 0;
@@ -144,6 +145,13 @@ void Loop::rest_until(std::uint64_t time) {
   }
 }
 
+// New targets' files take long to read: a thread that comes to its stop meanwhile would stand as long.
+bool Loop::unhurried(std::uint64_t now) {
+  if (samplers_.settle(now)) hurried_since_ = UINT64_MAX;
+  else hurried_since_ = std::min(hurried_since_, now);
+  return hurried_since_ == UINT64_MAX || now - hurried_since_ >= kSettleFor;
+}
+
 // Where the kernel samples, ticks only collect: what counts is the kernel's rate, less what was lost.
 double Loop::achieved_rate(std::uint64_t now) const {
   const double seconds = std::max(static_cast<double>(now - start_) / 1e9, 1e-3);
@@ -191,9 +199,8 @@ void Loop::run() {
     now = monotonic_ns();
     if (now >= end_ || signals_seen() > 0) continue;
     tick(now);
-    if (samplers_.waited()) ticker.skip_past(monotonic_ns());
     govern(now, ticker);
-    intake_.look(now);
+    if (unhurried(now)) intake_.look(now);
     pace(now, ticker);
     look_at_targets(now);
     if (!observed(now)) end_ = now;

@@ -229,10 +229,6 @@ void SamplerSet::abandon() {
   }
 }
 
-bool SamplerSet::waited() const {
-  return std::any_of(samplers_.begin(), samplers_.end(), [](const auto& sampler) { return sampler && sampler->waited(); });
-}
-
 void SamplerSet::set_rate(double rate) {
   for (const auto& sampler : samplers_) {
     if (sampler) sampler->set_rate(rate);

@@ -36,8 +36,6 @@ class SamplerSet {
   bool settle(std::uint64_t until);
   // The process that sampled was ended in the midst of it.
   void abandon();
-  // Whether the last tick waited for a target, see Sampler::waited().
-  bool waited() const;
   // The rate that the kernel keeps, from now on; ticks are the caller's own.
   void set_rate(double rate);
   // Names what is not named yet, for who looks on.

@@ -20,12 +20,8 @@ std::uint64_t Ticker::next(std::uint64_t now) {
     late_ += current - slot_;
     slot_ = current;
   }
-  while (true) {
-    const double jitter = std::uniform_real_distribution<double>(0, 1)(random_);
-    const std::uint64_t deadline = start_ + slot_++ * period_ + static_cast<std::uint64_t>(jitter * static_cast<double>(period_));
-    if (deadline >= skipped_until_) return deadline;
-    ++late_;
-  }
+  const double jitter = std::uniform_real_distribution<double>(0, 1)(random_);
+  return start_ + slot_++ * period_ + static_cast<std::uint64_t>(jitter * static_cast<double>(period_));
 }
 
 void Ticker::set_rate(std::uint64_t now, double rate) {

@@ -14,9 +14,6 @@ class Ticker {
 
   // The next deadline, in a slot that does not end before `now`.
   std::uint64_t next(std::uint64_t now);
-  // Deadlines before `now` are skipped too: something waited for a target, and what came at once after that wait would see the
-  // moment at which the target goes on, not one that chance chose.
-  void skip_past(std::uint64_t now) { skipped_until_ = now; }
   // From `now` on, slots are of another length.
   void set_rate(std::uint64_t now, double rate);
   // Slots skipped so far.
@@ -27,7 +24,6 @@ class Ticker {
   std::uint64_t period_;
   std::uint64_t slot_ = 0;     // the next one
   std::uint64_t late_ = 0;
-  std::uint64_t skipped_until_ = 0;
   std::minstd_rand random_;
 };
 

@@ -137,12 +137,16 @@ int Tracer::wait_for(pid_t tid, std::uint64_t wait_ns, int& status, StackCapture
   std::uint64_t before = own.read().waited;
   const Alarm alarm(wait_ns);
   into.slept = true;
+  std::uint64_t busy_since = 0;   // with a late one: what stopped meanwhile may have stood since then
   while (true) {
+    const std::uint64_t asked = now_ns();
+    lay_down_ns_ = now_ns(CLOCK_THREAD_CPUTIME_ID);
     const pid_t got = waitpid(late_.empty() ? tid : -1, &status, __WALL | __WNOTHREAD | (alarm.set() ? 0 : WNOHANG));
     stopped_at = now_ns();
     const std::uint64_t waited = own.read().waited - before;
+    if (got == tid && busy_since != 0 && stopped_at - asked < kWoken) return stopped_at = busy_since, 1;
     if (got == tid) return stopped_at -= waited, 1;
-    if (got > 0) let_late_go(got, status, waited + (now_ns() - stopped_at));
+    if (got > 0) busy_since = stopped_at - waited, let_late_go(got, status, waited + (now_ns() - stopped_at));
     if (got < 0 && errno != EINTR) return -1;
     if (stopped_at - start > wait_ns) return stopped_at -= waited, 0;
     before += waited;
@@ -167,9 +171,7 @@ Stopped Tracer::capture(pid_t tid, Memory& memory, std::uint64_t wait_ns, StackC
     return Stopped::GroupStop;
   }
   open_stop_ = into.stopped_at;
-  into.taken_at = now_ns();
-  const bool good = read_registers(tid, into.registers);
-  if (good) into.size = copy_stack(memory, into.registers.sp, into.buffer);
+  const bool good = copy(tid, memory, into);
   if (good && meanwhile) meanwhile();
   // As soon as it is free it may take this very processor: what then passes is no part of its stop.
   const std::uint64_t still = now_ns(), ran = now_ns(CLOCK_THREAD_CPUTIME_ID);
@@ -180,6 +182,13 @@ Stopped Tracer::capture(pid_t tid, Memory& memory, std::uint64_t wait_ns, StackC
   return good ? Stopped::Copied : Stopped::Gone;
 }
 
+bool Tracer::copy(pid_t tid, Memory& memory, StackCapture& into) {
+  into.taken_at = now_ns();
+  if (!read_registers(tid, into.registers)) return false;
+  into.size = copy_stack(memory, into.registers.sp, into.buffer);
+  return true;
+}
+
 void Tracer::let_late_go(pid_t tid, int status, std::uint64_t stood_ns) {
   late_.erase(tid);
   if (!WIFSTOPPED(status)) return;
@@ -188,8 +197,12 @@ void Tracer::let_late_go(pid_t tid, int status, std::uint64_t stood_ns) {
   const std::uint64_t asked = now_ns();
   siginfo_t info;
   ptrace(PTRACE_GETSIGINFO, tid, nullptr, &info);
+  open_stop_ = asked - stood_ns;
+  const auto then = standing_ && !is_group_stop(status) ? standing_(tid, asked - stood_ns) : std::function<void()>{};
   stops_.add(stood_ns + (now_ns() - asked));
   let_go(tid, status);
+  open_stop_ = 0;
+  if (then) then();
 }
 
 // One look for a late thread's stop, of any number: a thread's may have changed. What is known of when it came: not before
@@ -197,6 +210,7 @@ void Tracer::let_late_go(pid_t tid, int status, std::uint64_t stood_ns) {
 pid_t Tracer::look(bool blocks) {
   const OwnSchedStat own;
   const std::uint64_t began = now_ns(), waited = own.read().waited, ran = now_ns(CLOCK_THREAD_CPUTIME_ID);
+  if (blocks) lay_down_ns_ = ran;
   int status = 0;
   const pid_t got = waitpid(-1, &status, __WALL | __WNOTHREAD | (blocks ? 0 : WNOHANG));
   const int error = errno;

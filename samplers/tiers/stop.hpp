@@ -33,17 +33,28 @@ struct StackCapture {
   std::uint64_t stopped_ns = 0;    // how long it stood
 };
 
-// The calling thread as a tracer: one thread is stopped at a time, and what comes to its stop late is let go at once.
+// The calling thread as a tracer: one thread's stop is waited for at a time; what comes to its stop late (it waits for a
+// processor) is copied, where that is wanted, and let go at once.
 class Tracer {
  public:
+  // Called while a thread that was late stands in its stop, since `stopped_at` (CLOCK_MONOTONIC, ns) at the latest; what it
+  // returns, if anything, is called as soon as the thread goes on.
+  using Standing = std::function<std::function<void()>(pid_t tid, std::uint64_t stopped_at)>;
+  explicit Tracer(Standing late = {}) : standing_(std::move(late)) {}
+
   // Stops a thread for the time of one copy. `wait_ns` bounds the wait for the stop; `meanwhile`, where given, is called
   // with the copy made and the thread still stopped.
   Stopped capture(pid_t tid, Memory& memory, std::uint64_t wait_ns, StackCapture& into, const std::function<void()>& meanwhile = {});
   // Lets go of threads that were late as they come to their stop, until a time (CLOCK_MONOTONIC, ns; 0: only of those that
   // have). True where none is left.
   bool settle(std::uint64_t until = 0);
-  // Whether this one was late and has not come to its stop yet. Nothing else of its process should be stopped meanwhile.
+  // Whether this one was late and has not come to its stop yet: it has not run since.
   bool is_late(pid_t tid) const { return late_.contains(tid); }
+  std::size_t late() const { return late_.size(); }
+  // The calling thread's processor time (ns) when it last went to sleep in one of the above.
+  std::uint64_t lay_down_ns() const { return lay_down_ns_; }
+  // Registers and stack of a thread that stands in its stop. False where it has just been killed.
+  static bool copy(pid_t tid, Memory& memory, StackCapture& into);
   // The thread that traced was ended by another: the stop that was open counts too.
   void abandon();
   // How long threads stood stopped, from above.
@@ -55,7 +66,9 @@ class Tracer {
   bool let_one_go(std::uint64_t until);
   void let_late_go(pid_t tid, int status, std::uint64_t stood_ns);
 
+  Standing standing_;
   std::set<pid_t> late_;           // may be known by another number by now: exec renames
+  std::uint64_t lay_down_ns_ = 0;
   std::uint64_t looked_ns_ = 0;    // when those were last known not to have stopped
   Durations stops_;
 };

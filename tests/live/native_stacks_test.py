@@ -1,5 +1,6 @@
 """Native stacks are whole without frame pointers, in both tiers: C++, stripped C++, signals, PLT, dlopen, clang, Python,
 Node, Go, Rust; and known shares of time come out as they are."""
+import contextlib
 import math
 import os
 import statistics
@@ -113,15 +114,21 @@ def in_step(tier):
 
 
 def two_threads(tier):
-    """Each has the samples of its own processor time, whichever of them the agent displaces when it wakes."""
+    """Each has the samples of its own processor time, whichever of them the agent displaces when it wakes and whoever else wants the
+    processor of one: at most some are lost."""
     program, places = build("two_threads"), sorted(os.sched_getaffinity(0))
     if len(places) < 2 or not program or not sampan.need("taskset", "two busy threads"):
         return sampan.skip("two busy threads", "two processors and a C compiler are needed")
     for agents in places[:2]:
         two_threads_beside(tier, program, places, agents)
+    with contextlib.ExitStack() as crowd:
+        for _ in range(3):
+            crowd.enter_context(sampan.Workload(["taskset", "-c", places[0], "sh", "-c", "while :; do :; done"]))
+        # A thread that is stopped loses its turn there: what is seen is more than what is left to it.
+        two_threads_beside(tier, program, places, places[1], ", the first crowded", 0.1 if tier == "ptrace" else 0.03)
 
 
-def two_threads_beside(tier, program, places, agents):
+def two_threads_beside(tier, program, places, agents, said="", off=0.03):
     with start(program) as load:
         tids = [load.pid, *(int(tid) for tid in os.listdir("/proc/%d/task" % load.pid) if int(tid) != load.pid)]   # two, one
         for tid, place in zip(tids, places):
@@ -132,17 +139,14 @@ def two_threads_beside(tier, program, places, agents):
 
         before, begun_at = ran(), time.monotonic()
         result = sampan.profile(pid=load.pid, tier=tier, rate=100, seconds=3, group_by=[], _prefix=["taskset", "-c", str(agents)])
-        used = [after - begun for after, begun in zip(ran(), before)]
-        # A thread that waits for a processor makes the ptrace tier wait for its stop; what the other does meanwhile is not seen.
-        if min(used) < 0.75e9 * (time.monotonic() - begun_at):
-            return sampan.skip("two busy threads, %s" % tier, "the processors are busy elsewhere: they had %.1f and %.1f s" % tuple(u / 1e9 for u in used))
+        used, passed = [after - begun for after, begun in zip(ran(), before)], time.monotonic() - begun_at
         seen = [sum(count for frames, count in result.stacks() if name in frames[-1]) for name in ("two", "one")]
-        true, total = used[0] / sum(used), sum(seen)
+        true, total, due = used[0] / sum(used), sum(seen), sum(used) / 1e9 * 3 / passed * 100
         share = seen[0] / total if total else 0
         looks = {key: result.result["quality"][key] for key in ("wanted", "idle", "late")}
-        check(total >= 100 and abs(share - true) <= 0.03 + 3 * (true * (1 - true) / max(total, 1)) ** 0.5,
-              "two busy threads, %s beside the %s: %d and %d samples, %.1f %% in one of them, which had %.1f %% of the time; %s"
-              % (tier, ("first", "second")[places.index(agents)], *seen, 100 * share, 100 * true, looks))
+        check(total >= 0.7 * due and abs(share - true) <= off + 3 * (true * (1 - true) / max(total, 1)) ** 0.5,
+              "two busy threads, %s beside the %s%s: %d and %d samples of %d due, %.1f %% in one of them, which had %.1f %% of the time; %s"
+              % (tier, ("first", "second")[places.index(agents)], said, *seen, due, 100 * share, 100 * true, looks))
 
 
 def joined(tier):

@@ -25,6 +25,9 @@ constexpr Offsets k27 = [] {
   o.code_first_line = 96, o.code_line_table = 104;
   o.object_type = 8, o.var_size = 16, o.bytes_data = 36;
   o.type_name = 24, o.type_dict = 264, o.type_mro = 344, o.function_code = 16;
+  o.dicts = SAMPAN_PY_DICT_TABLE, o.attributes = SAMPAN_PY_ATTR_DICT;
+  o.interp_modules = 16, o.module_dict = 16, o.dict_keys = 32;
+  o.type_basic_size = 32, o.type_flags = 168, o.type_dict_offset = 288;
   return o;
 }();
 
@@ -39,6 +42,7 @@ constexpr Offsets k36 = [] {
   o.bytes_data = 32;
   o.unicode_length = 16, o.unicode_state = 32, o.unicode_ascii_data = 48, o.unicode_compact_data = 72;
   o.function_qualname = 104;
+  o.dicts = SAMPAN_PY_DICT_SIZED, o.dict_values = 40;
   return o;
 }();
 
@@ -48,6 +52,7 @@ constexpr Offsets k37 = [] {
   o.current_by_symbol = 0;
   o.runtime_interpreters_head = 24, o.runtime_tstate_current = 1480;   // 3.7.0-3.7.3: 1392
   o.gil_locked = 1280, o.gil_holder = 1272;
+  o.interp_modules = 40;
   o.tstate_thread_id = 176;
   o.frame_position = 104, o.frame_locals = 360;
   return o;
@@ -58,6 +63,7 @@ constexpr Offsets k38 = [] {
   o.version = version(3, 8);
   o.runtime_interpreters_head = 32, o.runtime_tstate_current = 1368;
   o.gil_locked = 1168, o.gil_holder = 1160;
+  o.interp_modules = 56;
   o.code_flags = 36, o.code_first_line = 40, o.code_varnames = 72, o.code_filename = 104, o.code_name = 112;
   o.code_line_table = 120;
   return o;
@@ -68,6 +74,7 @@ constexpr Offsets k39 = [] {
   o.version = version(3, 9);
   o.runtime_tstate_current = 568;
   o.gil_locked = 368, o.gil_holder = 360;
+  o.interp_modules = 856;
   return o;
 }();
 
@@ -89,7 +96,8 @@ constexpr Offsets k311 = [] {
   o.interpreter_frames = 1;
   o.runtime_interpreters_head = 40, o.runtime_tstate_current = 576;
   o.gil_locked = 376, o.gil_holder = 368;
-  o.interp_threads_head = 16;
+  o.interp_threads_head = 16, o.interp_modules = 888;
+  o.dicts = SAMPAN_PY_DICT_LOG2, o.attributes = SAMPAN_PY_ATTR_TWO_WORDS, o.managed_dict = 24, o.type_cached_keys = 872;
   o.tstate_frame = 56, o.has_cframe = 1, o.cframe_current_frame = 8;
   o.tstate_thread_id = 152, o.tstate_native_thread_id = 160, o.tstate_chunk = 296;
   o.frame_code = 32, o.frame_back = 48, o.frame_position = 56, o.frame_owner = 69, o.frame_is_entry = 68, o.frame_locals = 0;
@@ -103,7 +111,8 @@ constexpr Offsets k312 = [] {
   o.version = version(3, 12);
   o.boundary_owner = 3;
   o.runtime_tstate_current = 0;
-  o.interp_threads_head = 72, o.interp_gil = 384;
+  o.interp_threads_head = 72, o.interp_modules = 944, o.interp_gil = 384;
+  o.attributes = SAMPAN_PY_ATTR_TAGGED, o.type_cached_keys = 880;
   o.gil_locked = 16, o.gil_holder = 8;
   o.cframe_current_frame = 0;
   o.tstate_thread_id = 136, o.tstate_native_thread_id = 144, o.tstate_chunk = 232;
@@ -119,22 +128,23 @@ constexpr std::array kRows = {k27, k36, k37, k38, k39, k310, k311, k312};
 // 3.13: pycore_runtime.h). Zero: the version has none.
 struct Schema {
   std::uint32_t version;
-  std::uint8_t interpreters_head, interp_next, interp_threads_head, interp_gil, gil_state, gil_enabled, gil_locked, gil_holder,
+  std::uint8_t interpreters_head, interp_next, interp_threads_head, interp_modules, interp_gil, gil_state, gil_enabled, gil_locked, gil_holder,
       code_generation;
   std::uint8_t tstate_next, tstate_interp, tstate_frame, tstate_base_frame, tstate_thread_id, tstate_native, tstate_chunk,
       tstate_holds_gil;
   std::uint8_t frame_back, frame_code, frame_position, frame_owner, frame_tlbc_index;
   std::uint8_t filename, name, qualname, line_table, first_line, argcount, bytecode, tlbc;
   std::uint8_t object_type, bytes_size, bytes_data, unicode_state, unicode_length, unicode_ascii_size;
+  std::uint16_t cached_keys;   // not of the table: where PyHeapTypeObject of the version holds ht_cached_keys
 };
 
 constexpr std::array<Schema, 3> kSchemas = {{
-    {version(3, 13), 5, 8, 9, 14, 15, 16, 17, 18, 0, 21, 22, 23, 0, 24, 25, 26, 0, 29, 30, 31, 33, 0,
-     35, 36, 37, 38, 39, 40, 43, 0, 45, 65, 66, 68, 69, 70},
-    {version(3, 14), 5, 8, 9, 15, 16, 17, 18, 19, 20, 24, 25, 26, 0, 27, 28, 29, 0, 32, 33, 34, 36, 38,
-     40, 41, 42, 43, 44, 45, 48, 49, 51, 75, 76, 78, 79, 80},
-    {version(3, 15), 5, 8, 9, 15, 16, 17, 18, 19, 20, 24, 25, 26, 27, 30, 31, 32, 34, 40, 41, 42, 44, 46,
-     48, 49, 50, 51, 52, 53, 56, 57, 59, 87, 88, 90, 91, 92},
+    {version(3, 13), 5, 8, 9, 11, 14, 15, 16, 17, 18, 0, 21, 22, 23, 0, 24, 25, 26, 0, 29, 30, 31, 33, 0,
+     35, 36, 37, 38, 39, 40, 43, 0, 45, 65, 66, 68, 69, 70, 880},
+    {version(3, 14), 5, 8, 9, 12, 15, 16, 17, 18, 19, 20, 24, 25, 26, 0, 27, 28, 29, 0, 32, 33, 34, 36, 38,
+     40, 41, 42, 43, 44, 45, 48, 49, 51, 75, 76, 78, 79, 80, 880},
+    {version(3, 15), 5, 8, 9, 12, 15, 16, 17, 18, 19, 20, 24, 25, 26, 27, 30, 31, 32, 34, 40, 41, 42, 44, 46,
+     48, 49, 50, 51, 52, 53, 56, 57, 59, 87, 88, 90, 91, 92, 888},
 }};
 
 // Fields that lie side by side in every version with such a table: a wrong schema fails here.
@@ -144,6 +154,14 @@ bool plausible(const Offsets& o) {
          o.code_qualname == o.code_name + 8 && o.code_line_table == o.code_qualname + 8 && o.bytes_data == header + 16 &&
          o.unicode_length == header && o.tstate_interp == o.tstate_next + 8 &&
          o.tstate_native_thread_id == o.tstate_thread_id + 8 && o.unicode_state > o.unicode_length;
+}
+
+// What the table does not tell, or tells in other words: a free-threaded build's objects begin 16 bytes later.
+void lay_out_objects(Offsets& o, std::uint32_t cached_keys) {
+  const std::uint32_t more = o.free_threaded ? 16 : 0;
+  o.attributes = SAMPAN_PY_ATTR_INLINE, o.values_from = 8, o.managed_dict = o.free_threaded ? 8 : 24;
+  o.type_cached_keys = cached_keys + more;
+  for (auto* field : {&o.type_flags, &o.type_basic_size, &o.type_dict_offset, &o.module_dict, &o.dict_keys, &o.dict_values}) *field += more;
 }
 
 }  // namespace
@@ -175,6 +193,7 @@ Result<Offsets> debug_offsets(Bytes runtime) {
   o.runtime_interpreters_head = field(s.interpreters_head, kLarge);
   o.interp_next = field(s.interp_next, kLarge);
   o.interp_threads_head = field(s.interp_threads_head, kLarge);
+  o.interp_modules = field(s.interp_modules, kLarge);
   o.interp_gil = field(s.interp_gil, kLarge);
   o.interp_code_generation = field(s.code_generation, kLarge);
   // Told relative to the interpreter's own struct; a shared lock lives in the main interpreter's.
@@ -213,6 +232,7 @@ Result<Offsets> debug_offsets(Bytes runtime) {
   o.unicode_length = field(s.unicode_length, kSmall);
   o.unicode_ascii_data = field(s.unicode_ascii_size, kSmall);
   o.unicode_compact_data = o.unicode_ascii_data + 16;
+  lay_out_objects(o, s.cached_keys);
   if (!sane || !plausible(o)) {
     return fail(Exit::CannotSample, "Python {}.{} of this build lays its table of offsets out in a way that is not known",
                 version >> 8, version & 0xff);

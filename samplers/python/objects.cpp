@@ -8,7 +8,6 @@ namespace {
 constexpr std::uint64_t kMostCharacters = 1024;
 constexpr std::uint64_t kMostBytes = 1 << 20;
 constexpr std::uint64_t kMostBases = 64;
-constexpr std::uint64_t kMostEntries = 65'536;
 constexpr std::uint64_t kMostCompared = 512;
 constexpr std::uint64_t kStringHash = 24;   // of str and Python 2's byte string, up to 3.10; ~0: not known yet
 
@@ -97,40 +96,19 @@ std::string Objects::in_class(std::uint64_t type, std::uint64_t code, std::uint6
 // The function with this code among a class's attributes; 0: none. It stands under the code's name, which is told by its
 // address or its hash; under another where the name is private (`__x` in class C is `_C__x`) or not hashed (3.6).
 std::uint64_t Objects::in_dict(std::uint64_t dict, std::uint64_t code, std::uint64_t name) const {
-  const auto rows = dict_rows(dict);
+  const auto rows = dicts_.rows(dict);
   const auto hash = memory_.read_as<std::uint64_t>(name + kStringHash);
   const bool hashed = hash != 0 && hash != ~std::uint64_t{0};
   std::uint64_t function = 0;
-  for (std::size_t i = 0; i + 2 < rows.size(); i += 3) {
-    const bool named = rows[i + 1] == name || (hashed && rows[i] == hash);
-    if (named && rows[i + 2]) return bears_code(rows[i + 2], code, function) ? function : 0;
+  for (const Dicts::Row& row : rows) {
+    const bool named = row.key == name || (hashed && row.hash == hash);
+    if (named && row.value) return bears_code(row.value, code, function) ? function : 0;
   }
-  if ((hashed && !string(name).value_or("").starts_with("__")) || rows.size() > kMostCompared * 3) return 0;
-  for (std::size_t i = 0; i + 2 < rows.size(); i += 3) {
-    if (rows[i + 2] && bears_code(rows[i + 2], code, function)) return function;
+  if ((hashed && !string(name).value_or("").starts_with("__")) || rows.size() > kMostCompared) return 0;
+  for (const Dicts::Row& row : rows) {
+    if (row.value && bears_code(row.value, code, function)) return function;
   }
   return 0;
-}
-
-// {hash, key, value} of every entry. 2.7: PyDictObject.ma_table; 3.6+: PyDictKeysObject {refcount, size, lookup, usable,
-// nentries, indices[size], entries}.
-std::vector<std::uint64_t> Objects::dict_rows(std::uint64_t dict) const {
-  std::uint64_t entries = 0, count = 0;
-  if (offsets_.byte_strings) {
-    count = memory_.read_as<std::uint64_t>(dict + 32) + 1;
-    entries = memory_.read_as<std::uint64_t>(dict + 40);
-  } else {
-    const auto keys = memory_.read_as<std::uint64_t>(dict + 32);
-    const auto size = memory_.read_as<std::uint64_t>(keys + 8);
-    const std::uint64_t index_bytes = size <= 0xff ? 1 : size <= 0xffff ? 2 : size <= 0xffffffff ? 4 : 8;
-    if (size > kMostEntries * 2) return {};
-    count = memory_.read_as<std::uint64_t>(keys + 32);
-    entries = keys + 40 + size * index_bytes;
-  }
-  if (count > kMostEntries) return {};
-  std::vector<std::uint64_t> rows(count * 3);
-  if (!memory_.read(entries, std::as_writable_bytes(std::span(rows)))) rows.clear();
-  return rows;
 }
 
 // A function, or what a classmethod, staticmethod or property holds (getter, setter, deleter).

@@ -7,13 +7,14 @@
 #include <vector>
 
 #include "samplers/process/memory.hpp"
+#include "samplers/python/dicts.hpp"
 #include "samplers/python/layout.hpp"
 
 namespace sampan::python {
 
 class Objects {
  public:
-  Objects(Memory& memory, const Offsets& offsets) : memory_(memory), offsets_(offsets) {}
+  Objects(Memory& memory, const Offsets& offsets) : memory_(memory), offsets_(offsets), dicts_(memory, offsets) {}
 
   // A str (or, in Python 2, a byte string) as UTF-8, at most 1,024 characters; nothing where it does not read as one.
   std::optional<std::string> string(std::uint64_t object) const;
@@ -27,11 +28,11 @@ class Objects {
  private:
   std::string in_class(std::uint64_t type, std::uint64_t code, std::uint64_t name) const;
   std::uint64_t in_dict(std::uint64_t dict, std::uint64_t code, std::uint64_t name) const;
-  std::vector<std::uint64_t> dict_rows(std::uint64_t dict) const;
   bool bears_code(std::uint64_t object, std::uint64_t code, std::uint64_t& function) const;
 
   Memory& memory_;
   const Offsets& offsets_;
+  Dicts dicts_;
 };
 
 }  // namespace sampan::python

@@ -22,6 +22,21 @@ enum sampan_py_lines {
   SAMPAN_PY_LOCATIONS,        /* 3.11 and newer, PEP 657 */
 };
 
+/* How a dict keeps its rows. */
+enum sampan_py_dicts {
+  SAMPAN_PY_DICT_TABLE,       /* 2.7: ma_mask, ma_table */
+  SAMPAN_PY_DICT_SIZED,       /* 3.6-3.10: PyDictKeysObject says the size of its table of indices */
+  SAMPAN_PY_DICT_LOG2,        /* 3.11 and newer: its logarithm, and rows of strings without their hash */
+};
+
+/* How an instance keeps its attributes. */
+enum sampan_py_attributes {
+  SAMPAN_PY_ATTR_DICT,        /* up to 3.10: a dict at tp_dictoffset */
+  SAMPAN_PY_ATTR_TWO_WORDS,   /* 3.11: before the object a pointer to values and one to a dict */
+  SAMPAN_PY_ATTR_TAGGED,      /* 3.12: one word for either: that of values is one less than their address */
+  SAMPAN_PY_ATTR_INLINE,      /* 3.13 and newer: a pointer to a dict before it, values behind it */
+};
+
 struct sampan_py_offsets {
   uint32_t version;              /* major << 8 | minor */
   uint8_t position;              /* enum sampan_py_position */
@@ -32,6 +47,10 @@ struct sampan_py_offsets {
   uint8_t free_threaded;         /* built without the global lock */
   uint8_t wide_string_state;     /* the unicode state holds `interned` in a whole byte (free-threaded 3.14+) */
   uint8_t current_by_symbol;     /* the running thread state is _PyThreadState_Current's value (2.7, 3.6) */
+  uint8_t dicts;                 /* enum sampan_py_dicts */
+  uint8_t attributes;            /* enum sampan_py_attributes */
+  uint8_t values_from;           /* from a table of values to the first of them */
+  uint8_t managed_dict;          /* how far before an object its managed dict's word is (3.11+) */
 
   /* _PyRuntimeState */
   uint32_t runtime_interpreters_head;
@@ -39,6 +58,7 @@ struct sampan_py_offsets {
   /* PyInterpreterState */
   uint32_t interp_next;
   uint32_t interp_threads_head;
+  uint32_t interp_modules;              /* sys.modules */
   uint32_t interp_gil;                  /* ceval.gil, pointer to struct _gil_runtime_state, 3.12+ */
   uint32_t interp_code_generation;      /* 3.14+ */
   /* struct _gil_runtime_state; up to 3.11 within _PyRuntimeState */
@@ -87,6 +107,13 @@ struct sampan_py_offsets {
   uint32_t type_mro;                    /* up to 3.10, to find a method's class */
   uint32_t type_dict;
   uint32_t type_name;
+  uint32_t type_flags;
+  uint32_t type_basic_size;
+  uint32_t type_dict_offset;
+  uint32_t type_cached_keys;            /* PyHeapTypeObject.ht_cached_keys, 3.11+ */
+  uint32_t module_dict;
+  uint32_t dict_keys;                   /* PyDictKeysObject *ma_keys, 3.6+; 2.7: ma_mask, then ma_table */
+  uint32_t dict_values;                 /* ma_values, 3.6+ */
   uint32_t function_code;
   uint32_t function_qualname;           /* 3.6-3.10 */
 };

@@ -23,6 +23,12 @@ class SeveralWalker final : public Walker {
   bool holds_lock(const ThreadSnapshot& thread) override {
     return std::any_of(walkers_.begin(), walkers_.end(), [&](const auto& walker) { return walker->holds_lock(thread); });
   }
+  std::string thread_name(pid_t tid) override {
+    for (const auto& walker : walkers_) {
+      if (auto name = walker->thread_name(tid); !name.empty()) return name;
+    }
+    return {};
+  }
   void refresh() override {
     for (const auto& walker : walkers_) walker->refresh();
   }

@@ -9,6 +9,7 @@
 #include "samplers/python/find.hpp"
 #include "samplers/python/frames.hpp"
 #include "samplers/python/several.hpp"
+#include "samplers/python/thread_names.hpp"
 #include "samplers/python/threads.hpp"
 #include "samplers/sampler.hpp"
 #include "samplers/symbols/mixed_stack.hpp"
@@ -28,10 +29,12 @@ std::uint64_t coarse_now() { return now_ns(CLOCK_MONOTONIC_COARSE); }
 class PythonWalker final : public Walker {
  public:
   PythonWalker(Process& process, const Interpreter& python, Context& context)
-      : memory_(*process.memory),
+      : pid_(process.id.pid),
+        memory_(*process.memory),
         python_(python),
         profile_(context.profile),
         threads_(process, python_),
+        names_(memory_, python_.offsets),
         reader_(memory_, python_.offsets),
         codes_(memory_, python_, context.profile, context.options.lines),
         descriptor_(descriptor_distance(process, context.elfs)) {
@@ -58,6 +61,15 @@ class PythonWalker final : public Walker {
     if (held_tid_ == thread.inner_tid && thread.inner_tid != 0) return held_lock_;
     look_at_list();
     return any_holds(thread.inner_tid);
+  }
+
+  std::string thread_name(pid_t tid) override {
+    const pid_t inner_tid = Thread(pid_, tid).inner_tid();
+    if (threads_.of(inner_tid).empty()) threads_.refresh(false);   // one that has just begun
+    for (const ThreadState& state : threads_.of(inner_tid)) {
+      if (auto name = names_.of(state); !name.empty()) return name;
+    }
+    return {};
   }
 
   // The thread stands still: its frames, as exact as can be, wait for walk().
@@ -265,10 +277,12 @@ class PythonWalker final : public Walker {
     return memory_.read_as<std::int32_t>(gil + o.gil_locked) == 1 && memory_.read_as<std::uint64_t>(gil + o.gil_holder) == state.address;
   }
 
+  const pid_t pid_;
   Memory& memory_;
   const Interpreter python_;
   Profile& profile_;
   ThreadStates threads_;
+  ThreadNames names_;
   FrameReader reader_;
   Codes codes_;
   const std::optional<std::uint64_t> descriptor_;   // bytes from a thread's descriptor to its thread pointer

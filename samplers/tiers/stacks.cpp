@@ -7,10 +7,19 @@
 namespace sampan {
 namespace {
 
-FrameId thread_root(Context& context, const Target& target, const Thread& thread) {
-  std::string name = target.walker->thread_name(thread.tid());
-  if (name.empty()) name = thread.name();
+FrameId intern_thread(Context& context, const Thread& thread, std::string_view name) {
   return context.profile.intern({FrameKind::Thread, name, {}, static_cast<std::uint32_t>(thread.tid())});
+}
+
+// A runtime knows what it calls a thread once that runs its code; before that, the system's name has to do.
+void name_thread(Context& context, const Target& target, Thread& thread) {
+  const std::string name = target.walker->thread_name(thread.tid());
+  thread.root = intern_thread(context, thread, name.empty() ? thread.name() : name);
+  thread.lane = Thread::kNoLane;
+}
+
+FrameId root_of(Context& context, const Thread& thread) {
+  return thread.root == Profile::kNoFrame ? intern_thread(context, thread, thread.name()) : thread.root;
 }
 
 // A library's own thread, a call without the interpreter: what it does, only the machine's stack can show.
@@ -29,10 +38,6 @@ bool due(const Target& target) {
 Walked walk_stack(Context& context, const Target& target, Thread& thread, const ThreadSnapshot& snapshot, std::vector<FrameId>& stack) {
   stack.assign(target.above.begin(), target.above.end());
   if (context.options.by_process) stack.push_back(target.root);
-  if (context.options.by_thread) {
-    if (thread.root == Profile::kNoFrame) thread.root = thread_root(context, target, thread);
-    stack.push_back(thread.root);
-  }
   const Options& options = context.options;
   const bool holds = target.runtime->lock && (options.event == Event::Gil || options.mark_lock) && target.walker->holds_lock(snapshot);
   if (options.event == Event::Gil && target.runtime->lock && !holds) return Walked::NoFrames;
@@ -41,7 +46,11 @@ Walked walk_stack(Context& context, const Target& target, Thread& thread, const 
   const Walked walked = target.walker->walk(snapshot, stack);
   // A thread that runs on may have let go of the lock before its stack was read.
   const bool runs_on = !snapshot.registers && !snapshot.deferred;
-  if (options.mark_lock && holds && runs_on && !target.walker->holds_lock(snapshot)) stack.erase(stack.begin() + static_cast<std::ptrdiff_t>(mark));
+  const auto at = stack.begin() + static_cast<std::ptrdiff_t>(mark);
+  if (options.mark_lock && holds && runs_on && !target.walker->holds_lock(snapshot)) stack.erase(at);
+  const bool framed = walked != Walked::NoFrames && walked != Walked::Failed;
+  if (framed && thread.root == Profile::kNoFrame && (options.by_thread || context.profile.moments.kept())) name_thread(context, target, thread);
+  if (options.by_thread) stack.insert(stack.begin() + static_cast<std::ptrdiff_t>(mark), root_of(context, thread));
   return walked;
 }
 
@@ -54,10 +63,7 @@ NodeId add_sample(Context& context, const Target& target, Thread& thread, std::s
 void add_again(Context& context, const Target& target, Thread& thread, NodeId node, std::uint64_t at_ns, std::uint64_t weight) {
   context.profile.node(node).self += weight;
   if (!context.profile.moments.kept()) return;
-  if (thread.lane == Thread::kNoLane) {
-    if (thread.root == Profile::kNoFrame) thread.root = thread_root(context, target, thread);
-    thread.lane = context.profile.moments.lane(target.root, thread.root);
-  }
+  if (thread.lane == Thread::kNoLane) thread.lane = context.profile.moments.lane(target.root, root_of(context, thread));
   context.profile.add_moment(thread.lane, at_ns, node, weight);
 }
 

@@ -5,6 +5,7 @@
 #include "samplers/python/codes.hpp"
 #include "samplers/python/find.hpp"
 #include "samplers/python/frames.hpp"
+#include "samplers/python/thread_names.hpp"
 #include "samplers/python/threads.hpp"
 
 namespace {
@@ -59,6 +60,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   state.address = 0x2000;
   state.interp = read_at<std::uint64_t>(bytes, (state.address + interpreter.offsets.tstate_interp) % size);
   state.thread_id = read_at<std::uint64_t>(bytes, (state.address + interpreter.offsets.tstate_thread_id) % size);
+  python::ThreadNames names(*process.memory, interpreter.offsets);
+  (void)names.of(state);
   std::vector<python::FrameSite> sites;
   for (int round = 0; round < 2; ++round) {
     sites.clear();

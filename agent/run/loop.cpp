@@ -205,6 +205,7 @@ void Loop::run() {
     look_at_targets(now);
     if (!observed(now)) end_ = now;
   }
+  samplers_.settle(monotonic_ns() + kSecond);   // who still comes to its stop would stand while names are looked up
   next_vitals_ = 0;
   look_at_targets(monotonic_ns());
   stopped_ = monotonic_ns();

@@ -111,6 +111,17 @@ char Thread::state() {
   return state;
 }
 
+int Thread::processor() const {
+  constexpr int kField = 36;   // of those after the state
+  char text[768];
+  std::string_view rest(text, read(stat_, "stat", text, sizeof text));
+  rest.remove_prefix(std::min(rest.rfind(") "), rest.size()));
+  for (int i = 0; i < kField + 2 && !rest.empty(); ++i) rest.remove_prefix(std::min(rest.find(' ') + 1, rest.size()));
+  int processor = -1;
+  std::from_chars(rest.data(), rest.data() + rest.size(), processor);
+  return processor;
+}
+
 Threads::Threads(pid_t pid)
     : pid_(pid), task_(::open(("/proc/" + std::to_string(pid) + "/task").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {}
 

@@ -51,6 +51,8 @@ class Thread {
   // thread that is about to sleep.)
   bool runs() { return state() == 'R'; }
   SchedStat schedstat() const;
+  // The processor that it is on, or was on last; -1 where the thread is gone.
+  int processor() const;
 
   // A tier's own notes: the thread's root frame once made, the tree node of its last whole stack, its lane in time.
   std::uint32_t root = 0;

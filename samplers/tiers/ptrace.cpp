@@ -1,4 +1,6 @@
 // The ptrace tier: one running thread at a time is stopped for the time of one copy; what sleeps is never stopped.
+#include <sched.h>
+
 #include <algorithm>
 #include <map>
 #include <utility>
@@ -31,10 +33,13 @@ struct Traced {
   explicit Traced(Target t) : target(std::move(t)) { capture.buffer.resize(kStackBytes); }
 };
 
-// When this agent was put on its processor: at `ns` (CLOCK_MONOTONIC) at the latest, at most `took_ns` before.
+// When this agent was put on a processor, and on which: at `ns` (CLOCK_MONOTONIC) at the latest, at most `took_ns` before.
 struct Woke {
   std::uint64_t ns = 0, took_ns = kLeastWakeNs;
-  bool displaced(std::uint64_t waits_since) const { return std::max(waits_since, ns) - std::min(waits_since, ns) <= took_ns; }
+  int processor = -1;
+  bool displaced(std::uint64_t waits_since, const Thread& thread) const {
+    return std::max(waits_since, ns) - std::min(waits_since, ns) <= took_ns && thread.processor() == processor;
+  }
 };
 
 // What is known of a thread from when it was asked to stop.
@@ -43,10 +48,10 @@ struct Asked {
   Woke first, last;
   // One that had to wait for a processor before it could stop was not running, and where it waits says nothing of where
   // it spends its time; unless it gave way to this agent.
-  bool was_running(const SchedStat& at_stop, std::uint64_t stopped_at) const {
+  bool was_running(const Thread& thread, const SchedStat& at_stop, std::uint64_t stopped_at) const {
     if (at_stop.turns == before.turns) return true;
     const std::uint64_t waits_since = stopped_at - (at_stop.waited - before.waited);
-    return first.displaced(waits_since) || last.displaced(waits_since);
+    return first.displaced(waits_since, thread) || last.displaced(waits_since, thread);
   }
 };
 
@@ -162,7 +167,7 @@ class PtraceTier final : public Sampler {
     };
     switch (tracer_.capture(thread.tid(), *traced.target.process->memory, kStopWithinNs, traced.capture, meanwhile)) {
       case Stopped::Copied: {
-        const bool ran = asked.was_running(at_stop, traced.capture.stopped_at);
+        const bool ran = asked.was_running(thread, at_stop, traced.capture.stopped_at);
         if (traced.capture.slept) last_ = woke(traced.capture.taken_at, tracer_.lay_down_ns());
         if (context_.options.event == Event::Cpu && !ran) return idle();
         record(traced, thread, traced.capture, true);
@@ -179,7 +184,7 @@ class PtraceTier final : public Sampler {
   }
 
   static Woke woke(std::uint64_t ns, std::uint64_t lay_down_ns) {
-    return {ns, std::clamp(2 * (now_ns(CLOCK_THREAD_CPUTIME_ID) - lay_down_ns), kLeastWakeNs, kMostWakeNs)};
+    return {ns, std::clamp(2 * (now_ns(CLOCK_THREAD_CPUTIME_ID) - lay_down_ns), kLeastWakeNs, kMostWakeNs), sched_getcpu()};
   }
 
   // One that stood until this agent came, and runs on since: had the agent not been late, it would have been elsewhere.
@@ -205,7 +210,7 @@ class PtraceTier final : public Sampler {
     auto& threads = waiting.traced->target.threads.all();
     const auto thread = threads.find(tid);
     if (thread == threads.end()) return {};
-    if (context_.options.event == Event::Cpu && !waiting.asked.was_running(thread->second.schedstat(), stopped_at)) return idle(), std::function<void()>{};
+    if (context_.options.event == Event::Cpu && !waiting.asked.was_running(thread->second, thread->second.schedstat(), stopped_at)) return idle(), std::function<void()>{};
     late_capture_.buffer.resize(waiting.traced->capture.buffer.size());
     if (!Tracer::copy(tid, *waiting.traced->target.process->memory, late_capture_)) return {};
     waiting.traced->target.walker->observe_stopped(snapshot_of(late_capture_, thread->second, true));

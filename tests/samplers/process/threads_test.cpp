@@ -2,6 +2,7 @@
 #include "samplers/process/threads.hpp"
 
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -50,6 +51,18 @@ TEST(Thread, ThatRunsIsNeverIdleHoweverOftenItIsLookedAt) {
     ASSERT_TRUE(thread.runs()) << "look " << i;
   }
   EXPECT_EQ(thread.state(), 'R');
+}
+
+TEST(Thread, TellsItsProcessor) {
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  const int here = sched_getcpu();
+  CPU_SET(here, &one);
+  const Forked child(true);
+  ASSERT_EQ(sched_setaffinity(child.pid(), sizeof one, &one), 0);
+  Thread thread(child.pid(), child.pid());
+  EXPECT_TRUE(wait_until([&] { return thread.processor() == here; }));
+  EXPECT_EQ(Thread(0x7ffffff0, 0x7ffffff0).processor(), -1);
 }
 
 TEST(Thread, ThatSleepsIsIdleUntilItRuns) {

@@ -12,6 +12,7 @@
 #include "samplers/base/log.hpp"
 #include "samplers/lookalikes.hpp"
 #include "samplers/runtimes.hpp"
+#include "samplers/tiers/doubting.hpp"
 #include "samplers/tiers/tiers.hpp"
 
 namespace sampan {
@@ -19,6 +20,7 @@ namespace {
 
 // In the order of preference.
 constexpr std::array<Tier, 3> kTiers = {Tier::Ebpf, Tier::Memory, Tier::Ptrace};
+constexpr std::size_t kPtrace = 2;
 constexpr std::size_t kMostReports = 4096;
 
 using Opened = Result<std::unique_ptr<Sampler>>;
@@ -126,7 +128,7 @@ Result<Tier> SamplerSet::enlist(const Found& found, const std::string& name, std
     if (tier && !target) return tl::unexpected(target.error());
     auto added = tier ? (*tier)->add(std::move(*target)) : Result<void>(tl::unexpected(tier.error()));
     if (added) {
-      members_[found.id] = i;
+      members_[found.id] = {i, found};
       if (fallback_.empty()) fallback_ = declined_;
       return kTiers[i];
     }
@@ -207,13 +209,48 @@ const ProcessReport* SamplerSet::newest(const Found& found) const {
 void SamplerSet::release(const Found& found) {
   const auto member = members_.find(found.id);
   if (member == members_.end()) return;
-  samplers_[member->second]->remove(found.id);
+  samplers_[member->second.sampler]->remove(found.id);
   members_.erase(member);
+}
+
+void SamplerSet::move_doubtful() {
+  if (options_.tier) return;
+  std::vector<Identity> doubtful;
+  for (const auto& sampler : samplers_) {
+    const auto* doubting = dynamic_cast<const Doubting*>(sampler.get());
+    for (const Identity& id : doubting ? doubting->doubtful() : std::vector<Identity>{}) doubtful.push_back(id);
+  }
+  for (const Identity& id : doubtful) {
+    const auto member = members_.find(id);
+    if (member == members_.end() || std::exchange(member->second.moved, true)) continue;
+    if (auto moved = move(member->second); !moved) log_warning("process {} stays under the memory tier: {}", id.pid, moved.error().message);
+  }
+}
+
+// What was sampled of it so far stays.
+Result<void> SamplerSet::move(Member& member) {
+  const auto report = std::find_if(reports_.rbegin(), reports_.rend(), [&](const auto& r) { return r.id == member.found.id; });
+  if (report == reports_.rend()) return fail(Exit::CannotSample, "it is one of too many");
+  auto tier = sampler(kPtrace);
+  if (!tier) return tl::unexpected(tier.error());
+  const Runtime* runtime = nullptr;
+  auto target = target_of(member.found, report->name, runtime);
+  if (!target) return tl::unexpected(target.error());
+  if (auto added = (*tier)->add(std::move(*target)); !added) return added;
+  samplers_[member.sampler]->remove(member.found.id);
+  member.sampler = kPtrace;
+  report->tier = tier_name(kTiers[kPtrace]);
+  const char* why = "more than a twentieth of what the memory tier saw of it was suspect: from then on by the ptrace tier";
+  report->note += (report->note.empty() ? "" : "; ") + std::string(why);
+  log_info("process {} `{}`: {}", report->id.pid, report->name, why);
+  ++moved_;
+  return {};
 }
 
 bool SamplerSet::tick() {
   bool alive = false;
   for (const auto& sampler : samplers_) alive |= sampler && sampler->tick();
+  move_doubtful();
   return alive;
 }
 
@@ -253,7 +290,7 @@ void SamplerSet::forget_before(std::uint64_t monotonic_ns, std::uint64_t wall_ns
 
 std::vector<pid_t> SamplerSet::pids() const {
   std::vector<pid_t> pids;
-  for (const auto& [id, sampler] : members_) pids.push_back(id.pid);
+  for (const auto& [id, member] : members_) pids.push_back(id.pid);
   return pids;
 }
 
@@ -309,6 +346,7 @@ std::string SamplerSet::sentence() const {
                      : names == "ebpf"   ? "the ebpf tier: stacks are walked in the kernel"
                                          : "the tiers " + names;
   if (options_.tier) return text + ", as asked for";
+  if (moved_ > 0) text += fmt::format("; {} process{} came to it from the memory tier, where more than a twentieth of the samples were suspect", moved_, moved_ == 1 ? "" : "es");
   const std::string& why = refused_[0].message.empty() ? fallback_ : refused_[0].message;
   if (!why.empty()) text += fmt::format("; {} ebpf, since {}", names.starts_with("ebpf") ? "not all by" : "without", why);
   return text;

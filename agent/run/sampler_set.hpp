@@ -30,7 +30,8 @@ class SamplerSet {
   bool native_only(const Found& found) const;
   bool has(Identity id) const { return members_.contains(id); }
   void release(const Found& found);
-  // Observes every thread once; false where no sampler has a process alive.
+  // Observes every thread once; false where no sampler has a process alive. Where no tier was asked for, processes that one
+  // sees with too much doubt then go over to the ptrace tier, for good.
   bool tick();
   // Waits until a time (CLOCK_MONOTONIC, ns) for threads whose stop is late, to let them go at once; true where there are none.
   bool settle(std::uint64_t until);
@@ -59,6 +60,12 @@ class SamplerSet {
   std::string sentence() const;
 
  private:
+  struct Member {
+    std::size_t sampler;     // its index
+    Found found;
+    bool moved = false;      // or tried to, see move_doubtful()
+  };
+
   SamplerSet(const SamplingOptions& options, Profile& profile);
   Result<Sampler*> sampler(std::size_t index);
   bool wanted(Tier tier, const Runtime& runtime) const;
@@ -69,13 +76,16 @@ class SamplerSet {
   Result<Tier> enlist_safely(const Found& found, const std::string& name, std::string& runtime);
   Result<Tier> enlist(const Found& found, const std::string& name, std::string& runtime);
   std::optional<unsigned> rate_of(const Container& container, const Runtime& runtime) const;
+  void move_doubtful();
+  Result<void> move(Member& member);
   Result<Target> target_of(const Found& found, const std::string& name, const Runtime*& runtime);
 
   const SamplingOptions& options_;
   Context context_;
   std::array<std::unique_ptr<Sampler>, 3> samplers_;   // by preference: ebpf, memory, ptrace
   std::array<Error, 3> refused_;                       // why one did not open
-  std::map<Identity, std::size_t> members_;            // to the sampler's index
+  std::map<Identity, Member> members_;
+  unsigned moved_ = 0;                                 // processes
   std::vector<ProcessReport> reports_;
   std::string declined_;                               // why the process taken last is not under the best tier
   std::string note_;                                   // of the process taken last: ProcessReport::note

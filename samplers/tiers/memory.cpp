@@ -3,10 +3,12 @@
 // how long it waited, the kernel says afterwards, and as large a share of its samples is taken back.
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <map>
 #include <random>
 
 #include "samplers/base/clock.hpp"
+#include "samplers/tiers/doubting.hpp"
 #include "samplers/tiers/stacks.hpp"
 #include "samplers/tiers/tiers.hpp"
 
@@ -37,13 +39,31 @@ double waiting_share(const Ready& ready, const SchedStat& now, std::uint64_t at)
   return std::min(1.0, static_cast<double>(now.waited - ready.then.waited) / static_cast<double>(time));
 }
 
+// How often a process's stacks were suspect, of the last thousand.
+class Doubt {
+ public:
+  void take(Walked walked) {
+    suspect_ += walked == Walked::Suspect;
+    ++stacks_;
+    // What is left of them less three times what chance makes is still more than a twentieth.
+    proven_ |= static_cast<double>(suspect_) - 3 * std::sqrt(static_cast<double>(suspect_)) > stacks_ / 20.0;
+    if (stacks_ == 1000) stacks_ = suspect_ = 0;
+  }
+  bool proven() const { return proven_; }
+
+ private:
+  unsigned stacks_ = 0, suspect_ = 0;
+  bool proven_ = false;
+};
+
 struct Reading {
   Target target;
   TickBudget budget;
   std::map<pid_t, Ready> ready;
+  Doubt doubt;
 };
 
-class MemoryTier final : public Sampler {
+class MemoryTier final : public Sampler, public Doubting {
  public:
   explicit MemoryTier(Context& context) : context_(context) {}
 
@@ -56,8 +76,16 @@ class MemoryTier final : public Sampler {
                   target.runtime->name);
     }
     target.threads.refresh();
-    targets_.push_back(std::make_unique<Reading>(Reading{std::move(target), {}, {}}));
+    targets_.push_back(std::make_unique<Reading>(Reading{std::move(target), {}, {}, {}}));
     return {};
+  }
+
+  std::vector<Identity> doubtful() const override {
+    std::vector<Identity> found;
+    for (const auto& reading : targets_) {
+      if (reading->doubt.proven()) found.push_back(reading->target.process->id);
+    }
+    return found;
   }
 
   void remove(Identity id) override {
@@ -141,6 +169,7 @@ class MemoryTier final : public Sampler {
     if (context_.options.exclude_idle && !thread.runs()) return idle();
     thread.last_node = Profile::kRoot;
     if (!count_walk(context_, target, thread, walked, ran, quality_, stack_)) return;
+    reading.doubt.take(walked);
     const NodeId node = add_sample(context_, target, thread, stack_, at, 1);
     if (walked != Walked::Suspect && walked != Walked::NoFrames) thread.last_node = node;
     ++quality_.taken;

@@ -9,6 +9,7 @@
 #include <cstdio>
 
 #include "samplers/process/files.hpp"
+#include "samplers/process/records.hpp"
 
 namespace sampan {
 namespace {
@@ -90,7 +91,7 @@ void return_freed_memory() { ::malloc_trim(0); }
 
 std::uint64_t resident_bytes() {
   unsigned long long whole = 0, resident = 0;
-  const auto text = read_file("/proc/self/statm", 256);
+  const auto text = read_record("/proc/self/statm", 256);
   if (!text || std::sscanf(text->c_str(), "%llu %llu", &whole, &resident) != 2) return 0;
   return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }

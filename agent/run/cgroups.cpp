@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "samplers/process/files.hpp"
+#include "samplers/process/records.hpp"
 
 namespace sampan {
 namespace {
@@ -117,7 +118,7 @@ std::int64_t limit_in(const Place& place, const char* file) {
   return bytes >= kUnlimited ? -1 : bytes;
 }
 
-std::string text_of(const UniqueFd& fd) { return fd ? read_file(fd.get(), 16'384).value_or("") : ""; }
+std::string text_of(const UniqueFd& fd) { return fd ? read_record(fd.get(), 4096).value_or("") : ""; }
 
 void add(std::int64_t& to, std::int64_t one) {
   if (one >= 0) to = std::max<std::int64_t>(to, 0) + one;

@@ -51,7 +51,7 @@ void Chronicle::take(const Vitals& vitals) {
 
 void Chronicle::note_processes(std::uint64_t at, const std::vector<ProcessReport>& reports, std::span<const pid_t> pids) {
   const bool first = !std::exchange(begun_, true);
-  const auto here = [&](pid_t pid) { return std::find(pids.begin(), pids.end(), pid) != pids.end(); };
+  const auto here = [&](pid_t pid) { return std::binary_search(pids.begin(), pids.end(), pid); };
   for (const pid_t pid : pids) {
     if (processes_.contains(pid)) continue;
     const auto report = std::find_if(reports.rbegin(), reports.rend(), [&](const ProcessReport& r) { return r.id.pid == pid; });

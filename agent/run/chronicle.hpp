@@ -18,7 +18,7 @@ class Chronicle {
 
   // Lanes: the targets' processor time, what their cgroups were throttled, their memory, pressure. A mark for a kill.
   void take(const Vitals& vitals);
-  // Marks who came and who ended since the last call; the first ones are there from the start.
+  // Marks who came and who ended since the last call; the first ones are there from the start. `pids`: in order.
   void note_processes(std::uint64_t at, const std::vector<ProcessReport>& reports, std::span<const pid_t> pids);
   void mark(std::uint64_t at, std::string text);
   CgroupUse use() const;

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "agent/target/pids.hpp"
-#include "samplers/process/files.hpp"
+#include "samplers/process/records.hpp"
 
 namespace sampan {
 namespace {
@@ -18,7 +18,7 @@ std::uint64_t grown(std::uint64_t now, std::uint64_t then) { return now > then ?
 CpuAccount::Table CpuAccount::read() const {
   Table table;
   for (const pid_t pid : all_pids(proc_)) {
-    const auto stat = parse_stat(read_file(proc_ + "/" + std::to_string(pid) + "/stat", 4096).value_or(""));
+    const auto stat = parse_stat(read_record(proc_ + "/" + std::to_string(pid) + "/stat", 4096).value_or(""));
     if (stat) table[{pid, stat->start_time}] = {stat->parent, stat->cpu_ticks, stat->child_ticks};
   }
   return table;

@@ -11,7 +11,7 @@
 #include "agent/run/signals.hpp"
 #include "samplers/base/clock.hpp"
 #include "samplers/base/log.hpp"
-#include "samplers/process/files.hpp"
+#include "samplers/process/records.hpp"
 
 namespace sampan {
 namespace {
@@ -31,7 +31,7 @@ constexpr std::size_t kMostSkippedTold = 16, kMostSkipped = 65'536;
 
 // The number that a process made last got, in the agent's numbering: as long as it is the same, none came.
 std::string newest_process() {
-  const std::string text = read_file("/proc/loadavg", 128).value_or("");
+  const std::string text = read_record("/proc/loadavg", 128).value_or("");
   return text.substr(std::min(text.rfind(' '), text.size()));
 }
 

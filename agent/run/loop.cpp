@@ -24,7 +24,8 @@ constexpr std::uint64_t kAllGone = 2 * kSecond;       // a reload may leave no w
 constexpr std::uint64_t kWeighEvery = kSecond / 10;
 constexpr std::uint64_t kSettleFor = kSecond / 10;    // between two looks at signals
 constexpr std::uint64_t kVitalsEvery = kSecond / 4;
-constexpr std::uint64_t kVitalsEachProcess = kSecond / 1000;   // at most a percent of a core goes into them
+constexpr std::uint64_t kRestAfterVitals = 500;                // times what they took of a processor: a fifth of a percent of a core
+constexpr std::uint64_t kVitalsEachProcess = kSecond / 1000;   // the recorder waits for none longer
 constexpr double kCollectRate = 25;                   // ticks a second where the kernel samples
 
 class Loop {
@@ -128,10 +129,13 @@ bool Loop::recorded(std::uint64_t now) {
 
 void Loop::tick(std::uint64_t now) {
   try {
-    const std::uint64_t begun = monotonic_ns(), used = now_ns(CLOCK_THREAD_CPUTIME_ID);
+    const bool measures = governor_.measures();
+    const std::uint64_t begun = monotonic_ns(), used = measures ? now_ns(CLOCK_THREAD_CPUTIME_ID) : 0;
     // Where no process is left alive, the next look tells, at once.
     if (!samplers_.tick() && samplers_.size() > 0) intake_.hurry(now);
-    if (samplers_.ticks_sample()) governor_.looked(monotonic_ns() - begun, now_ns(CLOCK_THREAD_CPUTIME_ID) - used);
+    const std::uint64_t took = monotonic_ns() - begun;
+    if (samplers_.ticks_sample() && measures) governor_.looked(took, now_ns(CLOCK_THREAD_CPUTIME_ID) - used);
+    else if (samplers_.ticks_sample()) governor_.looked(took);
   } catch (const std::bad_alloc&) {
     out_of_memory_ = true;
   }
@@ -173,11 +177,13 @@ void Loop::look_at_targets(std::uint64_t now) {
 }
 
 void Loop::take_vitals(std::uint64_t now) {
+  const std::uint64_t used = now_ns(CLOCK_THREAD_CPUTIME_ID);
   const std::vector<pid_t> pids = samplers_.pids();
-  next_vitals_ = now + std::max(recorder_ ? recorder_->look_every() : kVitalsEvery, pids.size() * kVitalsEachProcess);
   const Vitals vitals = signs_.look(now, pids);
   chronicle_.take(vitals);
   chronicle_.note_processes(now, samplers_.reports(), pids);
+  const std::uint64_t rest = kRestAfterVitals * (now_ns(CLOCK_THREAD_CPUTIME_ID) - used);
+  next_vitals_ = now + (recorder_ ? std::max(recorder_->look_every(), std::min(rest, pids.size() * kVitalsEachProcess)) : std::max(kVitalsEvery, rest));
   if (recorder_ && recorder_->look(vitals)) chronicle_.mark(now, recorder_->fired().why);
 }
 
@@ -195,6 +201,7 @@ void Loop::run() {
   Ticker ticker(start_, pace_, static_cast<unsigned>(start_));
   intake_.look(start_);
   for (std::uint64_t now = start_; !over(now); now = monotonic_ns()) {
+    note_progress();
     rest_until(std::min(ticker.next(now), end_));
     now = monotonic_ns();
     if (now >= end_ || signals_seen() > 0) continue;

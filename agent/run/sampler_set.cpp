@@ -179,6 +179,7 @@ bool SamplerSet::take(const Found& found) {
     return false;
   }
   report.tier = tier_name(*tier);
+  (*tier == Tier::Ebpf ? kernel_samples_ : ticks_sample_) = true;
   if (const Runtime* runtime = find_runtime(report.runtime)) report.rate = rate_of(found.container, *runtime).value_or(0);
   report.note = note_;
   if (!report.note.empty()) log_warning("process {} `{}`: {}", found.id.pid, report.name, report.note);
@@ -298,16 +299,6 @@ void SamplerSet::finish() {
   for (const auto& sampler : samplers_) {
     if (sampler) sampler->finish();
   }
-}
-
-bool SamplerSet::ticks_sample() const {
-  bool kernel = false;
-  for (const ProcessReport& report : reports_) {
-    if (report.tier.empty()) continue;
-    if (report.tier != tier_name(Tier::Ebpf)) return true;
-    kernel = true;
-  }
-  return !kernel;
 }
 
 Quality SamplerSet::quality() const {

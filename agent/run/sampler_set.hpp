@@ -46,11 +46,11 @@ class SamplerSet {
   void finish();
 
   std::size_t size() const { return members_.size(); }
-  std::vector<pid_t> pids() const;
+  std::vector<pid_t> pids() const;   // in order
   // Where the profile begins by now, wall clock.
   std::uint64_t begins_ns() const { return context_.profile.moments.start_ns(); }
   // False where the kernel itself keeps the rate for every process so far, so that ticks only collect.
-  bool ticks_sample() const;
+  bool ticks_sample() const { return ticks_sample_ || !kernel_samples_; }
   Quality quality() const;
   KernelCost kernel_cost() const;
   const std::vector<ProcessReport>& reports() const { return reports_; }
@@ -86,6 +86,7 @@ class SamplerSet {
   std::array<Error, 3> refused_;                       // why one did not open
   std::map<Identity, Member> members_;
   unsigned moved_ = 0;                                 // processes
+  bool ticks_sample_ = false, kernel_samples_ = false; // any process so far
   std::vector<ProcessReport> reports_;
   std::string declined_;                               // why the process taken last is not under the best tier
   std::string note_;                                   // of the process taken last: ProcessReport::note

@@ -45,7 +45,11 @@ double Governor::govern(std::uint64_t now_ns, std::uint64_t cpu_ns, double rate)
 double Governor::rate_of_looks(double rate) {
   constexpr std::size_t kLeastLooks = 10;
   constexpr double kMostLost = 0.2;
+  constexpr double kLong = 0.25;   // of a period: looks that are shorter lose no ticks
   std::vector<std::uint64_t> looks = std::exchange(looks_, {});
+  std::uint64_t longest = std::exchange(longest_unmeasured_, 0);
+  if (measures_ && !looks.empty()) longest = std::max(longest, *std::max_element(looks.begin(), looks.end()));
+  measures_ = static_cast<double>(longest) * rate > kLong * 1e9;
   const auto cpu = static_cast<double>(std::exchange(look_cpu_ns_, 0)), all = static_cast<double>(std::exchange(look_ns_, 0));
   if (looks.size() < kLeastLooks || cpu == 0) return rate;
   const double waits = std::max(1.0, all / cpu) / 1e9;   // seconds that a nanosecond on a processor takes

@@ -2,6 +2,7 @@
 // that every moment of a target's own rhythm is as likely. Slots that are past are skipped, never caught up.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <random>
 #include <vector>
@@ -40,6 +41,9 @@ class Governor {
     look_ns_ += ns;
     look_cpu_ns_ += cpu_ns;
   }
+  // The same where its processor time was not measured, since no look was long of late: that costs two system calls.
+  void looked(std::uint64_t ns) { longest_unmeasured_ = std::max(longest_unmeasured_, ns); }
+  bool measures() const { return measures_; }
   // The rate to go on with: lower than `rate` where the last second cost more than allowed, or where a fifth of its
   // ticks passed during looks: then nineteen looks in twenty are to fit into a period.
   double govern(std::uint64_t now_ns, std::uint64_t cpu_ns, double rate);
@@ -50,6 +54,8 @@ class Governor {
   double share_;
   std::vector<std::uint64_t> looks_;                              // on a processor
   std::uint64_t look_ns_ = 0, look_cpu_ns_ = 0;   // of all since the last judgement
+  std::uint64_t longest_unmeasured_ = 0;          // since then
+  bool measures_ = false;
   std::uint64_t last_ns_ = 0;
   std::uint64_t last_cpu_ns_ = 0;
 };

@@ -4,8 +4,8 @@
 
 #include <string>
 
-#include "samplers/process/files.hpp"
 #include "samplers/process/identity.hpp"
+#include "samplers/process/records.hpp"
 
 namespace sampan {
 
@@ -13,7 +13,7 @@ Vitals VitalSigns::look(std::uint64_t now, std::span<const pid_t> pids) {
   const auto per_tick = 1'000'000'000u / static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
   std::map<pid_t, std::uint64_t> ticks;
   for (const pid_t pid : pids) {
-    const auto stat = parse_stat(read_file("/proc/" + std::to_string(pid) + "/stat", 4096).value_or(""));
+    const auto stat = parse_stat(read_record("/proc/" + std::to_string(pid) + "/stat", 4096).value_or(""));
     if (!stat) continue;
     const auto before = ticks_.find(pid);
     if (before == ticks_.end()) cgroups_.follow(pid);

@@ -3,12 +3,14 @@
 #include <sys/syscall.h>
 
 #include <algorithm>
+#include <atomic>
 #include <charconv>
+#include <utility>
 
 #include "agent/run/signals.hpp"
 #include "agent/run/worker.hpp"
 #include "samplers/base/clock.hpp"
-#include "samplers/process/files.hpp"
+#include "samplers/process/records.hpp"
 #include "samplers/tiers/stop.hpp"
 
 namespace sampan {
@@ -17,11 +19,12 @@ namespace {
 constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr auto kLookEvery = std::chrono::milliseconds(200);
 constexpr std::uint64_t kMostWait = 10 * kSecond, kMostWaitAsked = 2 * kSecond, kMostStop = kSecond;
+std::atomic<std::uint64_t> progress_{0};   // of the work, counted by itself
 constexpr long kReads[] = {SYS_process_vm_readv, SYS_openat, SYS_openat2, SYS_pread64, SYS_read, SYS_fstat,
                            SYS_newfstatat, SYS_fstatfs, SYS_getdents64};
 
 std::string of_process(pid_t pid, const char* file) {
-  return read_file("/proc/" + std::to_string(pid) + "/" + file, 8192).value_or("");
+  return read_record("/proc/" + std::to_string(pid) + "/" + file, 8192).value_or("");
 }
 
 bool number_after(const std::string& text, const char* label, unsigned long long& number) {
@@ -36,6 +39,7 @@ class ReadWatch {
  public:
   explicit ReadWatch(pid_t pid) : pid_(pid) {}
   bool stuck() {
+    if (const std::uint64_t now = progress_; std::exchange(progressed_, now) != now) return last_ = {}, false;
     WaitingRead read;
     const bool reads = parse_waiting_read(of_process(pid_, "syscall"), of_process(pid_, "status"), read);
     const std::uint64_t now = now_ns();
@@ -49,7 +53,7 @@ class ReadWatch {
  private:
   pid_t pid_;
   WaitingRead last_;
-  std::uint64_t since_ = 0;
+  std::uint64_t since_ = 0, progressed_ = progress_;
 };
 
 }  // namespace
@@ -62,6 +66,8 @@ bool parse_waiting_read(const std::string& syscall_text, const std::string& stat
   if (number_after(status_text, "\nnonvoluntary_ctxt_switches:", forced)) read.waits += forced;
   return true;
 }
+
+void note_progress() { progress_.fetch_add(1, std::memory_order_relaxed); }
 
 Watched run_watched(const std::function<void()>& work) {
   Worker worker(work);

@@ -18,6 +18,9 @@ enum class Watched : std::uint8_t {
 // Does `work` in a Worker and waits for it, for a signal and for its getting stuck. What the work throws is thrown.
 Watched run_watched(const std::function<void()>& work);
 
+// The work says that it goes on: while it does, nothing else is looked at.
+void note_progress();
+
 // A read's number and the process's count of waits so far, from the texts of /proc/…/syscall and /proc/…/status; nothing
 // where it is in no call that reads from a target.
 struct WaitingRead {

@@ -7,6 +7,7 @@
 
 #include "agent/target/pids.hpp"
 #include "samplers/process/files.hpp"
+#include "samplers/process/records.hpp"
 
 namespace sampan {
 namespace {
@@ -19,7 +20,7 @@ constexpr std::size_t kMostChildrenText = 1 << 20;
 bool ProcessTree::asked_for(pid_t pid) const { return std::find(pids_.begin(), pids_.end(), pid) != pids_.end(); }
 
 std::optional<ProcessStat> ProcessTree::stat_of(pid_t pid) const {
-  const auto stat = parse_stat(read_file(proc_ + "/" + std::to_string(pid) + "/stat", 4096).value_or(""));
+  const auto stat = parse_stat(read_record(proc_ + "/" + std::to_string(pid) + "/stat", 4096).value_or(""));
   return stat && stat->state != 'Z' && stat->state != 'X' ? stat : std::nullopt;
 }
 

@@ -7,6 +7,7 @@
 
 #include "samplers/base/clock.hpp"
 #include "samplers/process/files.hpp"
+#include "samplers/process/records.hpp"
 
 namespace sampan {
 
@@ -35,7 +36,7 @@ std::optional<ProcessStat> parse_stat(std::string_view text) {
 }
 
 std::optional<ProcessStat> read_stat(pid_t pid) {
-  const auto text = read_file("/proc/" + std::to_string(pid) + "/stat", 4096);
+  const auto text = read_record("/proc/" + std::to_string(pid) + "/stat", 4096);
   return text ? parse_stat(*text) : std::nullopt;
 }
 

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <map>
 #include <optional>
+#include <utility>
 
 #include "samplers/base/clock.hpp"
 #include "samplers/base/log.hpp"
@@ -19,6 +20,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr auto kRefreshEvery = std::chrono::milliseconds(1000);
+constexpr auto kLongestRest = std::chrono::milliseconds(16000);   // of a process that gives no samples, between two refreshes
 constexpr auto kRemapAfter = std::chrono::milliseconds(50);
 constexpr std::uint64_t kShortestWaitNs = 1'000;
 
@@ -32,7 +34,10 @@ struct Watched {
   Target target;
   std::optional<AddressSpace> space; // where the machine's frames are wanted
   bool unmapped = false;             // samples met code that the space does not know
+  bool seen = true;                  // samples came since it was refreshed
+  bool alive = true;                 // when it was
   Clock::time_point remapped{};
+  Clock::duration rest = kRefreshEvery;   // from one refresh to the next: longer where nothing of it is seen
   std::map<pid_t, Wait> waits;       // threads that wait now
 
   explicit Watched(Target t) : target(std::move(t)) {}
@@ -81,7 +86,7 @@ class EbpfTier final : public Sampler, public InKernel {
     if (now - refreshed_ >= kRefreshEvery) {
       refreshed_ = now;
       alive_ = false;
-      for (auto& [pid, watched] : watched_) alive_ |= remap(*watched, now);
+      for (auto& [pid, watched] : watched_) alive_ |= refresh(*watched, now);
       for (const pid_t pid : forks_.expire(now)) program_->remove(pid);   // nobody wanted them
       trim();
     }
@@ -120,7 +125,7 @@ class EbpfTier final : public Sampler, public InKernel {
   void finish() override {
     drain();
     for (auto& [pid, watched] : watched_) {
-      program_->remove(pid);
+      program_->end(pid);
       end_waits(*watched);
       watched->target.walker->resolve(context_.profile);
     }
@@ -154,6 +159,15 @@ class EbpfTier final : public Sampler, public InKernel {
     return program_->put_target(pid, target);
   }
 
+  // What the kernel took no sample of has hardly changed; that it has ended, discovery tells too. False where it was gone.
+  bool refresh(Watched& watched, Clock::time_point now) {
+    const bool seen = std::exchange(watched.seen, false);
+    if (seen) watched.rest = kRefreshEvery;
+    if (now - watched.remapped < watched.rest) return watched.alive;
+    if (!seen) watched.rest = std::min<Clock::duration>(2 * watched.rest, kLongestRest);
+    return watched.alive = remap(watched, now);
+  }
+
   // False where the process is gone: its id may be another's, whose mappings are none of ours.
   bool remap(Watched& watched, Clock::time_point now) {
     watched.remapped = now;
@@ -169,9 +183,12 @@ class EbpfTier final : public Sampler, public InKernel {
     program_->drain([this](const sampan_record& record, Bytes rest) { take(record, rest); });
     quality_.lost = program_->lost() + dropped_;
     quality_.wanted = quality_.taken + quality_.failed + quality_.idle + quality_.lost;
+    if (!unmapped_) return;
+    unmapped_ = false;
     const auto now = Clock::now();
     for (auto& [pid, watched] : watched_) {
       if (watched->unmapped && now - watched->remapped >= kRemapAfter) remap(*watched, now);
+      unmapped_ |= watched->unmapped;
     }
   }
 
@@ -180,6 +197,7 @@ class EbpfTier final : public Sampler, public InKernel {
     const auto found = watched_.find(static_cast<pid_t>(record.tgid));
     if (found == watched_.end() || forks_.contains(found->first)) return forks_.keep(record, rest);
     Watched& watched = *found->second;
+    watched.seen = true;
     switch (record.kind) {
       case SAMPAN_RECORD_SAMPLE: take_sample(watched, record, rest); return;
       case SAMPAN_RECORD_OFF: take_wait(watched, record, rest); return;
@@ -274,7 +292,7 @@ class EbpfTier final : public Sampler, public InKernel {
     }
     snapshot.deferred = true;
     snapshot.taken_at = record.time;
-    if (record.flags & SAMPAN_UNMAPPED) watched.unmapped = true;
+    if (record.flags & SAMPAN_UNMAPPED) watched.unmapped = unmapped_ = true;
     Target& target = watched.target;
     Thread& thread = thread_of(target, snapshot.tid);
     const Walked walked = walk_stack(context_, target, thread, snapshot, stack_);
@@ -299,6 +317,7 @@ class EbpfTier final : public Sampler, public InKernel {
   std::uint64_t period_ns_;
   std::uint64_t dropped_ = 0;         // of kept records that were wanted
   bool let_go_ = false;               // a process, since rows were last freed
+  bool unmapped_ = false;             // any process's samples, see Watched
   bool times_;          // weights are nanoseconds
   bool alive_ = true;
 };

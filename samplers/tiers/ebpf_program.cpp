@@ -83,6 +83,8 @@ Result<std::unique_ptr<EbpfProgram>> EbpfProgram::open(Event event) {
   if (const int error = bpf_prog_test_run_opts(bpf_program__fd(skeleton.progs.locate), &options); error != 0) {
     return failed("running the BPF program", -error);
   }
+  const bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, skeleton.obj) program->map_bytes_ += bytes_of_map(map);
   const auto on_record = [](void* self, void* data, std::size_t size) {
     if (size < sizeof(sampan_record)) return 0;
     const auto& record = *static_cast<const sampan_record*>(data);
@@ -196,9 +198,13 @@ Result<std::uint32_t> EbpfProgram::put_interpreter(pid_t pid, Bytes walk, Bytes 
   return index;
 }
 
-void EbpfProgram::remove(pid_t pid) {
+void EbpfProgram::end(pid_t pid) {
   walks_->remove(pid);
   bpf_map_delete_elem(bpf_map__fd(skeleton_->maps.targets), &pid);
+}
+
+void EbpfProgram::remove(pid_t pid) {
+  end(pid);
   bpf_map_delete_elem(bpf_map__fd(skeleton_->maps.spaces), &pid);
   space_bytes_.erase(pid);
 }
@@ -240,8 +246,7 @@ std::string EbpfProgram::printed_kernel_name(std::uint64_t address) {
 KernelCost EbpfProgram::cost() const {
   KernelCost cost{__atomic_load_n(&totals_->nanoseconds, __ATOMIC_RELAXED), __atomic_load_n(&totals_->interrupts, __ATOMIC_RELAXED), modules_->bytes()};
   for (const auto& [pid, bytes] : space_bytes_) cost.bytes += bytes;
-  const bpf_map* map = nullptr;
-  bpf_object__for_each_map(map, skeleton_->obj) cost.bytes += bytes_of_map(map);
+  cost.bytes += map_bytes_;
   return cost;
 }
 

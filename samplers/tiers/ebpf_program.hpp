@@ -48,6 +48,8 @@ class EbpfProgram {
   Result<void> put_target(pid_t pid, const sampan_target& target);
   // What the walk of the process's interpreter, a BPF object's bytes, is given. Returns the walk's index.
   Result<std::uint32_t> put_interpreter(pid_t pid, Bytes walk, Bytes layout);
+  // No more samples of a process, whose space is kept: what ends with the program.
+  void end(pid_t pid);
   void remove(pid_t pid);
   // Frees the kernel's rows of files that no process maps any more; a few at a time, since the kernel makes each wait.
   // True where there may be more.
@@ -68,6 +70,7 @@ class EbpfProgram {
   std::uint64_t next_period();
 
   ebpf* skeleton_ = nullptr;
+  std::uint64_t map_bytes_ = 0;         // of the maps that all processes share
   std::unique_ptr<EbpfModules> modules_;
   std::unique_ptr<EbpfWalks> walks_;
   ring_buffer* ring_ = nullptr;

@@ -25,6 +25,7 @@ struct Ready {
   struct Sample {
     NodeId node;
     Walked walked;
+    unsigned weight;   // ticks that it stands for
   };
   SchedStat then;
   std::uint64_t at = 0;   // CLOCK_MONOTONIC, ns
@@ -58,7 +59,7 @@ class Doubt {
 
 struct Reading {
   Target target;
-  TickBudget budget;
+  Turns turns;
   std::map<pid_t, Ready> ready;
   Doubt doubt;
 };
@@ -123,8 +124,8 @@ class MemoryTier final : public Sampler, public Doubting {
  private:
   // False where the process is gone.
   bool sample(Reading& reading, bool refresh) {
-    return each_thread(context_.options, reading.target, reading.budget, targets_.size() == 1, refresh, quality_,
-                       [&](Thread& thread) { sample(reading, thread); });
+    return each_thread(context_.options, reading.target, reading.turns, targets_.size() == 1, refresh, quality_,
+                       [&](Thread& thread, unsigned weight) { return sample(reading, thread, weight); });
   }
 
   // Which of the thread's last samples were of a thread on a processor: as it waited for one it was idle.
@@ -138,9 +139,10 @@ class MemoryTier final : public Sampler, public Doubting {
     if (share < 0) return;
     for (const Ready::Sample& sample : ready.samples) {
       if (std::uniform_real_distribution<double>(0, 1)(random_) >= share) continue;
-      context_.profile.node(sample.node).self -= 1;
-      if (thread.lane != Thread::kNoLane) context_.profile.moments.take_back(thread.lane, sample.node);
-      --quality_.taken;
+      context_.profile.node(sample.node).self -= sample.weight;
+      for (unsigned i = 0; i < sample.weight && thread.lane != Thread::kNoLane; ++i) context_.profile.moments.take_back(thread.lane, sample.node);
+      quality_.taken -= sample.weight;
+      quality_.idle += sample.weight - 1;
       quality_.frameless -= sample.walked == Walked::NoFrames;
       quality_.suspect -= sample.walked == Walked::Suspect;
       quality_.truncated -= sample.walked == Walked::Truncated;
@@ -151,10 +153,16 @@ class MemoryTier final : public Sampler, public Doubting {
     ready.samples.clear();
   }
 
-  void sample(Reading& reading, Thread& thread) {
-    Target& target = reading.target;
+  // Whether the thread may have run since the last look.
+  bool sample(Reading& reading, Thread& thread, unsigned weight) {
     const bool unchanged = thread.unchanged();
     judge(reading, thread);
+    look(reading, thread, unchanged, weight);
+    return !unchanged;
+  }
+
+  void look(Reading& reading, Thread& thread, bool unchanged, unsigned weight) {
+    Target& target = reading.target;
     const bool ran = !unchanged && thread.runs();
     if (context_.options.exclude_idle) {
       if (!ran) return idle();
@@ -170,10 +178,10 @@ class MemoryTier final : public Sampler, public Doubting {
     thread.last_node = Profile::kRoot;
     if (!count_walk(context_, target, thread, walked, ran, quality_, stack_)) return;
     reading.doubt.take(walked);
-    const NodeId node = add_sample(context_, target, thread, stack_, at, 1);
+    const NodeId node = add_sample(context_, target, thread, stack_, at, weight);
     if (walked != Walked::Suspect && walked != Walked::NoFrames) thread.last_node = node;
-    ++quality_.taken;
-    if (context_.options.event == Event::Cpu) note_ready(reading.ready[thread.tid()], thread, {node, walked});
+    count_taken(quality_, weight);
+    if (context_.options.event == Event::Cpu) note_ready(reading.ready[thread.tid()], thread, {node, walked, weight});
   }
 
   void note_ready(Ready& ready, const Thread& thread, Ready::Sample sample) {

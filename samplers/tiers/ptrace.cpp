@@ -28,7 +28,7 @@ struct Traced {
   Target target;
   StackCapture capture;
   bool told = false;
-  TickBudget budget;
+  Turns turns;
 
   explicit Traced(Target t) : target(std::move(t)) { capture.buffer.resize(kStackBytes); }
 };
@@ -59,7 +59,8 @@ struct Asked {
 struct Waiting {
   Traced* traced;
   Asked asked;
-  std::uint64_t looks = 1;   // at it, since
+  unsigned weight;           // of the look that asked, see Slumber
+  std::uint64_t looks = 0;   // at it, since
 };
 
 class PtraceTier final : public Sampler {
@@ -130,12 +131,18 @@ class PtraceTier final : public Sampler {
 
   // False where the process is gone.
   bool sample(Traced& traced, bool refresh) {
-    return each_thread(context_.options, traced.target, traced.budget, targets_.size() == 1, refresh, quality_,
-                       [&](Thread& thread) { sample(traced, thread); });
+    return each_thread(context_.options, traced.target, traced.turns, targets_.size() == 1, refresh, quality_,
+                       [&](Thread& thread, unsigned weight) { return sample(traced, thread, weight); });
   }
 
-  void sample(Traced& traced, Thread& thread) {
+  // Whether the thread may have run since the last look.
+  bool sample(Traced& traced, Thread& thread, unsigned weight) {
     const bool unchanged = thread.unchanged();
+    look(traced, thread, unchanged, weight);
+    return !unchanged;
+  }
+
+  void look(Traced& traced, Thread& thread, bool unchanged, unsigned weight) {
     const bool all = !context_.options.exclude_idle;
     if (unchanged && !all) return idle();
     if (unchanged && thread.last_node != Profile::kRoot) {
@@ -144,7 +151,7 @@ class PtraceTier final : public Sampler {
       return;
     }
     const char state = thread.state();
-    if (state == 'R') return stop(traced, thread);
+    if (state == 'R') return stop(traced, thread, weight);
     if (state == 't' && tracer_.is_late(thread.tid())) return waits_on(thread);   // the stop is this agent's own
     if (state == 'T') ++quality_.stopped;
     if (state == 't') ++quality_.traced;
@@ -152,7 +159,7 @@ class PtraceTier final : public Sampler {
     idle();
   }
 
-  void stop(Traced& traced, Thread& thread) {
+  void stop(Traced& traced, Thread& thread, unsigned weight) {
     if (!tracer_.settle() && tracer_.is_late(thread.tid())) return waits_on(thread);
     if (just_freed(thread)) return idle();
     if (tracer_.late() >= kMostLate) {
@@ -170,7 +177,7 @@ class PtraceTier final : public Sampler {
         const bool ran = asked.was_running(thread, at_stop, traced.capture.stopped_at);
         if (traced.capture.slept) last_ = woke(traced.capture.taken_at, tracer_.lay_down_ns());
         if (context_.options.event == Event::Cpu && !ran) return idle();
-        record(traced, thread, traced.capture, true);
+        record(traced, thread, traced.capture, true, weight);
         return;
       }
       case Stopped::Gone: idle(); return;
@@ -178,7 +185,7 @@ class PtraceTier final : public Sampler {
       case Stopped::Traced: refused(traced, thread); return;
       case Stopped::Late:
         if (traced.capture.slept) last_ = woke(now_ns(), tracer_.lay_down_ns());
-        waiting_.insert_or_assign(thread.tid(), Waiting{&traced, asked});
+        waiting_.insert_or_assign(thread.tid(), Waiting{&traced, asked, weight});
         return;
     }
   }
@@ -214,12 +221,12 @@ class PtraceTier final : public Sampler {
     late_capture_.buffer.resize(waiting.traced->capture.buffer.size());
     if (!Tracer::copy(tid, *waiting.traced->target.process->memory, late_capture_)) return {};
     waiting.traced->target.walker->observe_stopped(snapshot_of(late_capture_, thread->second, true));
-    return [this, waiting, tid] { record(*waiting.traced, waiting.traced->target.threads.all().at(tid), late_capture_, true, waiting.looks); };
+    return [this, waiting, tid] { record(*waiting.traced, waiting.traced->target.threads.all().at(tid), late_capture_, true, waiting.weight, waiting.looks); };
   }
 
   void look_at_sleeping(Traced& traced, Thread& thread) {
     if (!capture_sleeping(traced.target.process->id.pid, thread.tid(), *traced.target.process->memory, traced.capture)) return idle();
-    record(traced, thread, traced.capture, false);
+    record(traced, thread, traced.capture, false, 1);
   }
 
   void refused(Traced& traced, const Thread& thread) {
@@ -240,15 +247,17 @@ class PtraceTier final : public Sampler {
     return snapshot;
   }
 
-  void record(Traced& traced, Thread& thread, const StackCapture& capture, bool whole_registers, std::uint64_t weight = 1) {
+  // `weight`: the ticks that its look stands for, see Slumber; `more`: looks that found it waiting for its stop since.
+  void record(Traced& traced, Thread& thread, const StackCapture& capture, bool whole_registers, unsigned weight, std::uint64_t more = 0) {
     const ThreadSnapshot snapshot = snapshot_of(capture, thread, whole_registers);
     const Walked walked = walk_stack(context_, traced.target, thread, snapshot, stack_);
     thread.last_node = Profile::kRoot;
     if (!count_walk(context_, traced.target, thread, walked, whole_registers, quality_, stack_)) return;
     if (walked == Walked::Truncated && capture.size == traced.capture.buffer.size()) read_deeper(traced);
-    const NodeId node = add_sample(context_, traced.target, thread, stack_, capture.taken_at, weight);
+    const NodeId node = add_sample(context_, traced.target, thread, stack_, capture.taken_at, weight + more);
     if (!whole_registers) thread.last_node = node;
-    quality_.taken += weight;
+    count_taken(quality_, weight);
+    quality_.taken += more;
   }
 
   // A copy that was full and did not reach the start: this target's stacks are deeper, the next copies are too.

@@ -1,10 +1,13 @@
 // What every tier does alike: which threads a tick looks at, whose root a stack gets, how a walk is counted.
 #pragma once
 
+#include <algorithm>
+#include <chrono>
 #include <span>
 #include <vector>
 
 #include "samplers/sampler.hpp"
+#include "samplers/tiers/slumber.hpp"
 #include "samplers/tiers/tick_budget.hpp"
 
 namespace sampan {
@@ -29,21 +32,49 @@ void forget_places(Target& target);
 // on a processor; where it then has no frames of its interpreter, one native frame stands for it.
 bool count_walk(Context& context, const Target& target, const Thread& thread, Walked walked, bool ran, Quality& quality, std::vector<FrameId>& stack);
 
+// What a tier keeps of a process between two ticks.
+struct Turns {
+  TickBudget budget;
+  Slumber slumber;
+};
+
 // Visits each thread that the user asked for, each counted as wanted, as far as the target's budget goes; `alone`: no other
-// target waits. Their list is read anew where it is due or where their number changed; false where the process is gone.
+// target waits. Their list is read anew where it is due or where their number changed, if anything of the process ran; false
+// where the process is gone. `visit(thread, weight)` is told how many ticks it stands for, and says whether the thread may have
+// run since the last visit.
 template <typename Visit>
-bool each_thread(const Options& options, Target& target, TickBudget& budget, bool alone, bool refresh, Quality& quality, Visit visit) {
+bool each_thread(const Options& options, Target& target, Turns& turns, bool alone, bool refresh, Quality& quality, Visit visit) {
   const auto begun = TickBudget::Clock::now();
-  if (!due(target)) return !refresh || target.threads.refresh();
-  if (budget.rests(begun)) return ++quality.late, true;
-  if (refresh) target.walker->refresh();
-  if ((refresh || target.threads.count_changed()) && !target.threads.refresh()) return false;
-  quality.late += budget.take(target.threads.all(), begun, alone, [&](Thread& thread) {
+  Slumber& slumber = turns.slumber;
+  auto& threads = target.threads;
+  if (!due(target)) return !refresh || !slumber.ran_since() || threads.refresh();
+  if (turns.budget.rests(begun)) return ++quality.late, true;
+  const bool by_chance = options.exclude_idle && options.event == Event::Cpu;   // all else is told of a thread that sleeps, too
+  const auto now = static_cast<std::uint64_t>(begun.time_since_epoch() / std::chrono::nanoseconds(1));
+  const unsigned weight = by_chance ? slumber.look(now, options.rate) : 1;
+  if (weight == 0) {
+    quality.wanted += threads.all().size();
+    quality.idle += threads.all().size();
+    return true;
+  }
+  const bool fresh = refresh && slumber.ran_since();
+  if (fresh) target.walker->refresh();
+  if ((fresh || (slumber.ran() && threads.count_changed())) && !threads.refresh()) return false;
+  bool ran = !options.multi_threads;   // of the others nothing is known
+  const std::size_t left = turns.budget.take(threads.all(), begun, alone, [&](Thread& thread) {
     if (!options.multi_threads && thread.tid() != target.process->id.pid) return;
     ++quality.wanted;
-    visit(thread);
+    ran |= visit(thread, weight);
   });
+  quality.late += left;
+  slumber.looked(now, ran || left > 0);
   return true;
+}
+
+// Counts a sample as taken; of one that stands for several ticks, those that were counted as idle meanwhile.
+inline void count_taken(Quality& quality, unsigned weight) {
+  quality.taken += weight;
+  quality.idle -= std::min<std::uint64_t>(quality.idle, weight - 1);
 }
 
 }  // namespace sampan

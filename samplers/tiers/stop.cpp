@@ -19,7 +19,6 @@
 
 #include "samplers/base/clock.hpp"
 #include "samplers/process/files.hpp"
-#include "samplers/process/threads.hpp"
 
 namespace sampan {
 namespace {
@@ -119,6 +118,11 @@ bool is_group_stop(int status) { return (status >> 16) == PTRACE_EVENT_STOP && W
 
 }  // namespace
 
+std::uint64_t Tracer::own_waited_ns() {
+  if (!own_) own_.emplace();
+  return own_->read().waited;
+}
+
 // 1: it stopped, at into.stopped_at. 0: time is up; -1: there is no such tracee.
 int Tracer::wait_for(pid_t tid, std::uint64_t wait_ns, int& status, StackCapture& into) {
   const std::uint64_t start = now_ns();
@@ -133,8 +137,7 @@ int Tracer::wait_for(pid_t tid, std::uint64_t wait_ns, int& status, StackCapture
   }
   // It most likely waits for this processor and stops as soon as it gets it: this thread is woken then. (To yield
   // instead would forfeit this thread's share, and its next turn.) What it waits itself, the other stands.
-  const OwnSchedStat own;
-  std::uint64_t before = own.read().waited;
+  std::uint64_t before = own_waited_ns();
   const Alarm alarm(wait_ns);
   into.slept = true;
   std::uint64_t busy_since = 0;   // with a late one: what stopped meanwhile may have stood since then
@@ -143,7 +146,7 @@ int Tracer::wait_for(pid_t tid, std::uint64_t wait_ns, int& status, StackCapture
     lay_down_ns_ = now_ns(CLOCK_THREAD_CPUTIME_ID);
     const pid_t got = waitpid(late_.empty() ? tid : -1, &status, __WALL | __WNOTHREAD | (alarm.set() ? 0 : WNOHANG));
     stopped_at = now_ns();
-    const std::uint64_t waited = own.read().waited - before;
+    const std::uint64_t waited = own_waited_ns() - before;
     if (got == tid && busy_since != 0 && stopped_at - asked < kWoken) return stopped_at = busy_since, 1;
     if (got == tid) return stopped_at -= waited, 1;
     if (got > 0) busy_since = stopped_at - waited, let_late_go(got, status, waited + (now_ns() - stopped_at));
@@ -208,14 +211,13 @@ void Tracer::let_late_go(pid_t tid, int status, std::uint64_t stood_ns) {
 // One look for a late thread's stop, of any number: a thread's may have changed. What is known of when it came: not before
 // the last look's end; and where this look slept, not before it woke.
 pid_t Tracer::look(bool blocks) {
-  const OwnSchedStat own;
-  const std::uint64_t began = now_ns(), waited = own.read().waited, ran = now_ns(CLOCK_THREAD_CPUTIME_ID);
+  const std::uint64_t began = now_ns(), waited = own_waited_ns(), ran = now_ns(CLOCK_THREAD_CPUTIME_ID);
   if (blocks) lay_down_ns_ = ran;
   int status = 0;
   const pid_t got = waitpid(-1, &status, __WALL | __WNOTHREAD | (blocks ? 0 : WNOHANG));
   const int error = errno;
   const std::uint64_t now = now_ns();
-  const std::uint64_t awake = std::min(now - began, own.read().waited - waited + (now_ns(CLOCK_THREAD_CPUTIME_ID) - ran));
+  const std::uint64_t awake = std::min(now - began, own_waited_ns() - waited + (now_ns(CLOCK_THREAD_CPUTIME_ID) - ran));
   const bool slept = now - began - awake > kWoken;
   if (got > 0) let_late_go(got, status, slept ? awake : now - std::min(looked_ns_, began));
   if (got < 0 && error == ECHILD) late_.clear();

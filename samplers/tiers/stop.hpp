@@ -6,11 +6,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <set>
 #include <vector>
 
 #include "samplers/base/durations.hpp"
 #include "samplers/process/memory.hpp"
+#include "samplers/process/threads.hpp"
 #include "samplers/registers.hpp"
 
 namespace sampan {
@@ -65,6 +67,9 @@ class Tracer {
   pid_t look(bool blocks);
   bool let_one_go(std::uint64_t until);
   void let_late_go(pid_t tid, int status, std::uint64_t stood_ns);
+  std::uint64_t own_waited_ns();   // that the calling thread, the tracer, was ready and waited for a processor
+
+  std::optional<OwnSchedStat> own_;
 
   Standing standing_;
   std::set<pid_t> late_;           // may be known by another number by now: exec renames

@@ -80,5 +80,25 @@ TEST(Governor, LooksFitIntoAPeriod) {
   EXPECT_LT(governor.govern(now += 1'000'000'000, 0, slower), slower);
 }
 
+// The clock of a thread's processor time is a system call: it is asked only while looks are long.
+TEST(Governor, LooksAreMeasuredOnceOneWasLong) {
+  Governor governor(50);
+  std::uint64_t now = kStart;
+  EXPECT_EQ(governor.govern(now, 0, 100), 100);
+  EXPECT_FALSE(governor.measures());
+  for (int i = 0; i < 100; ++i) governor.looked(2'000'000);
+  EXPECT_EQ(governor.govern(now += 1'000'000'000, 0, 100), 100);
+  EXPECT_FALSE(governor.measures());
+  governor.looked(15'000'000);
+  EXPECT_EQ(governor.govern(now += 1'000'000'000, 0, 100), 100);   // whether it waited or worked is not known yet
+  EXPECT_TRUE(governor.measures());
+  for (int i = 0; i < 40; ++i) governor.looked(15'000'000, 15'000'000);
+  EXPECT_LT(governor.govern(now += 1'000'000'000, 0, 100), 100);
+  EXPECT_TRUE(governor.measures());
+  for (int i = 0; i < 40; ++i) governor.looked(100'000, 100'000);
+  EXPECT_EQ(governor.govern(now += 1'000'000'000, 0, 50), 50);
+  EXPECT_FALSE(governor.measures());
+}
+
 }  // namespace
 }  // namespace sampan

@@ -116,7 +116,7 @@ int Thread::processor() const {
   char text[768];
   std::string_view rest(text, read(stat_, "stat", text, sizeof text));
   rest.remove_prefix(std::min(rest.rfind(") "), rest.size()));
-  for (int i = 0; i < kField + 2 && !rest.empty(); ++i) rest.remove_prefix(std::min(rest.find(' ') + 1, rest.size()));
+  for (int i = 0; i <= kField && !rest.empty(); ++i) rest.remove_prefix(std::min(rest.find(' ') + 1, rest.size()));
   int processor = -1;
   std::from_chars(rest.data(), rest.data() + rest.size(), processor);
   return processor;

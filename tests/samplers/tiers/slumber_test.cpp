@@ -41,7 +41,7 @@ TEST(Slumber, NothingIsLostOfWhatWakesForAMoment) {
         sleeper.ticks(awake, true);
       }
       const double share = static_cast<double>(sleeper.counted) / (awake * kTimes);
-      EXPECT_NEAR(share, 1, 0.2) << awake << " ticks awake of each 20 s at " << rate << " Hz";   // four standard deviations of the worst
+      EXPECT_NEAR(share, 1, 0.1) << awake << " ticks awake of each 20 s at " << rate << " Hz";   // three standard deviations of the worst
     }
   }
 }
@@ -54,14 +54,25 @@ TEST(Slumber, LooksBecomeRare) {
   const std::uint64_t before = std::exchange(sleeper.looks, 0);
   EXPECT_LT(before, 19u * 25);
   sleeper.ticks(19 * 100, false);
-  EXPECT_LT(sleeper.looks, 270u);   // two a second and three standard deviations
-  EXPECT_GT(sleeper.looks, 150u);
+  EXPECT_NEAR(static_cast<double>(sleeper.looks), 19 * 100 / 5, 2);   // one of the five ticks that 300 ms hold
+}
+
+TEST(Slumber, WhatIsAwakeForMostOfASecondIsSeenEachTime) {
+  for (const unsigned rate : {5u, 19u, 100u}) {
+    for (unsigned i = 0; i < 1000; ++i) {
+      Sleeper sleeper(rate);
+      sleeper.ticks(100 * rate, false);
+      sleeper.ticks(rate * 7 / 10, true);
+      EXPECT_GT(sleeper.counted, 0u) << rate;
+    }
+  }
 }
 
 TEST(Slumber, AwakeItIsLookedAtAtEachTick) {
   Sleeper sleeper(100);
   sleeper.ticks(100 * 100, false);
   while (sleeper.counted == 0) sleeper.tick(true);
+  sleeper.ticks(30, true);   // those that the look stood for
   sleeper.looks = sleeper.counted = 0;
   sleeper.ticks(500, true);
   EXPECT_EQ(sleeper.looks, 500u);

@@ -33,7 +33,7 @@ def main():
         sampan.finish()
     run, process, quality = look(1)
     taken, suspect = quality.get("taken", 0), quality.get("suspect", 0)
-    if process.get("tier") == "memory" and suspect * 20 <= taken:
+    if process.get("tier") == "memory" and suspect * 12 <= taken:   # a twentieth, and three sigma of as many samples
         sampan.skip("frames of 50 ns", "the machine never let the program run while it was read: %d of %d suspect" % (suspect, taken))
     else:
         judge_move(run, process, taken, suspect)

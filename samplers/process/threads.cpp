@@ -19,6 +19,7 @@ namespace {
 
 constexpr std::size_t kMostThreads = 65'536;
 constexpr nlink_t kLinksOfTheDead = 2;   // of /proc/PID/task, whose links are threads + 2
+constexpr int kProcessorAfterState = 36;   // fields of /proc/…/stat
 constexpr rlim_t kSpare = 4096;   // descriptors left for all else, or half of all where there are few
 
 std::string task(pid_t pid, pid_t tid, const char* file) {
@@ -102,24 +103,16 @@ SchedStat Thread::schedstat() const {
 }
 
 char Thread::state() {
-  char text[128];
-  const std::size_t got = read(stat_, "stat", text, sizeof text);
-  const std::string_view view(text, got);
-  const auto close = view.rfind(") ");
-  const char state = close == std::string_view::npos || close + 2 >= view.size() ? 0 : view[close + 2];
-  slept_ = state != 'R';
-  return state;
-}
-
-int Thread::processor() const {
-  constexpr int kField = 36;   // of those after the state
   char text[768];
   std::string_view rest(text, read(stat_, "stat", text, sizeof text));
-  rest.remove_prefix(std::min(rest.rfind(") "), rest.size()));
-  for (int i = 0; i <= kField && !rest.empty(); ++i) rest.remove_prefix(std::min(rest.find(' ') + 1, rest.size()));
-  int processor = -1;
-  std::from_chars(rest.data(), rest.data() + rest.size(), processor);
-  return processor;
+  const auto close = rest.rfind(") ");
+  rest.remove_prefix(close == std::string_view::npos ? rest.size() : close + 2);
+  const char state = rest.empty() ? '\0' : rest.front();
+  slept_ = state != 'R';
+  processor_ = -1;
+  for (int i = 0; i < kProcessorAfterState && !rest.empty(); ++i) rest.remove_prefix(std::min(rest.find(' '), rest.size() - 1) + 1);
+  std::from_chars(rest.data(), rest.data() + rest.size(), processor_);
+  return state;
 }
 
 Threads::Threads(pid_t pid)

@@ -51,8 +51,8 @@ class Thread {
   // thread that is about to sleep.)
   bool runs() { return state() == 'R'; }
   SchedStat schedstat() const;
-  // The processor that it is on, or was on last; -1 where the thread is gone.
-  int processor() const;
+  // The processor that it was on, or waited for, at the last look at its state; -1 where it was gone.
+  int processor() const { return processor_; }
 
   // A tier's own notes: the thread's root frame once made, the tree node of its last whole stack, its lane in time.
   std::uint32_t root = 0;
@@ -66,6 +66,7 @@ class Thread {
   pid_t pid_, tid_, inner_tid_;
   std::string name_;
   UniqueFd schedstat_, stat_;
+  int processor_ = -1;
   bool slept_ = false;        // at the last look at its state
   char schedstat_text_[64] = {};   // run time, wait, times it was put on a processor
 };

@@ -37,21 +37,22 @@ struct Traced {
 struct Woke {
   std::uint64_t ns = 0, took_ns = kLeastWakeNs;
   int processor = -1;
-  bool displaced(std::uint64_t waits_since, const Thread& thread) const {
-    return std::max(waits_since, ns) - std::min(waits_since, ns) <= took_ns && thread.processor() == processor;
+  bool displaced(std::uint64_t waits_since, int waits_for) const {
+    return std::max(waits_since, ns) - std::min(waits_since, ns) <= took_ns && waits_for == processor;
   }
 };
 
 // What is known of a thread from when it was asked to stop.
 struct Asked {
   SchedStat before;
+  int processor;   // that it was on or waited for
   Woke first, last;
   // One that had to wait for a processor before it could stop was not running, and where it waits says nothing of where
   // it spends its time; unless it gave way to this agent.
-  bool was_running(const Thread& thread, const SchedStat& at_stop, std::uint64_t stopped_at) const {
+  bool was_running(const SchedStat& at_stop, std::uint64_t stopped_at) const {
     if (at_stop.turns == before.turns) return true;
     const std::uint64_t waits_since = stopped_at - (at_stop.waited - before.waited);
-    return first.displaced(waits_since, thread) || last.displaced(waits_since, thread);
+    return first.displaced(waits_since, processor) || last.displaced(waits_since, processor);
   }
 };
 
@@ -166,7 +167,7 @@ class PtraceTier final : public Sampler {
       ++quality_.late;
       return;
     }
-    const Asked asked{thread.schedstat(), first_, last_};
+    const Asked asked{thread.schedstat(), thread.processor(), first_, last_};
     SchedStat at_stop;
     const auto meanwhile = [&] {
       at_stop = thread.schedstat();
@@ -174,7 +175,7 @@ class PtraceTier final : public Sampler {
     };
     switch (tracer_.capture(thread.tid(), *traced.target.process->memory, kStopWithinNs, traced.capture, meanwhile)) {
       case Stopped::Copied: {
-        const bool ran = asked.was_running(thread, at_stop, traced.capture.stopped_at);
+        const bool ran = asked.was_running(at_stop, traced.capture.stopped_at);
         if (traced.capture.slept) last_ = woke(traced.capture.taken_at, tracer_.lay_down_ns());
         if (context_.options.event == Event::Cpu && !ran) return idle();
         record(traced, thread, traced.capture, true, weight);
@@ -191,7 +192,9 @@ class PtraceTier final : public Sampler {
   }
 
   static Woke woke(std::uint64_t ns, std::uint64_t lay_down_ns) {
-    return {ns, std::clamp(2 * (now_ns(CLOCK_THREAD_CPUTIME_ID) - lay_down_ns), kLeastWakeNs, kMostWakeNs), sched_getcpu()};
+    unsigned processor = 0;
+    ::getcpu(&processor, nullptr);   // sched_getcpu() takes it from where a process that shares its memory does not have it told
+    return {ns, std::clamp(2 * (now_ns(CLOCK_THREAD_CPUTIME_ID) - lay_down_ns), kLeastWakeNs, kMostWakeNs), static_cast<int>(processor)};
   }
 
   // One that stood until this agent came, and runs on since: had the agent not been late, it would have been elsewhere.
@@ -217,7 +220,7 @@ class PtraceTier final : public Sampler {
     auto& threads = waiting.traced->target.threads.all();
     const auto thread = threads.find(tid);
     if (thread == threads.end()) return {};
-    if (context_.options.event == Event::Cpu && !waiting.asked.was_running(thread->second, thread->second.schedstat(), stopped_at)) return idle(), std::function<void()>{};
+    if (context_.options.event == Event::Cpu && !waiting.asked.was_running(thread->second.schedstat(), stopped_at)) return idle(), std::function<void()>{};
     late_capture_.buffer.resize(waiting.traced->capture.buffer.size());
     if (!Tracer::copy(tid, *waiting.traced->target.process->memory, late_capture_)) return {};
     waiting.traced->target.walker->observe_stopped(snapshot_of(late_capture_, thread->second, true));

@@ -149,6 +149,26 @@ def two_threads_beside(tier, program, places, agents, said="", off=0.03):
               % (tier, ("first", "second")[places.index(agents)], said, *seen, due, 100 * share, 100 * true, looks))
 
 
+def among_others(tier):
+    """As many samples as its processor time makes due, however many others want a processor and wherever it is moved."""
+    program = build("split")
+    for others in (1, 3) if program else ():
+        with contextlib.ExitStack() as crowd:
+            for _ in range(others):
+                crowd.enter_context(sampan.Workload(["sh", "-c", "while :; do :; done"]))
+            load = crowd.enter_context(start(program))
+
+            def ran():
+                return int(open("/proc/%d/task/%d/schedstat" % (load.pid, load.pid)).read().split()[0]) / 1e9
+
+            before, begun_at = ran(), time.monotonic()
+            result = sampan.profile(pid=load.pid, tier=tier, rate=100, seconds=3, group_by=[])
+            due = (ran() - before) / (time.monotonic() - begun_at) * 300
+            taken = result.result["quality"]["taken"]
+            check(0.75 * due - 10 <= taken <= 1.25 * due + 10, "among %d others, %s: %d samples of %d due; %d idle" % (
+                others, tier, taken, due, result.result["quality"]["idle"]))
+
+
 def joined(tier):
     program = build("cgo")
     if not program:
@@ -179,5 +199,6 @@ for each in ("ebpf", "ptrace"):
         truth(each)
         in_step(each)
         two_threads(each)
+        among_others(each)
         joined(each)
 sampan.finish()

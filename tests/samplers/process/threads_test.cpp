@@ -61,8 +61,10 @@ TEST(Thread, TellsItsProcessor) {
   const Forked child(true);
   ASSERT_EQ(sched_setaffinity(child.pid(), sizeof one, &one), 0);
   Thread thread(child.pid(), child.pid());
-  EXPECT_TRUE(wait_until([&] { return thread.processor() == here; }));
-  EXPECT_EQ(Thread(0x7ffffff0, 0x7ffffff0).processor(), -1);
+  EXPECT_TRUE(wait_until([&] { return thread.state() == 'R' && thread.processor() == here; }));
+  Thread gone(0x7ffffff0, 0x7ffffff0);
+  EXPECT_EQ(gone.state(), '\0');
+  EXPECT_EQ(gone.processor(), -1);
 }
 
 TEST(Thread, ThatSleepsIsIdleUntilItRuns) {

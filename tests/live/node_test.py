@@ -26,7 +26,8 @@ def judge(what, pid, answers):
         where = f"{what}, {tier}"
         check(run.result["processes"][0]["runtime"] == "node", f"{where}: known as node")
         check(sampan.at_least(got.whole, got.seen, 0.99) and got.seen >= (500 if sampan.LONG else 40), f"{where}: {got}")
-        check(got.user > 0.8 * got.seen and got.names == got.user, f"{where}: {got.user - got.names} of {got.user} with a wrong name or order")
+        # At a function's very first instructions its caller is lost once in a thousand.
+        check(got.user > 0.8 * got.seen and sampan.at_least(got.names, got.user, 0.999), f"{where}: {got.user - got.names} of {got.user} with a wrong name or order")
         check(got.callers == got.names, f"{where}: {got.names - got.callers} with a wrong line of a call")
         check(sampan.at_least(got.leaves, got.callers, 0.98), f"{where}: {got.callers - got.leaves} with a wrong line of the innermost")
         for text, count in got.shown:

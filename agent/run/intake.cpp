@@ -22,8 +22,8 @@ constexpr std::uint64_t kRestAfterLook = 200;         // times what a look took 
 constexpr std::uint64_t kFirstLook = kSecond;
 constexpr std::uint64_t kFirstLookEvery = kSecond / 10, kSoonest = kSecond / 200;   // where nothing was forked since, and where it was
 constexpr std::uint64_t kYoung = 5 * kSecond;         // an interpreter is up by then, though its start be slow
-constexpr std::uint64_t kFirstTry = kSecond / 4;
-constexpr unsigned kMostTries = 8;                    // 1/4, 3/4, 7/4 … 64 s after it was seen first
+constexpr std::uint64_t kFirstTry = kSecond / 16;
+constexpr unsigned kMostTries = 10;                   // 1/16, 3/16, 7/16 … 64 s after it was seen first
 constexpr std::size_t kMostLooks = 16;                // of those that are due, at a time: each reads a process's maps
 // Taking a process in costs milliseconds: a crowd is taken in bit by bit, so that those taken are sampled meanwhile.
 constexpr std::uint64_t kTakeAtFirst = 2 * kSecond, kTakeAtFirstOfNone = 10 * kSecond, kTakeLater = kSecond / 4;

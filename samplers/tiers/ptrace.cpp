@@ -1,4 +1,5 @@
-// The ptrace tier: one running thread at a time is stopped for the time of one copy; what sleeps is never stopped.
+// The ptrace tier: a running thread is stopped for the time of one copy, one that waits for a processor as soon as it gets it;
+// what sleeps is never stopped.
 #include <sched.h>
 
 #include <algorithm>
@@ -119,7 +120,7 @@ class PtraceTier final : public Sampler {
 
   void finish() override {
     for (auto& traced : targets_) traced->target.walker->resolve(context_.profile);
-    quality_.late += waiting_.size();
+    quality_.late += tracer_.late();
     quality_.unresolved = context_.unresolved;
     quality_.inferred = context_.inferred;
   }

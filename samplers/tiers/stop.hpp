@@ -70,7 +70,6 @@ class Tracer {
   std::uint64_t own_waited_ns();   // that the calling thread, the tracer, was ready and waited for a processor
 
   std::optional<OwnSchedStat> own_;
-
   Standing standing_;
   std::set<pid_t> late_;           // may be known by another number by now: exec renames
   std::uint64_t lay_down_ns_ = 0;

@@ -25,7 +25,7 @@ class InKernel {
 // Reads interpreters' frames and stops nothing; needs SYS_PTRACE.
 std::unique_ptr<Sampler> open_memory_tier(Context& context);
 
-// Stops one running thread at a time for the time of one copy; needs SYS_PTRACE.
+// Stops running threads, each for the time of one copy; needs SYS_PTRACE.
 std::unique_ptr<Sampler> open_ptrace_tier(Context& context);
 
 // Walks stacks in the kernel; fails with NotPermitted and the sentence that says what is missing

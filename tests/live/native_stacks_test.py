@@ -128,18 +128,19 @@ def two_threads(tier):
         two_threads_beside(tier, program, places, places[1], ", the first crowded", 0.1 if tier == "ptrace" else 0.03)
 
 
+def ran(pid, tid):
+    """Nanoseconds that a thread had on a processor."""
+    return int(open("/proc/%d/task/%d/schedstat" % (pid, tid)).read().split()[0])
+
+
 def two_threads_beside(tier, program, places, agents, said="", off=0.03):
     with start(program) as load:
         tids = [load.pid, *(int(tid) for tid in os.listdir("/proc/%d/task" % load.pid) if int(tid) != load.pid)]   # two, one
         for tid, place in zip(tids, places):
             os.sched_setaffinity(tid, {place})
-
-        def ran():
-            return [int(open("/proc/%d/task/%d/schedstat" % (load.pid, tid)).read().split()[0]) for tid in tids]
-
-        before, begun_at = ran(), time.monotonic()
+        before, begun_at = [ran(load.pid, tid) for tid in tids], time.monotonic()
         result = sampan.profile(pid=load.pid, tier=tier, rate=100, seconds=3, group_by=[], _prefix=["taskset", "-c", str(agents)])
-        used, passed = [after - begun for after, begun in zip(ran(), before)], time.monotonic() - begun_at
+        used, passed = [ran(load.pid, tid) - begun for tid, begun in zip(tids, before)], time.monotonic() - begun_at
         seen = [sum(count for frames, count in result.stacks() if name in frames[-1]) for name in ("two", "one")]
         true, total, due = used[0] / sum(used), sum(seen), sum(used) / 1e9 * 3 / passed * 100
         share = seen[0] / total if total else 0
@@ -157,13 +158,9 @@ def among_others(tier):
             for _ in range(others):
                 crowd.enter_context(sampan.Workload(["sh", "-c", "while :; do :; done"]))
             load = crowd.enter_context(start(program))
-
-            def ran():
-                return int(open("/proc/%d/task/%d/schedstat" % (load.pid, load.pid)).read().split()[0]) / 1e9
-
-            before, begun_at = ran(), time.monotonic()
+            before, begun_at = ran(load.pid, load.pid), time.monotonic()
             result = sampan.profile(pid=load.pid, tier=tier, rate=100, seconds=3, group_by=[])
-            due = (ran() - before) / (time.monotonic() - begun_at) * 300
+            due = (ran(load.pid, load.pid) - before) / 1e9 / (time.monotonic() - begun_at) * 300
             taken = result.result["quality"]["taken"]
             check(0.75 * due - 10 <= taken <= 1.25 * due + 10, "among %d others, %s: %d samples of %d due; %d idle" % (
                 others, tier, taken, due, result.result["quality"]["idle"]))
